@@ -1,0 +1,104 @@
+import type { RunningServer } from './start-server.ts';
+
+/**
+ * The management API's words, as far as journeys read them. Written out here, not taken from the server's protocol
+ * package: an operator's scripts would not follow a renaming either.
+ */
+export interface ManagedBundle {
+  readonly id: string;
+  readonly app_id: string;
+  readonly version_name: string;
+  readonly description: string;
+  readonly crc_checksum: string;
+  readonly checksum: string;
+  readonly size: number;
+  readonly session_key: string;
+  readonly key_id: string | null;
+  readonly public_download_url: string;
+  readonly created_at: string;
+}
+
+interface NewBundle {
+  readonly app_id: string;
+  readonly version_name: string;
+  readonly description?: string;
+  readonly session_key?: string;
+  readonly checksum?: string;
+  readonly key_id?: string;
+  readonly min_update_version?: string;
+}
+
+interface NewRelease {
+  readonly app_id: string;
+  readonly platform: 'ios' | 'android' | 'electron';
+  readonly version_name: string;
+  readonly version_code: string;
+  readonly builtin_bundle_id: string;
+}
+
+interface ManagedRelease extends NewRelease {
+  readonly id: string;
+}
+
+interface EventFilter {
+  readonly app_id: string;
+  readonly device_id?: string;
+  readonly action?: string;
+}
+
+export interface ManagedEvent {
+  readonly device_id: string;
+  readonly action: string;
+  readonly version_name: string;
+  readonly platform: string;
+  readonly plugin_version: string | null;
+  readonly version_build: string | null;
+  readonly version_code: string | null;
+}
+
+/** An operator's calls; each fails with the server's own words unless it is answered 2xx. */
+export interface Management {
+  uploadBundle(zip: Uint8Array, bundle: NewBundle): Promise<ManagedBundle>;
+  createRelease(release: NewRelease): Promise<ManagedRelease>;
+  /** `null` sends the release's devices back to their builtin bundle. */
+  setActiveBundle(releaseId: string, bundleId: string | null): Promise<void>;
+  /** Newest first. */
+  listEvents(filter: EventFilter): Promise<readonly ManagedEvent[]>;
+}
+
+export function managementOf({ managementUrl, token }: RunningServer): Management {
+  async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
+    const headers = new Headers(init.headers);
+    headers.set('x-api-key', token);
+    const response = await fetch(`${managementUrl}/api/v1/${path}`, { ...init, headers });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return JSON.parse(text) as Answer;
+  }
+
+  function post<Answer>(path: string, body: object): Promise<Answer> {
+    const headers = { 'content-type': 'application/json' };
+    return ask<Answer>(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
+
+  return {
+    async uploadBundle(zip, bundle) {
+      const form = new FormData();
+      // A copy, because a Blob takes no bytes whose buffer might be shared.
+      form.append('bundle', new Blob([new Uint8Array(zip)], { type: 'application/zip' }), 'bundle.zip');
+      for (const [name, value] of Object.entries({ description: '', ...bundle })) form.append(name, value);
+      const answer = await ask<{ bundle: ManagedBundle }>('bundles.upload', { method: 'POST', body: form });
+      return answer.bundle;
+    },
+    async createRelease(release) {
+      return (await post<{ release: ManagedRelease }>('releases.create', release)).release;
+    },
+    async setActiveBundle(releaseId, bundleId) {
+      await post('releases.set-active', { release_id: releaseId, bundle_id: bundleId });
+    },
+    async listEvents(filter) {
+      const query = new URLSearchParams({ ...filter });
+      return (await ask<{ data: ManagedEvent[] }>(`events.list?${query}`)).data;
+    },
+  };
+}

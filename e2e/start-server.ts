@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { before } from './deadline.ts';
+
+const main = fileURLToPath(new URL('../packages/server/src/main.ts', import.meta.url));
+const token = 'e2e-management-token';
+const startDeadlineMs = 30_000;
+const stopDeadlineMs = 20_000;
+
+export interface ServerOptions {
+  /** Settings on top of the journeys' own; undefined removes one. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where the server keeps its data; the caller's to remove. Without it the data goes when the server stops. */
+  readonly dataDir?: string;
+}
+
+interface ServerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A started server, all ports its own choice. */
+export interface RunningServer {
+  /** Where devices ask. */
+  readonly userUrl: string;
+  /** Where operators ask, with `token` in `x-api-key`. */
+  readonly managementUrl: string;
+  readonly metricsUrl: string;
+  readonly token: string;
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  /** Everything it wrote so far, both streams. */
+  output(): string;
+  /** Asks it to end, and waits until it did; says how it ended. */
+  stop(signal?: NodeJS.Signals): Promise<ServerExit>;
+  /** Ends it without a chance to tidy up, as a crash or a power cut does. */
+  kill(): Promise<ServerExit>;
+}
+
+interface ListeningLine {
+  readonly userPort: number;
+  readonly managementPort: number;
+  readonly metricsPort: number;
+}
+
+/** Starts the server from source as `npm start` does, and waits until it listens. */
+export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  // An empty working directory, so that no developer's config.yml takes part.
+  const directory = await mkdtemp(join(tmpdir(), 'capgo-server-'));
+  const dataDir = options.dataDir ?? join(directory, 'data');
+  const child = spawn(process.execPath, ['--conditions=source', main, 'serve'], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      // The environment chooses engine and storage of a run; the test runner's own words stay out.
+      ...process.env,
+      NODE_ENV: undefined,
+      NODE_OPTIONS: undefined,
+      CAPGO_USER_PORT: '0',
+      CAPGO_MANAGEMENT_PORT: '0',
+      METRICS_PORT: '0',
+      DATA_DIR: dataDir,
+      MANAGEMENT_API_TOKENS: token,
+      LIMIT_REQUEST_PER_MINUTE: '0',
+      ...options.env,
+    },
+  });
+  const endWithUs = () => child.kill('SIGKILL');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
+  const exited = once(child, 'exit').then(([code, signal]): ServerExit => ({ code, signal }));
+  const tidyUp = () => rm(directory, { recursive: true, force: true });
+
+  let output = '';
+  const listening = Promise.withResolvers<ListeningLine>();
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    output += `${line}\n`;
+    const ports = readListeningLine(line);
+    if (ports) listening.resolve(ports);
+  });
+  // 'close' comes after the last of the output, 'exit' may come before it.
+  child.on('close', (code, signal) => {
+    listening.reject(new Error(`the server ended (${signal ?? code}); it had written:\n${output}`));
+  });
+
+  let ports: ListeningLine;
+  try {
+    ports = await before(startDeadlineMs, listening.promise, () => `no listening line; it wrote:\n${output}`);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await tidyUp();
+    throw error;
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<ServerExit> {
+    child.kill(signal);
+    try {
+      return await before(stopDeadlineMs, exited, () => `${signal} did not end the server:\n${output}`);
+    } finally {
+      child.kill('SIGKILL');
+      await tidyUp();
+    }
+  }
+
+  return {
+    userUrl: `http://127.0.0.1:${ports.userPort}`,
+    managementUrl: `http://127.0.0.1:${ports.managementPort}`,
+    metricsUrl: `http://127.0.0.1:${ports.metricsPort}`,
+    token,
+    dataDir,
+    process: child,
+    output: () => output,
+    stop: (signal = 'SIGTERM') => end(signal),
+    kill: () => end('SIGKILL'),
+  };
+}
+
+function readListeningLine(line: string): ListeningLine | undefined {
+  if (!line.includes('"listening"')) return undefined;
+  const entry = JSON.parse(line) as ListeningLine & { event?: string };
+  return entry.event === 'listening' ? entry : undefined;
+}

@@ -1,0 +1,46 @@
+import { type TProperties, Type } from 'typebox';
+import { appIdMaxLength, appIdPattern, deviceIdPattern, platforms } from '../formats/identifiers.ts';
+
+/** No text that is stored may hold NUL: not every database takes it. */
+const withoutNul = '^[^\\u0000]*$';
+
+/** A text of bounded length; `emptyAllowed` where the plugins send '' for "none". */
+export function text(maxLength: number, description: string, options: { emptyAllowed?: boolean } = {}) {
+  return Type.String({
+    minLength: options.emptyAllowed === false ? 1 : 0,
+    maxLength,
+    pattern: withoutNul,
+    description,
+  });
+}
+
+export const AppIdField = Type.String({
+  maxLength: appIdMaxLength,
+  pattern: appIdPattern,
+  description: 'The app, by its reverse-domain id',
+  examples: ['com.example.app'],
+});
+
+export const DeviceIdField = Type.String({
+  maxLength: 36,
+  pattern: deviceIdPattern,
+  description: 'The installation: a UUID of any version',
+  examples: ['b5c2b0b4-7b8f-4b33-9d7f-0a6c1f0f7c11'],
+});
+
+export const PlatformField = Type.Union(
+  platforms.map((platform) => Type.Literal(platform)),
+  { description: 'The operating system of the device' },
+);
+
+/**
+ * Fields that every device request may carry, with the same rule everywhere (protocol §1.5). `is_emulator` and
+ * `is_prod` have their defaults by the time this is checked.
+ */
+export const optionalDeviceFields = {
+  is_emulator: Type.Boolean({ description: 'Whether it is an emulator or simulator' }),
+  is_prod: Type.Boolean({ description: 'Whether it is a store build, as opposed to a debug one' }),
+  defaultChannel: Type.Optional(text(255, 'The channel chosen by the app or its user; "" for none')),
+  key_id: Type.Optional(text(20, "The first characters of the app's public key")),
+  install_source: Type.Optional(text(64, 'The store the app came from')),
+} satisfies TProperties;

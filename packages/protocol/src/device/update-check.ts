@@ -1,0 +1,44 @@
+import { type Static, Type } from 'typebox';
+import { AppIdField, DeviceIdField, optionalDeviceFields, PlatformField, text } from './device-info.ts';
+
+/** Body of `POST /updates` after its defaults are in place; keys that are not named here are ignored. */
+export const UpdateCheckBody = Type.Object(
+  {
+    app_id: AppIdField,
+    device_id: DeviceIdField,
+    platform: PlatformField,
+    version_name: text(255, 'The bundle it runs', { emptyAllowed: false }),
+    version_build: text(255, 'Its native version', { emptyAllowed: false }),
+    version_code: Type.Optional(text(255, 'Its native build number')),
+    plugin_version: Type.String({ maxLength: 128, format: 'semver', description: 'Version of the plugin' }),
+    ...optionalDeviceFields,
+  },
+  { description: 'What a device sends when it asks for an update' },
+);
+export type UpdateCheckBody = Static<typeof UpdateCheckBody>;
+
+/** The answer that makes a plugin download and install a bundle. */
+export interface UpdateAvailableAnswer {
+  readonly version: string;
+  readonly url: string;
+  /** '' when the bundle is not encrypted; never null, which crashes Android (protocol §3.5). */
+  readonly session_key: string;
+  readonly checksum: string;
+}
+
+/** The answer that makes a plugin go back to the builtin bundle. */
+export interface RevertToBuiltinAnswer {
+  readonly version: 'builtin';
+}
+
+/** Every other answer: always with all three of error, message and kind (protocol §3.4). */
+export interface NoUpdateAnswer {
+  readonly error: string;
+  readonly message: string;
+  readonly kind: 'up_to_date' | 'blocked' | 'failed';
+  readonly version?: string;
+  readonly deviceKeyId?: string;
+  readonly bundleKeyId?: string;
+}
+
+export type UpdateCheckAnswer = UpdateAvailableAnswer | RevertToBuiltinAnswer | NoUpdateAnswer;

@@ -1,0 +1,22 @@
+const dateOrDateTime =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2}))?$/;
+
+/** Epoch milliseconds as ISO 8601 in UTC with milliseconds. */
+export function formatTimestamp(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+/**
+ * Epoch milliseconds of a date (`2026-01-31`, midnight UTC) or of a date-time with a zone; undefined when the text is
+ * neither, or names a day that does not exist.
+ */
+export function parseTimestamp(text: string): number | undefined {
+  const parts = dateOrDateTime.exec(text);
+  if (!parts) return undefined;
+  const [, year, month, day] = parts;
+  const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
+  // Date.parse rolls 31 February over into March; a day that does not survive the round trip does not exist.
+  if (formatTimestamp(midnight).slice(0, 10) !== `${year}-${month}-${day}`) return undefined;
+  const epochMs = Date.parse(text.replace(' ', 'T'));
+  return Number.isNaN(epochMs) ? undefined : epochMs;
+}

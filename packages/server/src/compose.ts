@@ -1,0 +1,143 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createZipBundleArchive } from './bundle-archive/zip.ts';
+import type { Config } from './config.ts';
+import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { renderDeviceError } from './device-api/render-error.ts';
+import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
+import type { Dependency } from './http/health.ts';
+import { createMetrics } from './http/metrics.ts';
+import { addMetricsRoute } from './http/metrics-route.ts';
+import { siblingOrigin } from './http/public-origin.ts';
+import { createHttpServer } from './http/server.ts';
+import type { Job } from './jobs/scheduler.ts';
+import { createManagementAuth } from './management-api/auth.ts';
+import { findOrCreateToken } from './management-api/generated-token.ts';
+import { renderManagementError } from './management-api/render-error.ts';
+import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
+import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
+import { validated } from './object-storage/validated.ts';
+import { loadAppSnapshots } from './persistence/app-snapshots.ts';
+import { groupedDeviceEvents } from './persistence/group-commit.ts';
+import { createIds } from './persistence/object-ids.ts';
+import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
+import { type Clock, systemClock } from './ports/clock.ts';
+import { createBundles } from './services/bundles.ts';
+import { createDeviceEvents } from './services/device-events.ts';
+import { createObjectDeletions } from './services/object-deletions.ts';
+import { createReleases } from './services/releases.ts';
+import { createUpdateChecks } from './services/update-check.ts';
+
+/** The server with all its parts, not yet listening. */
+export interface Product {
+  readonly deviceApi: FastifyInstance;
+  readonly managementApi: FastifyInstance;
+  readonly metricsApi: FastifyInstance;
+  readonly jobs: readonly Job[];
+  /** The management token if this start made it; to be shown to the operator this once. */
+  readonly newToken: string | undefined;
+  /** Lets go of the database; to be called after the APIs are closed. */
+  close(): Promise<void>;
+}
+
+const sqliteScheme = 'sqlite:';
+const missedRefreshEveryMs = 1_000;
+const objectDeletionsEveryMs = 60_000;
+/** Below it a setting of 0 would keep the database busy for nothing. */
+const minRefreshEveryMs = 1_000;
+
+async function openTokens(
+  config: Config,
+): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
+  if (config.managementApiTokens) return { tokens: config.managementApiTokens, newToken: undefined };
+  const { token, isNew } = await findOrCreateToken(join(config.dataDir, 'management-token'));
+  return { tokens: [token], newToken: isNew ? token : undefined };
+}
+
+/** Puts the product together: the only place that knows every adapter. Rejects when a part cannot be opened. */
+export async function composeProduct(
+  config: Config,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Promise<Product> {
+  const ids = createIds(clock);
+  const metrics = createMetrics();
+
+  await mkdir(config.dataDir, { recursive: true });
+  const { tokens, newToken } = await openTokens(config);
+  const store = await openSqliteStore(config.databaseUrl.slice(sqliteScheme.length));
+  const objectStorage = validated(await createFilesystemObjectStorage(join(config.dataDir, 'storage')));
+  const archive = createZipBundleArchive();
+  const appSnapshots = await loadAppSnapshots(store);
+
+  const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
+  const bundles = createBundles({
+    ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
+    ...{ clock, ids, limits },
+  });
+  const releases = createReleases({ store, appSnapshots, clock, ids });
+  const deviceEvents = createDeviceEvents({ log: groupedDeviceEvents(store), appSnapshots, clock });
+  const updateChecks = createUpdateChecks({ appSnapshots });
+  const downloadUrls = createDownloadUrls(config.publicUrl);
+  const dependencies: readonly Dependency[] = [
+    { name: 'database', ping: () => store.ping() },
+    { name: 'object storage', ping: () => objectStorage.ping() },
+  ];
+
+  const common = { logger, metrics, trustedProxies: config.trustedProxies };
+  const deviceApi = createHttpServer({
+    ...common,
+    name: 'device',
+    tls: config.tls,
+    maxBodyBytes: maxDeviceBodyBytes,
+    renderError: renderDeviceError,
+  });
+  await addDeviceRoutes(deviceApi, {
+    ...{ updateChecks, deviceEvents, objectStorage, downloadUrls, metrics, clock, dependencies },
+    checksPerMinute: config.limitRequestPerMinute,
+    corsAllowedOrigins: config.corsAllowedOrigins,
+  });
+
+  const managementApi = createHttpServer({
+    ...common,
+    name: 'management',
+    tls: config.tls,
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+  });
+  await addManagementRoutes(managementApi, {
+    ...{ bundles, releases, deviceEvents, dependencies },
+    auth: createManagementAuth(tokens),
+    bundleUrl: (bundle, request) =>
+      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), bundle.objectKey),
+    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+  });
+
+  const metricsApi = createHttpServer({
+    ...common,
+    name: 'metrics',
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+  });
+  addMetricsRoute(metricsApi, metrics);
+
+  const jobs: readonly Job[] = [
+    { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: () => appSnapshots.refreshMissed() },
+    {
+      name: 'refresh-all',
+      everyMs: Math.max(config.cacheResultDurationMs, minRefreshEveryMs),
+      run: () => appSnapshots.refreshAll(),
+    },
+    { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: () => objectDeletions.carryOutDue() },
+  ];
+  return { deviceApi, managementApi, metricsApi, jobs, newToken, close: () => store.close() };
+}
+
+/** The port a listening server has; its configured one may be 0. */
+export function portOf(server: FastifyInstance): number {
+  const address = server.server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}

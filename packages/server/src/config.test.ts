@@ -1,0 +1,528 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError, configReference, loadConfig } from './config.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(realpathSync(tmpdir()), 'capgo-config-'));
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+type Env = Record<string, string | undefined>;
+
+function load(env: Env = {}, yml?: string) {
+  if (yml !== undefined) write('config.yml', yml);
+  return loadConfig({ env, workingDirectory: directory });
+}
+
+function faultsOf(env: Env = {}, yml?: string): readonly string[] {
+  try {
+    load(env, yml);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+function write(name: string, content: string): string {
+  const file = join(directory, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  return file;
+}
+
+describe('without any setting', () => {
+  it('has the documented defaults and leaves optional settings out', () => {
+    expect(load()).toStrictEqual({
+      userPort: 8000,
+      managementPort: 8001,
+      metricsPort: 8081,
+      dataDir: join(directory, 'data'),
+      databaseUrl: `sqlite:${join(directory, 'data/capgo.sqlite')}`,
+      limitRequestPerMinute: 100,
+      trustedProxies: [],
+      corsAllowedOrigins: [],
+      cacheResultDurationMs: 600_000,
+      maxBundleBytes: 1_073_741_824,
+      maxUnpackedBytes: 2_147_483_648,
+      logLevel: 'info',
+      warnings: [],
+    });
+  });
+
+  it('treats empty variables as not set', () => {
+    const empty = Object.fromEntries(configReference().map(({ variable }) => [variable, '']));
+    expect(load(empty)).toStrictEqual(load());
+    expect(load({ MANAGEMENT_API_TOKENS_FILE: '' })).toStrictEqual(load());
+  });
+
+  it('treats null, empty text and an empty file in config.yml as not set', () => {
+    const expected = load();
+    expect(load({}, 'capgo_user_port:\nlog_level: ~\ns3_bucket: null\npublic_url: ""\n')).toStrictEqual(
+      expected,
+    );
+    expect(load({}, '')).toStrictEqual(expected);
+    expect(load({}, '# only a comment\n')).toStrictEqual(expected);
+  });
+});
+
+describe('a value in the environment', () => {
+  it.each<[name: string, text: string, property: string, expected: unknown]>([
+    ['CAPGO_USER_PORT', '9000', 'userPort', 9000],
+    ['CAPGO_USER_PORT', ' 9000 ', 'userPort', 9000],
+    ['CAPGO_MANAGEMENT_PORT', '0', 'managementPort', 0],
+    ['METRICS_PORT', '65535', 'metricsPort', 65_535],
+    ['PUBLIC_URL', 'https://Updates.example.com:443/', 'publicUrl', 'https://updates.example.com'],
+    ['PUBLIC_URL', 'http://10.0.0.1:8000/capgo//', 'publicUrl', 'http://10.0.0.1:8000/capgo'],
+    ['DATA_DIR', '/var/lib/capgo', 'dataDir', '/var/lib/capgo'],
+    ['DATABASE_URL', 'sqlite::memory:', 'databaseUrl', 'sqlite::memory:'],
+    ['DATABASE_URL', 'sqlite:/srv/a.db', 'databaseUrl', 'sqlite:/srv/a.db'],
+    ['DATABASE_URL', 'SQLite:/srv/a.db', 'databaseUrl', 'sqlite:/srv/a.db'],
+    ['MANAGEMENT_API_TOKENS', ' a , b,,c, ', 'managementApiTokens', ['a', 'b', 'c']],
+    ['LIMIT_REQUEST_PER_MINUTE', '0', 'limitRequestPerMinute', 0],
+    ['LOG_LEVEL', 'SILENT', 'logLevel', 'silent'],
+    ['MAX_BUNDLE_SIZE', '1', 'maxBundleBytes', 1],
+    ['MAX_UNPACKED_SIZE', '5000000000', 'maxUnpackedBytes', 5_000_000_000],
+    ['OAUTH_ISSUER', 'https://id.example.com/realms/X', 'oauthIssuer', 'https://id.example.com/realms/X'],
+    ['OAUTH_CLIENT_ID', 'capgo', 'oauthClientId', 'capgo'],
+    [
+      'TRUSTED_PROXIES',
+      '10.0.0.1, 10.0.0.0/8,0.0.0.0/0,::1,fd00::/128',
+      'trustedProxies',
+      ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', 'fd00::/128'],
+    ],
+    [
+      'CORS_ALLOWED_ORIGINS',
+      'https://Example.com/,http://localhost:3000,capacitor://example,ionic://localhost/',
+      'corsAllowedOrigins',
+      ['https://example.com', 'http://localhost:3000', 'capacitor://example', 'ionic://localhost'],
+    ],
+  ])('%s=%j is read', (name, text, property, expected) => {
+    expect(load({ [name]: text })).toHaveProperty(property, expected);
+  });
+
+  it.each<[text: string, ms: number]>([
+    ['0', 0],
+    ['10m', 600_000],
+    ['1h30m', 5_400_000],
+    ['1.5s', 1500],
+    ['1.1s', 1100],
+    ['.5s', 500],
+    ['300ms', 300],
+    ['500us', 0.5],
+    ['500µs', 0.5],
+    ['500μs', 0.5],
+    ['1000000ns', 1],
+    ['+1m', 60_000],
+    ['-0s', 0],
+  ])('CACHE_RESULT_DURATION=%s is %d ms', (text, ms) => {
+    expect(load({ CACHE_RESULT_DURATION: text }).cacheResultDurationMs).toBe(ms);
+  });
+
+  it.each<[name: string, text: string, problem: string]>([
+    ['CAPGO_USER_PORT', '65536', 'must be a port number from 0 to 65535, not "65536"'],
+    ['CAPGO_MANAGEMENT_PORT', '-1', 'must be a port number'],
+    ['METRICS_PORT', '80a', 'must be a port number'],
+    ['METRICS_PORT', ' ', 'must be a port number'],
+    ['PUBLIC_URL', 'updates.example.com', 'must be a complete http:// or https:// URL'],
+    ['PUBLIC_URL', 'ftp://example.com', 'must be a complete http:// or https:// URL'],
+    ['PUBLIC_URL', 'https:example.com', 'must be a complete http:// or https:// URL'],
+    ['PUBLIC_URL', 'https://example.com:99999', 'must be a complete http:// or https:// URL'],
+    ['PUBLIC_URL', 'https://example.com/?a', 'must not contain a query or a fragment'],
+    ['DATA_DIR', '  ', 'must not be blank'],
+    ['LIMIT_REQUEST_PER_MINUTE', '-1', 'must be a whole number of requests, at least 0, not "-1"'],
+    ['LIMIT_REQUEST_PER_MINUTE', '1.5', 'must be a whole number of requests'],
+    ['MAX_BUNDLE_SIZE', '0', 'must be a whole number of bytes, at least 1, not "0"'],
+    ['MAX_BUNDLE_SIZE', '1GiB', 'must be a whole number of bytes'],
+    ['MAX_UNPACKED_SIZE', '9007199254740993', 'must be a whole number of bytes'],
+    ['LOG_LEVEL', 'verbose', 'must be one of fatal, error, warn, info, debug, trace, silent, not "verbose"'],
+    ['CACHE_RESULT_DURATION', '10', 'must be a duration with units'],
+    ['CACHE_RESULT_DURATION', '10 m', 'must be a duration with units'],
+    ['CACHE_RESULT_DURATION', '1d', 'must be a duration with units'],
+    ['CACHE_RESULT_DURATION', '.s', 'must be a duration with units'],
+    ['CACHE_RESULT_DURATION', '-1s', 'must not be negative'],
+    ['CACHE_RESULT_DURATION', '9999999h', 'is too long a duration'],
+    ['TRUSTED_PROXIES', '10.0.0.1,proxy.local', 'entry 2 must be an IP address or a CIDR range'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33', 'entry 1 must have a prefix length from 0 to 32'],
+    ['TRUSTED_PROXIES', 'fd00::/129', 'entry 1 must have a prefix length from 0 to 128'],
+    ['TRUSTED_PROXIES', '10.0.0.0/', 'entry 1 must have a prefix length'],
+    ['TRUSTED_PROXIES', '10.0.0.0/255.0.0.0', 'entry 1 must have a prefix length'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8/8', 'entry 1 must be an IP address or a CIDR range'],
+    ['TRUSTED_PROXIES', 'fe80::1%eth0', 'entry 1 must be an IP address or a CIDR range'],
+    ['TRUSTED_PROXIES', ' , ', 'holds only blanks'],
+    ['MANAGEMENT_API_TOKENS', ' ', 'holds only blanks'],
+    ['MANAGEMENT_API_TOKENS', ' , ', 'holds only blanks'],
+    ['OAUTH_ISSUER', 'https://id.example.com/', 'must not end with a slash'],
+    ['OAUTH_ISSUER', 'id.example.com', 'must be a complete http:// or https:// URL'],
+    ['OAUTH_CLIENT_ID', ' ', 'must not be blank'],
+    ['CORS_ALLOWED_ORIGINS', '*', 'entry 1 must be an origin'],
+    ['CORS_ALLOWED_ORIGINS', 'https://*.example.com', 'entry 1 must be an origin'],
+    ['CORS_ALLOWED_ORIGINS', 'https://example.com/app', 'entry 1 must be an origin'],
+    ['CORS_ALLOWED_ORIGINS', 'https://a.example,example.com', 'entry 2 must be an origin'],
+    ['CORS_ALLOWED_ORIGINS', 'null', 'entry 1 must be an origin'],
+    ['CORS_ALLOWED_ORIGINS', 'capacitor://', 'entry 1 must be an origin'],
+    ['DATABASE_URL', 'mysql://u:p@h/d', 'must be sqlite: followed by a path, or sqlite::memory:'],
+    ['DATABASE_URL', './capgo.sqlite', 'must be sqlite: followed by a path, or sqlite::memory:'],
+    ['DATABASE_URL', 'sqlite:', 'must name a file'],
+    ['DATABASE_URL', 'sqlite:data/', 'must name a file'],
+    ['DATABASE_URL', 'sqlite:///a.db', 'must have the path directly after sqlite:'],
+    ['DATABASE_URL', 'sqlite:a.db?mode=ro', 'must not have options'],
+  ])('%s=%j is one fault that names variable and origin', (name, text, problem) => {
+    const faults = faultsOf({ [name]: text });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(problem);
+    expect(faults[0]?.startsWith(`${name} (environment): `)).toBe(true);
+  });
+
+  it.each([
+    ['postgres://user:hunter2@db/capgo', 'PostgreSQL'],
+    ['postgresql://user:hunter2@db/capgo', 'PostgreSQL'],
+    ['mongodb://user:hunter2@db/capgo', 'MongoDB'],
+    ['MongoDB+srv://user:hunter2@db/capgo', 'MongoDB'],
+  ])('DATABASE_URL=%s says that the engine does not exist yet', (url, engine) => {
+    expect(faultsOf({ DATABASE_URL: url })).toEqual([
+      `DATABASE_URL (environment): ${engine} is not available in this version; remove it to use SQLite under DATA_DIR`,
+    ]);
+  });
+
+  it('reports every bad entry of a list', () => {
+    expect(faultsOf({ TRUSTED_PROXIES: 'a,10.0.0.1,b' })).toHaveLength(2);
+  });
+
+  it('takes relative paths from the working directory', () => {
+    expect(load({ DATA_DIR: 'var/../state', DATABASE_URL: 'sqlite:db/capgo.db' })).toMatchObject({
+      dataDir: join(directory, 'state'),
+      databaseUrl: `sqlite:${join(directory, 'db/capgo.db')}`,
+    });
+  });
+
+  it('puts the default database under DATA_DIR, whatever characters its name has', () => {
+    expect(load({ DATA_DIR: '/srv/$&data' }).databaseUrl).toBe('sqlite:/srv/$&data/capgo.sqlite');
+  });
+});
+
+describe('ports', () => {
+  it('may not be equal, not even to a default, and the fault names both with their origins', () => {
+    expect(faultsOf({ CAPGO_USER_PORT: '8001' })).toEqual([
+      'CAPGO_MANAGEMENT_PORT (default): is 8001, the same port as CAPGO_USER_PORT (environment); choose another',
+    ]);
+    expect(
+      faultsOf({ METRICS_PORT: '9000', CAPGO_USER_PORT: '9000' }, 'capgo_management_port: 9000'),
+    ).toEqual([
+      `CAPGO_MANAGEMENT_PORT (capgo_management_port in ${join(directory, 'config.yml')}): is 9000, the same port as CAPGO_USER_PORT (environment); choose another`,
+      'METRICS_PORT (environment): is 9000, the same port as CAPGO_USER_PORT (environment); choose another',
+    ]);
+  });
+
+  it('may all be 0', () => {
+    expect(load({ CAPGO_USER_PORT: '0', CAPGO_MANAGEMENT_PORT: '0', METRICS_PORT: '0' })).toMatchObject({
+      userPort: 0,
+      managementPort: 0,
+      metricsPort: 0,
+    });
+  });
+});
+
+describe('TLS', () => {
+  it('takes absolute paths of the files, not their content', () => {
+    write('tls/cert.pem', 'certificate');
+    const keyFile = write('tls/key.pem', 'key');
+    expect(load({ TLS_CERT_FILE: 'tls/cert.pem' }, `tls_key_file: ${keyFile}`).tls).toEqual({
+      certFile: join(directory, 'tls/cert.pem'),
+      keyFile,
+    });
+  });
+
+  it.each([
+    ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
+    ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
+  ])('%s alone is a fault that names %s', (present, missing) => {
+    write('file.pem', '');
+    expect(faultsOf({ [present]: 'file.pem' })).toEqual([
+      `${missing}: is not set, but ${present} (environment) is; set both or neither`,
+    ]);
+  });
+
+  it('reports files that cannot be read', () => {
+    expect(faultsOf({ TLS_CERT_FILE: 'none.pem', TLS_KEY_FILE: '.' })).toEqual([
+      `TLS_CERT_FILE (environment): cannot read the file ${join(directory, 'none.pem')} (ENOENT)`,
+      `TLS_KEY_FILE (environment): ${directory} is not a file`,
+    ]);
+  });
+});
+
+describe('engines that do not exist yet', () => {
+  const s3 = 'S3 storage is not available in this version; remove it to store bundles under DATA_DIR';
+  const mongo = 'MongoDB is not available in this version; remove it to use SQLite under DATA_DIR';
+
+  it.each([
+    ['MONGO_CONNECTION_STRING', mongo],
+    ['MONGO_CONNECTION_STRING_FILE', mongo],
+    ['MONGO_DATABASE', mongo],
+    ['S3_BUCKET', s3],
+    ['S3_BASE_ENDPOINT', s3],
+    ['AWS_ACCESS_KEY_ID_FILE', s3],
+    ['AWS_SECRET_ACCESS_KEY_FILE', s3],
+  ])('%s in the environment is a fault that says what to do', (name, message) => {
+    expect(faultsOf({ [name]: 'hunter2' })).toEqual([`${name} (environment): ${message}`]);
+  });
+
+  it.each([
+    ['mongo_connection_string', mongo],
+    ['mongo_database', mongo],
+    ['s3_bucket', s3],
+    ['s3_base_endpoint', s3],
+    ['aws_access_key_id', s3],
+    ['aws_secret_access_key', s3],
+    ['aws_region', s3],
+  ])('%s in config.yml is a fault that says what to do', (key, message) => {
+    expect(faultsOf({}, `${key}: hunter2`)).toEqual([
+      `${key.toUpperCase()} (${key} in ${join(directory, 'config.yml')}): ${message}`,
+    ]);
+  });
+
+  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'])(
+    '%s in the environment is only a warning, for it is often meant for other programs',
+    (name) => {
+      expect(load({ [name]: 'hunter2' }).warnings).toEqual([
+        `${name} is set, but S3 storage is not available in this version: bundles are stored under DATA_DIR`,
+      ]);
+    },
+  );
+
+  it('OAUTH_ISSUER is a warning: its tokens are not accepted yet', () => {
+    const { warnings } = load({}, 'oauth_issuer: https://id.example.com');
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^OAUTH_ISSUER is set, but .*\/apipublic\/v1\/oauth2\.config$/);
+  });
+});
+
+describe('secrets in files', () => {
+  it('are read and trimmed, from a path relative to the working directory', () => {
+    write('secrets/tokens', '  one,two\n');
+    write('secrets/database', 'sqlite:x.db\n');
+    expect(
+      load({ MANAGEMENT_API_TOKENS_FILE: 'secrets/tokens', DATABASE_URL_FILE: 'secrets/database' }),
+    ).toMatchObject({
+      managementApiTokens: ['one', 'two'],
+      databaseUrl: `sqlite:${join(directory, 'x.db')}`,
+    });
+  });
+
+  it('win over config.yml', () => {
+    write('tokens', 'from-file');
+    expect(
+      load({ MANAGEMENT_API_TOKENS_FILE: 'tokens' }, 'management_api_tokens: [from-yml]').managementApiTokens,
+    ).toEqual(['from-file']);
+  });
+
+  it.each(['MANAGEMENT_API_TOKENS', 'DATABASE_URL'])('%s and its file together are a fault', (name) => {
+    write('secret', 'hunter2');
+    expect(faultsOf({ [name]: 'hunter2', [`${name}_FILE`]: 'secret' })).toEqual([
+      `${name} (environment): is set together with ${name}_FILE; set only one of them`,
+    ]);
+  });
+
+  it('that cannot be read are a fault that names the path', () => {
+    expect(faultsOf({ MANAGEMENT_API_TOKENS_FILE: 'none', DATABASE_URL_FILE: directory })).toEqual([
+      `DATABASE_URL_FILE (environment): cannot read the file ${directory} (EISDIR)`,
+      `MANAGEMENT_API_TOKENS_FILE (environment): cannot read the file ${join(directory, 'none')} (ENOENT)`,
+    ]);
+  });
+
+  it('that are empty are a fault', () => {
+    const file = write('empty', ' \n');
+    expect(faultsOf({ MANAGEMENT_API_TOKENS_FILE: 'empty' })).toEqual([
+      `MANAGEMENT_API_TOKENS_FILE (environment): the file ${file} is empty`,
+    ]);
+  });
+
+  it('with one token per line are a fault, for that would be one useless token', () => {
+    const file = write('tokens', 'hunter2\nhunter3\n');
+    expect(faultsOf({ MANAGEMENT_API_TOKENS_FILE: 'tokens' })).toEqual([
+      `MANAGEMENT_API_TOKENS (file ${file}, named by MANAGEMENT_API_TOKENS_FILE): entry 1 contains a blank or a line break; separate tokens by commas`,
+    ]);
+  });
+
+  it('exist only for secrets', () => {
+    expect(load({ LOG_LEVEL_FILE: 'none' }).logLevel).toBe('info');
+  });
+});
+
+describe('faults never repeat a secret', () => {
+  it.each<[name: string, env: Env, yml: string | undefined]>([
+    ['a database password', { DATABASE_URL: 'postgres://capgo:hunter2@db/capgo' }, undefined],
+    ['an unknown database', { DATABASE_URL: 'hunter2' }, undefined],
+    ['a malformed SQLite path', { DATABASE_URL: 'sqlite://hunter2' }, undefined],
+    ['a connection string', { MONGO_CONNECTION_STRING: 'mongodb://capgo:hunter2@db' }, undefined],
+    ['a token with a blank', { MANAGEMENT_API_TOKENS: 'a,hunter2 b' }, undefined],
+    ['a password in PUBLIC_URL', { PUBLIC_URL: 'https://capgo:hunter2@example.com' }, undefined],
+    ['a password in a broken URL', { PUBLIC_URL: 'postgres://capgo:hunter2@example.com' }, undefined],
+    ['a password in an origin', { CORS_ALLOWED_ORIGINS: 'x://capgo:hunter2@example.com' }, undefined],
+    ['an AWS key in config.yml', {}, 'aws_secret_access_key: hunter2'],
+    ['a mapping in config.yml', {}, 'management_api_tokens: {hunter2: hunter2}'],
+    ['broken YAML', {}, 'management_api_tokens: [hunter2'],
+    ['a YAML alias', {}, 'management_api_tokens: *hunter2'],
+    ['a YAML tag', {}, 'management_api_tokens: !hunter2 x'],
+    ['broken quotes', {}, 'management_api_tokens: "hunter2'],
+    ['two scalars', {}, 'management_api_tokens: "a" hunter2'],
+    ['top-level text', {}, 'hunter2'],
+  ])('%s', (_name, env, yml) => {
+    const faults = faultsOf(env, yml);
+    expect(faults).not.toHaveLength(0);
+    expect(new ConfigError(faults).message).not.toContain('hunter2');
+  });
+});
+
+describe('config.yml', () => {
+  it('holds every setting under its lower-case name, numbers and lists included', () => {
+    const config = load(
+      {},
+      `
+capgo_user_port: 9000
+capgo_management_port: "9001"
+limit_request_per_minute: 0
+cache_result_duration: 0
+trusted_proxies:
+  - 10.0.0.0/8
+  - ::1
+management_api_tokens: [0012, 1e5, true, "with,comma"]
+cors_allowed_origins: https://a.example, https://b.example
+max_bundle_size: 10
+`,
+    );
+    expect(config).toMatchObject({
+      userPort: 9000,
+      managementPort: 9001,
+      limitRequestPerMinute: 0,
+      cacheResultDurationMs: 0,
+      trustedProxies: ['10.0.0.0/8', '::1'],
+      managementApiTokens: ['0012', '1e5', 'true', 'with,comma'],
+      corsAllowedOrigins: ['https://a.example', 'https://b.example'],
+      maxBundleBytes: 10,
+    });
+  });
+
+  it('gives way to the environment, setting by setting', () => {
+    expect(
+      load({ CAPGO_USER_PORT: '9100', LOG_LEVEL: '' }, 'capgo_user_port: 9000\nlog_level: debug'),
+    ).toMatchObject({ userPort: 9100, logLevel: 'debug' });
+  });
+
+  it('may be elsewhere, by CONFIG_FILE', () => {
+    write('config.yml', 'capgo_user_port: 9000');
+    const file = write('etc/capgo.yml', 'capgo_user_port: 9100');
+    expect(load({ CONFIG_FILE: 'etc/capgo.yml' }).userPort).toBe(9100);
+    expect(load({ CONFIG_FILE: file }).userPort).toBe(9100);
+  });
+
+  it('must exist when CONFIG_FILE names it', () => {
+    expect(faultsOf({ CONFIG_FILE: 'none.yml', LOG_LEVEL: 'x' })).toEqual([
+      `CONFIG_FILE (environment): cannot read ${join(directory, 'none.yml')} (ENOENT)`,
+      expect.stringContaining('LOG_LEVEL'),
+    ]);
+  });
+
+  it('must be readable when it is there', () => {
+    mkdirSync(join(directory, 'config.yml'));
+    expect(faultsOf()).toEqual([
+      `CONFIG_FILE (default): cannot read ${join(directory, 'config.yml')} (EISDIR)`,
+    ]);
+  });
+
+  it.each<[name: string, yml: string, problem: string]>([
+    ['an open list', 'log_level: info\ntrusted_proxies: [a', ' line 2: not valid YAML (bad indent)'],
+    ['a key twice', 'log_level: info\n\nlog_level: warn', ' line 3: not valid YAML (duplicate key)'],
+    ['two documents', 'log_level: info\n---\nlog_level: warn', ' line 2: not valid YAML (multiple docs)'],
+    ['a foreign tag', 'log_level: !x info', ' line 1: not valid YAML (tag resolve failed)'],
+    ['an alias without anchor', 'log_level: info\noauth_client_id: *x', ' line 2: an alias has no anchor'],
+    ['a list', '- log_level', ' line 1: the file must be a mapping of settings'],
+    ['text', 'log_level', ' line 1: the file must be a mapping of settings'],
+    ['an unknown key', 'zzz: 1', ': unknown key "zzz"'],
+    ['a typo', 's3_bukcet: x', ': unknown key "s3_bukcet", did you mean "s3_bucket"?'],
+    ['a key in capitals', 'LOG_LEVEL: x', ': unknown key "LOG_LEVEL", did you mean "log_level"?'],
+    ['a prototype key', '__proto__: {log_level: x}', ': unknown key "__proto__"'],
+    [
+      'its own path',
+      'config_file: x',
+      ': unknown key "config_file"; CONFIG_FILE is only read from the environment',
+    ],
+    [
+      'the path of a secret',
+      'database_url_file: x',
+      ': unknown key "database_url_file"; DATABASE_URL_FILE is only read from the environment',
+    ],
+  ])('with %s is one fault', (_name, yml, problem) => {
+    const faults = faultsOf({}, yml);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(`CONFIG_FILE (default): ${join(directory, 'config.yml')}${problem}`);
+  });
+
+  it('cannot exhaust the memory with aliases', () => {
+    const levels = Array.from({ length: 20 }, (_, n) =>
+      n === 0 ? 'a0: &a0 [x]' : `a${n}: &a${n} [${`*a${n - 1},`.repeat(9)}]`,
+    );
+    const faults = faultsOf({}, levels.join('\n'));
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain('too many aliases');
+  });
+
+  it.each<[yml: string, variable: string, problem: string]>([
+    ['capgo_user_port: [8000]', 'CAPGO_USER_PORT', 'must be a single value, not a list'],
+    ['log_level: {a: b}', 'LOG_LEVEL', 'must not be a mapping'],
+    ['trusted_proxies: {a: b}', 'TRUSTED_PROXIES', 'must not be a mapping'],
+    ['trusted_proxies: [[10.0.0.1]]', 'TRUSTED_PROXIES', 'each entry must be a single value'],
+    ['management_api_tokens: [a, null]', 'MANAGEMENT_API_TOKENS', 'each entry must be a single value'],
+    ['management_api_tokens: [a, " "]', 'MANAGEMENT_API_TOKENS', 'entry 2 is blank'],
+    ['management_api_tokens: []', 'MANAGEMENT_API_TOKENS', 'holds no token'],
+    ['log_level: true', 'LOG_LEVEL', 'must be one of'],
+    ['capgo_user_port: 80.5', 'CAPGO_USER_PORT', 'must be a port number'],
+  ])('%s is a fault that names the key and the file', (yml, variable, problem) => {
+    const faults = faultsOf({}, yml);
+    expect(faults).toHaveLength(1);
+    const origin = `${variable.toLowerCase()} in ${join(directory, 'config.yml')}`;
+    expect(faults[0]).toContain(`${variable} (${origin}): ${problem}`);
+  });
+});
+
+it('reports all faults at once, and in the message', () => {
+  const faults = faultsOf(
+    { CAPGO_USER_PORT: 'x', PUBLIC_URL: 'y', S3_BUCKET: 'z', DATABASE_URL_FILE: 'none' },
+    'log_levle: info\ncache_result_duration: soon',
+  );
+  expect(faults.map((fault) => fault.split(/[ :]/, 1)[0])).toEqual([
+    'CONFIG_FILE',
+    'CAPGO_USER_PORT',
+    'PUBLIC_URL',
+    'DATABASE_URL_FILE',
+    'CACHE_RESULT_DURATION',
+    'S3_BUCKET',
+  ]);
+  const { message } = new ConfigError(faults);
+  for (const fault of faults) expect(message).toContain(fault);
+});
+
+describe('the reference for the documentation', () => {
+  it('says for every setting what it does and what breaks', () => {
+    for (const { variable, key, description, whenWrong } of configReference()) {
+      expect(key ?? 'config_file').toBe(variable.toLowerCase());
+      expect(description).toMatch(/^.{20,}\.$/);
+      expect(whenWrong).toMatch(/^.{20,}\.$/);
+    }
+  });
+
+  it('shows defaults as an operator would write them', () => {
+    const defaults = new Map(configReference().map((setting) => [setting.variable, setting.default]));
+    expect(defaults.get('CACHE_RESULT_DURATION')).toBe('10m');
+    expect(defaults.get('TRUSTED_PROXIES')).toBe('');
+    expect(defaults.get('DATABASE_URL')).toBe('sqlite:<DATA_DIR>/capgo.sqlite');
+    expect(defaults.get('PUBLIC_URL')).toBeUndefined();
+  });
+});

@@ -1,0 +1,851 @@
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { LineCounter, parseDocument, visit } from 'yaml';
+
+/** What a setting holds before it is read: the text as written, or the entries of a YAML list. */
+type Raw = string | readonly string[];
+
+interface SettingText {
+  readonly variable: string;
+  /** Markdown; one sentence of what it does, with units. */
+  readonly description: string;
+  /** Markdown; what an operator sees when the value is wrong. */
+  readonly whenWrong: string;
+  /** Never repeated in a message; may also come from the file named by `<variable>_FILE`. */
+  readonly secret?: true;
+  readonly environmentOnly?: true;
+}
+
+interface AvailableSetting extends SettingText {
+  /** Throws `UnacceptableValue`; relative paths start at `workingDirectory`. */
+  readonly read: (raw: Raw, workingDirectory: string) => unknown;
+  /** Written as an operator would; '' is an empty list, `<DATA_DIR>` the resolved DATA_DIR. */
+  readonly default?: string;
+}
+
+interface UnavailableSetting extends SettingText {
+  /** The engine it belongs to. Setting it is a fault, so that nobody believes it has an effect. */
+  readonly unavailable: 'mongodb' | 's3';
+  /** Often set for other programs on the same machine, so in the environment it only earns a warning. */
+  readonly ambient?: true;
+}
+
+const notAvailable = {
+  mongodb: {
+    what: 'MongoDB is not available in this version',
+    instead: 'to use SQLite under DATA_DIR',
+  },
+  s3: {
+    what: 'S3 storage is not available in this version',
+    instead: 'to store bundles under DATA_DIR',
+  },
+} as const;
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/**
+ * Every setting of the server. The key in config.yml is the variable's name in lower case. The loader, the
+ * type `Config` and the documentation all follow from this record; add a setting here and nowhere else.
+ */
+const schema = {
+  configFile: {
+    variable: 'CONFIG_FILE',
+    environmentOnly: true,
+    default: 'config.yml',
+    read: single(path),
+    description:
+      'Path of the YAML file with settings; relative paths start at the working directory. The environment overrides the file, setting by setting.',
+    whenWrong: 'A named file that cannot be read stops the start; a missing default file is simply not used.',
+  },
+  userPort: {
+    variable: 'CAPGO_USER_PORT',
+    default: '8000',
+    read: single(port),
+    description:
+      'TCP port of the device API, where apps check for updates and download bundles; `0` takes any free port.',
+    whenWrong: 'Devices cannot reach the server and silently stay on the bundle they have.',
+  },
+  managementPort: {
+    variable: 'CAPGO_MANAGEMENT_PORT',
+    default: '8001',
+    read: single(port),
+    description:
+      'TCP port of the management API, where releases and bundles are administered; `0` takes any free port.',
+    whenWrong: 'Pipelines and operators cannot reach the server; devices are not affected.',
+  },
+  metricsPort: {
+    variable: 'METRICS_PORT',
+    default: '8081',
+    read: single(port),
+    description: 'TCP port of the Prometheus metrics; `0` takes any free port.',
+    whenWrong: 'Monitoring scrapes nothing, so its alerts stay quiet or all fire at once.',
+  },
+  publicUrl: {
+    variable: 'PUBLIC_URL',
+    read: single(publicUrl),
+    description:
+      'The http(s) URL under which devices reach the device API from outside, used to build download links.',
+    whenWrong: 'Update checks succeed but every download fails, because the links lead nowhere.',
+  },
+  dataDir: {
+    variable: 'DATA_DIR',
+    default: './data',
+    read: single(path),
+    description:
+      'Directory of the database and the bundles; relative paths start at the working directory. Put it on a volume that survives restarts and is backed up.',
+    whenWrong:
+      'The server starts empty: apps, releases and bundles seem gone, or are lost with the container.',
+  },
+  databaseUrl: {
+    variable: 'DATABASE_URL',
+    secret: true,
+    default: 'sqlite:<DATA_DIR>/capgo.sqlite',
+    read: single(databaseUrl),
+    description:
+      'The database: `sqlite:` and a path (relative paths start at the working directory), or `sqlite::memory:`, which forgets everything at exit. Other engines are not available in this version.',
+    whenWrong: 'Another path is another, empty database; other engines stop the start.',
+  },
+  managementApiTokens: {
+    variable: 'MANAGEMENT_API_TOKENS',
+    secret: true,
+    read: managementTokens,
+    description:
+      'Tokens that may do everything in the management API; comma-separated, or a YAML list. Treat each like a root password.',
+    whenWrong:
+      'A missing token locks its users out; a guessable one lets strangers ship code to every device.',
+  },
+  limitRequestPerMinute: {
+    variable: 'LIMIT_REQUEST_PER_MINUTE',
+    default: '100',
+    read: single(wholeNumber('requests', 0)),
+    description: 'Requests one client address may make each minute; `0` turns the limit off.',
+    whenWrong:
+      'Too low: devices behind one shared address are turned away; too high: one client can keep the server busy.',
+  },
+  trustedProxies: {
+    variable: 'TRUSTED_PROXIES',
+    default: '',
+    read: listOf(proxyRange),
+    description:
+      "Addresses or CIDR ranges (IPv4, IPv6) of reverse proxies whose forwarded client address is believed; comma-separated, or a YAML list. The client's address is what the rate limit counts.",
+    whenWrong:
+      'Missing proxy: all devices share one rate limit and are soon turned away; range too wide: clients forge their address and escape the limit.',
+  },
+  corsAllowedOrigins: {
+    variable: 'CORS_ALLOWED_ORIGINS',
+    default: '',
+    read: listOf(origin),
+    description:
+      'Further origins whose web pages may call the server, such as `https://example.com` or `capacitor://example`; comma-separated, or a YAML list, without wildcards.',
+    whenWrong: 'Browsers block the calls of a missing origin; native apps are not affected.',
+  },
+  cacheResultDurationMs: {
+    variable: 'CACHE_RESULT_DURATION',
+    default: '10m',
+    read: single(duration),
+    description:
+      'Longest time update checks are answered from memory before the data is read again, as a duration such as `10m`, `1h30m` or `300ms`; `0` reads it for every check.',
+    whenWrong:
+      'Too long: changes that bypass this process reach devices late; too short: the database is read more often.',
+  },
+  maxBundleBytes: {
+    variable: 'MAX_BUNDLE_SIZE',
+    default: '1073741824',
+    read: single(wholeNumber('bytes', 1)),
+    description: 'Largest bundle zip that may be uploaded, in bytes (the default is 1 GiB).',
+    whenWrong: 'Too small: uploads of larger bundles are refused; too large: one upload can fill the disk.',
+  },
+  maxUnpackedBytes: {
+    variable: 'MAX_UNPACKED_SIZE',
+    default: '2147483648',
+    read: single(wholeNumber('bytes', 1)),
+    description:
+      'Largest total size of the files inside one bundle zip, in bytes after unpacking (the default is 2 GiB).',
+    whenWrong:
+      'Too small: well-compressed bundles are refused; too large: a small hostile zip can fill the disk.',
+  },
+  tlsCertFile: {
+    variable: 'TLS_CERT_FILE',
+    read: single(readableFile),
+    description:
+      'Path of the PEM certificate chain to serve HTTPS with; needs `TLS_KEY_FILE`. Without both the server speaks plain HTTP.',
+    whenWrong: 'A missing file stops the start; a certificate devices do not trust stops all updates.',
+  },
+  tlsKeyFile: {
+    variable: 'TLS_KEY_FILE',
+    read: single(readableFile),
+    description: 'Path of the PEM private key of the certificate in `TLS_CERT_FILE`.',
+    whenWrong: 'A missing file, or the key of another certificate, stops the start.',
+  },
+  logLevel: {
+    variable: 'LOG_LEVEL',
+    default: 'info',
+    read: single(logLevel),
+    description: `Least severe messages to log: ${logLevels.map((level) => `\`${level}\``).join(', ')}.`,
+    whenWrong: 'Too severe: nothing to read after a fault; too fine: logs grow with every request.',
+  },
+  oauthIssuer: {
+    variable: 'OAUTH_ISSUER',
+    read: single(issuer),
+    description:
+      'URL of the OpenID Connect issuer, without trailing slash and equal to the `iss` field of its tokens. This version only publishes it at `/apipublic/v1/oauth2.config` and does not accept its tokens yet.',
+    whenWrong: 'Sign-in pages send people to the wrong identity provider.',
+  },
+  oauthClientId: {
+    variable: 'OAUTH_CLIENT_ID',
+    read: single(nonBlank),
+    description: 'OAuth 2.0 client ID given by the issuer, published together with `OAUTH_ISSUER`.',
+    whenWrong: 'The identity provider refuses to sign anyone in.',
+  },
+  mongoConnectionString: {
+    variable: 'MONGO_CONNECTION_STRING',
+    secret: true,
+    unavailable: 'mongodb',
+    description: 'Not available in this version: MongoDB connection string. Data is kept in SQLite.',
+    whenWrong: 'Setting it stops the start.',
+  },
+  mongoDatabase: {
+    variable: 'MONGO_DATABASE',
+    unavailable: 'mongodb',
+    description: 'Not available in this version: name of the MongoDB database.',
+    whenWrong: 'Setting it stops the start.',
+  },
+  s3Bucket: {
+    variable: 'S3_BUCKET',
+    unavailable: 's3',
+    description: 'Not available in this version: S3 bucket for bundles. They are stored under `DATA_DIR`.',
+    whenWrong: 'Setting it stops the start.',
+  },
+  s3BaseEndpoint: {
+    variable: 'S3_BASE_ENDPOINT',
+    unavailable: 's3',
+    description: 'Not available in this version: endpoint of an S3-compatible storage.',
+    whenWrong: 'Setting it stops the start.',
+  },
+  awsAccessKeyId: {
+    variable: 'AWS_ACCESS_KEY_ID',
+    secret: true,
+    unavailable: 's3',
+    ambient: true,
+    description: 'Not available in this version: access key ID for S3.',
+    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+  },
+  awsSecretAccessKey: {
+    variable: 'AWS_SECRET_ACCESS_KEY',
+    secret: true,
+    unavailable: 's3',
+    ambient: true,
+    description: 'Not available in this version: secret access key for S3.',
+    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+  },
+  awsRegion: {
+    variable: 'AWS_REGION',
+    unavailable: 's3',
+    ambient: true,
+    description: 'Not available in this version: region of the S3 bucket.',
+    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+  },
+} as const satisfies Record<string, AvailableSetting | UnavailableSetting>;
+
+type Schema = typeof schema;
+type SettingName = keyof Schema;
+type ReadBy<S> = S extends { readonly read: (...parameters: never[]) => infer Value } ? Value : never;
+type Values = {
+  -readonly [N in SettingName as Schema[N] extends { default: string } ? N : never]: ReadBy<Schema[N]>;
+} & {
+  -readonly [N in SettingName as Schema[N] extends { default: string } | { unavailable: string }
+    ? never
+    : N]?: ReadBy<Schema[N]>;
+};
+type Flat<T> = { readonly [K in keyof T]: T[K] };
+
+/**
+ * The settings, checked and resolved: paths are absolute, durations milliseconds, sizes bytes; an optional
+ * property is absent when its variable is not set. `databaseUrl` is `sqlite:<absolute path>` or
+ * `sqlite::memory:`.
+ */
+export type Config = Flat<
+  Omit<Values, 'configFile' | 'tlsCertFile' | 'tlsKeyFile'> & {
+    /** Absolute paths of PEM files that were readable at start; absent means plain HTTP. */
+    readonly tls?: { readonly certFile: string; readonly keyFile: string };
+    /** Sentences for the log: settings that are present and have no effect. */
+    readonly warnings: readonly string[];
+  }
+>;
+
+/** Everything wrong with the settings. Each fault starts with a variable's name; none repeats a secret. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration has ${faults.length} fault(s):\n${faults.map((f) => `- ${f}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+export interface ConfigSource {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute; where `config.yml` is looked for and relative paths start. */
+  readonly workingDirectory: string;
+}
+
+/**
+ * Reads the environment, `config.yml` and `*_FILE` secrets. An empty variable counts as not set.
+ * Nothing is created; only the configuration file, secret files and TLS paths are touched.
+ *
+ * @throws ConfigError with all faults at once.
+ */
+export function loadConfig(
+  source: ConfigSource = { env: process.env, workingDirectory: process.cwd() },
+): Config {
+  const { env, workingDirectory } = source;
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  const file = readConfigFile(source, faults);
+  const origins: { [N in SettingName]?: string } = {};
+  const values: Partial<Record<SettingName, unknown>> = {};
+
+  for (const name of settingNames) {
+    if (name === 'configFile') continue;
+    const setting: AvailableSetting | UnavailableSetting = schema[name];
+    if ('unavailable' in setting) {
+      reportUnavailable(setting, env, file, faults, warnings);
+      continue;
+    }
+    const found = findValue(setting, source, file, faults);
+    if (found === 'faulty') continue;
+    if (found) origins[name] = found.origin;
+    // DATA_DIR stands before DATABASE_URL in the schema, so it is known here unless it has a fault itself.
+    const raw = found?.raw ?? setting.default?.replace('<DATA_DIR>', () => String(values.dataDir ?? 'data'));
+    if (raw === undefined) continue;
+    try {
+      values[name] = setting.read(raw, workingDirectory);
+    } catch (error) {
+      if (!(error instanceof UnacceptableValue)) throw error;
+      for (const problem of error.problems) {
+        faults.push(`${setting.variable} (${found?.origin ?? 'default'}): ${problem}`);
+      }
+    }
+  }
+
+  faults.push(...samePortFaults(values, origins), ...halfTlsFaults(origins));
+  if (faults.length > 0) throw new ConfigError(faults);
+  if (values.oauthIssuer !== undefined) {
+    warnings.push(
+      'OAUTH_ISSUER is set, but single sign-on tokens are not accepted by this version yet: the issuer is only published at /apipublic/v1/oauth2.config',
+    );
+  }
+  // The loop filled exactly what the schema promises, or pushed a fault.
+  const { configFile: _, tlsCertFile, tlsKeyFile, ...plain } = values as Values;
+  return {
+    ...plain,
+    ...(tlsCertFile && tlsKeyFile ? { tls: { certFile: tlsCertFile, keyFile: tlsKeyFile } } : {}),
+    warnings,
+  };
+}
+
+export interface SettingReference {
+  readonly variable: string;
+  /** The key in config.yml; absent when only the environment is read. */
+  readonly key?: string;
+  /** The variable that names a file with the value; secrets only. */
+  readonly fileVariable?: string;
+  /** As an operator would write it; '' is an empty list, absent means the setting is off. */
+  readonly default?: string;
+  /** Markdown. */
+  readonly description: string;
+  /** Markdown. */
+  readonly whenWrong: string;
+}
+
+/** The schema as documentation shows it, in reading order. */
+export function configReference(): readonly SettingReference[] {
+  return settingNames.map((name) => {
+    const setting: AvailableSetting | UnavailableSetting = schema[name];
+    const { variable, description, whenWrong } = setting;
+    return {
+      variable,
+      ...(setting.environmentOnly ? {} : { key: keyOf(setting) }),
+      // Refused as well as their plain form, so not worth a mention.
+      ...(setting.secret && !('unavailable' in setting) ? { fileVariable: `${variable}_FILE` } : {}),
+      ...('default' in setting && setting.default !== undefined ? { default: setting.default } : {}),
+      description,
+      whenWrong,
+    };
+  });
+}
+
+// --- Where values come from
+
+const settingNames = Object.keys(schema) as SettingName[];
+
+function keyOf(setting: SettingText): string {
+  return setting.variable.toLowerCase();
+}
+
+/** The settings a configuration file holds, by key, and how to name the file in a fault. */
+interface ConfigFile {
+  readonly path: string;
+  readonly entries: ReadonlyMap<string, unknown>;
+}
+
+interface FoundValue {
+  readonly raw: Raw;
+  readonly origin: string;
+}
+
+function findValue(
+  setting: SettingText,
+  { env, workingDirectory }: ConfigSource,
+  file: ConfigFile,
+  faults: string[],
+): FoundValue | 'faulty' | undefined {
+  const { variable } = setting;
+  const fileVariable = `${variable}_FILE`;
+  const inEnvironment = env[variable];
+  const secretFile = setting.secret ? env[fileVariable] : undefined;
+  if (inEnvironment && secretFile) {
+    faults.push(`${variable} (environment): is set together with ${fileVariable}; set only one of them`);
+    return 'faulty';
+  }
+  if (inEnvironment) return { raw: inEnvironment, origin: 'environment' };
+  if (secretFile) {
+    const secretPath = resolve(workingDirectory, secretFile.trim());
+    let content: string;
+    try {
+      content = readFileSync(secretPath, 'utf8').trim();
+    } catch (error) {
+      faults.push(`${fileVariable} (environment): cannot read the file ${secretPath} (${reasonOf(error)})`);
+      return 'faulty';
+    }
+    if (content !== '') return { raw: content, origin: `file ${secretPath}, named by ${fileVariable}` };
+    faults.push(`${fileVariable} (environment): the file ${secretPath} is empty`);
+    return 'faulty';
+  }
+  const inFile = file.entries.get(keyOf(setting));
+  if (isUnset(inFile)) return undefined;
+  const origin = `${keyOf(setting)} in ${file.path}`;
+  if (typeof inFile === 'string') return { raw: inFile, origin };
+  if (isTextList(inFile)) return { raw: inFile, origin };
+  const expected = Array.isArray(inFile) ? 'each entry must be a single value' : 'must not be a mapping';
+  faults.push(`${variable} (${origin}): ${expected}`);
+  return 'faulty';
+}
+
+function reportUnavailable(
+  setting: UnavailableSetting,
+  env: ConfigSource['env'],
+  file: ConfigFile,
+  faults: string[],
+  warnings: string[],
+): void {
+  const { variable } = setting;
+  const { what, instead } = notAvailable[setting.unavailable];
+  const refuse = (name: string, origin: string) =>
+    faults.push(`${name} (${origin}): ${what}; remove it ${instead}`);
+  if (env[variable]) {
+    if (setting.ambient) {
+      warnings.push(`${variable} is set, but ${what}: bundles are stored under DATA_DIR`);
+    } else {
+      refuse(variable, 'environment');
+    }
+  }
+  // Only ever meant for this server, so never ambient.
+  if (setting.secret && env[`${variable}_FILE`]) refuse(`${variable}_FILE`, 'environment');
+  if (!isUnset(file.entries.get(keyOf(setting)))) refuse(variable, `${keyOf(setting)} in ${file.path}`);
+}
+
+function isUnset(value: unknown): boolean {
+  return value === undefined || value === null || value === '';
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+}
+
+/** A missing default file is an empty one; everything else that is wrong with the file becomes a fault. */
+function readConfigFile({ env, workingDirectory }: ConfigSource, faults: string[]): ConfigFile {
+  const chosen = env[schema.configFile.variable];
+  const file = resolve(workingDirectory, chosen?.trim() || schema.configFile.default);
+  const nothing = { path: file, entries: new Map<string, unknown>() };
+  const fault = (problem: string) => {
+    faults.push(`${schema.configFile.variable} (${chosen ? 'environment' : 'default'}): ${problem}`);
+    return nothing;
+  };
+
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = reasonOf(error);
+    return !chosen && reason === 'ENOENT' ? nothing : fault(`cannot read ${file} (${reason})`);
+  }
+
+  const lines = new LineCounter();
+  // The failsafe schema keeps scalars as written, so a token such as 0012 or 1e5 is not turned into a number
+  // and every setting is parsed exactly as from the environment. Pretty errors would quote the file's text.
+  const document = parseDocument(text, {
+    schema: 'failsafe',
+    customTags: ['null'],
+    prettyErrors: false,
+    logLevel: 'error',
+    lineCounter: lines,
+  });
+  const broken = [...document.errors, ...document.warnings];
+  for (const { pos, code } of broken) {
+    fault(`${file} line ${lines.linePos(pos[0]).line}: not valid YAML (${describeYamlCode(code)})`);
+  }
+  if (broken.length > 0) return nothing;
+
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // The yaml package throws ReferenceError for an unknown anchor, and for aliases that multiply too far.
+    if (!(error instanceof ReferenceError)) throw error;
+    const { line, unknown } = aliasAtFault(document, lines);
+    const why = unknown
+      ? 'an alias has no anchor; put quotes around a value that starts with *'
+      : 'too many aliases';
+    return fault(`${file} line ${line}: ${why}`);
+  }
+  if (content === null) return nothing;
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    return fault(`${file} line 1: the file must be a mapping of settings, such as capgo_user_port: 8000`);
+  }
+
+  const entries = new Map<string, unknown>(Object.entries(content));
+  for (const key of entries.keys()) {
+    if (!settingsByKey.has(key)) fault(`${file}: ${describeUnknownKey(key)}`);
+  }
+  return { path: file, entries };
+}
+
+/** The first alias without anchor, or else the first alias at all. */
+function aliasAtFault(document: ReturnType<typeof parseDocument>, lines: LineCounter) {
+  let line = 1;
+  let unknown = false;
+  visit(document, {
+    Alias(_key, alias) {
+      const position = lines.linePos(alias.range?.[0] ?? 0).line;
+      if (line === 1) line = position;
+      if (alias.resolve(document) !== undefined) return undefined;
+      line = position;
+      unknown = true;
+      return visit.BREAK;
+    },
+  });
+  return { line, unknown };
+}
+
+/** The package's messages may quote the file, and with it a secret; its codes do not. */
+function describeYamlCode(code: string): string {
+  return code.toLowerCase().replaceAll('_', ' ');
+}
+
+const settingsByKey: ReadonlyMap<string, SettingText> = new Map(
+  settingNames
+    .map((name): SettingText => schema[name])
+    .filter((setting) => !setting.environmentOnly)
+    .map((setting) => [keyOf(setting), setting]),
+);
+
+function describeUnknownKey(key: string): string {
+  const unknown = `unknown key ${quoted(key)}`;
+  const variable = key.toUpperCase();
+  const secret = settingsByKey.get(key.toLowerCase().replace(/_file$/, ''))?.secret;
+  if (variable === schema.configFile.variable || secret) {
+    return `${unknown}; ${variable} is only read from the environment`;
+  }
+  const [nearest] = [...settingsByKey.keys()]
+    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known) }))
+    .filter(({ known, distance }) => distance <= known.length / 3)
+    .sort((a, b) => a.distance - b.distance);
+  return nearest ? `${unknown}, did you mean ${quoted(nearest.known)}?` : unknown;
+}
+
+/** Levenshtein: insertions, deletions and replacements of one character. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [row, character] of [...a].entries()) {
+    const current = [row + 1];
+    for (let column = 1; column <= b.length; column += 1) {
+      const replaced = (previous[column - 1] ?? 0) + (character === b[column - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+// --- Rules across settings
+
+function samePortFaults(
+  values: Partial<Record<SettingName, unknown>>,
+  origins: { [N in SettingName]?: string },
+): string[] {
+  const faults: string[] = [];
+  const seen = new Map<unknown, SettingName>();
+  for (const name of ['userPort', 'managementPort', 'metricsPort'] as const) {
+    const value = values[name];
+    if (value === undefined || value === 0) continue;
+    const first = seen.get(value);
+    if (first === undefined) {
+      seen.set(value, name);
+      continue;
+    }
+    const describe = (port: SettingName) => `${schema[port].variable} (${origins[port] ?? 'default'})`;
+    faults.push(`${describe(name)}: is ${value}, the same port as ${describe(first)}; choose another`);
+  }
+  return faults;
+}
+
+function halfTlsFaults(origins: { [N in SettingName]?: string }): string[] {
+  const { tlsCertFile, tlsKeyFile } = origins;
+  if ((tlsCertFile === undefined) === (tlsKeyFile === undefined)) return [];
+  const [missing, present] = tlsCertFile === undefined ? ['CERT', 'KEY'] : ['KEY', 'CERT'];
+  return [
+    `TLS_${missing}_FILE: is not set, but TLS_${present}_FILE (${tlsCertFile ?? tlsKeyFile}) is; set both or neither`,
+  ];
+}
+
+// --- What values look like. Parsers are function declarations, because the schema above needs them.
+
+class UnacceptableValue extends Error {
+  readonly problems: readonly string[];
+
+  constructor(...problems: string[]) {
+    super(problems.join('; '));
+    this.problems = problems;
+  }
+}
+
+type ParseText<T> = (text: string, workingDirectory: string) => T;
+
+function single<T>(parse: ParseText<T>) {
+  return (raw: Raw, workingDirectory: string): T => {
+    if (typeof raw !== 'string') throw new UnacceptableValue('must be a single value, not a list');
+    return parse(raw.trim(), workingDirectory);
+  };
+}
+
+/** Comma-separated text or a YAML list. Blanks between commas are skipped; a blank YAML entry is a fault. */
+function listOf<T>(parse: ParseText<T>) {
+  return (raw: Raw, workingDirectory: string): readonly T[] => {
+    if (raw === '') return [];
+    const entries =
+      typeof raw === 'string'
+        ? raw.split(',').flatMap((entry) => entry.trim() || [])
+        : raw.map((entry) => entry.trim());
+    if (typeof raw === 'string' && entries.length === 0) throw new UnacceptableValue('holds only blanks');
+    const problems: string[] = [];
+    const parsed: T[] = [];
+    for (const [index, entry] of entries.entries()) {
+      try {
+        if (entry === '') throw new UnacceptableValue('is blank');
+        parsed.push(parse(entry, workingDirectory));
+      } catch (error) {
+        if (!(error instanceof UnacceptableValue)) throw error;
+        problems.push(...error.problems.map((problem) => `entry ${index + 1} ${problem}`));
+      }
+    }
+    if (problems.length > 0) throw new UnacceptableValue(...problems);
+    return parsed;
+  };
+}
+
+function managementTokens(raw: Raw, workingDirectory: string): readonly string[] {
+  const tokens = listOf((token) => {
+    // Typical for a secret file with one token per line, which would silently become one useless token.
+    if (/\s/.test(token)) {
+      throw new UnacceptableValue('contains a blank or a line break; separate tokens by commas');
+    }
+    return token;
+  })(raw, workingDirectory);
+  if (tokens.length === 0) throw new UnacceptableValue('holds no token; remove it, or add one');
+  return tokens;
+}
+
+function nonBlank(text: string): string {
+  if (text === '') throw new UnacceptableValue('must not be blank');
+  return text;
+}
+
+function path(text: string, workingDirectory: string): string {
+  return resolve(workingDirectory, nonBlank(text));
+}
+
+function readableFile(text: string, workingDirectory: string): string {
+  const file = path(text, workingDirectory);
+  try {
+    accessSync(file, constants.R_OK);
+    if (!statSync(file).isFile()) throw new UnacceptableValue(`${file} is not a file`);
+  } catch (error) {
+    if (error instanceof UnacceptableValue) throw error;
+    throw new UnacceptableValue(`cannot read the file ${file} (${reasonOf(error)})`);
+  }
+  return file;
+}
+
+function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new UnacceptableValue(`must be a port number from 0 to 65535, not ${quoted(text)}`);
+  }
+  return Number(text);
+}
+
+function wholeNumber(unit: string, minimum: number): ParseText<number> {
+  return (text) => {
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text)) || Number(text) < minimum) {
+      throw new UnacceptableValue(
+        `must be a whole number of ${unit}, at least ${minimum}, not ${quoted(text)}`,
+      );
+    }
+    return Number(text);
+  };
+}
+
+const nanosecondsPerUnit: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  // U+00B5 and U+03BC look alike; Go's time.ParseDuration takes both.
+  '\u00b5s': 1e3,
+  '\u03bcs': 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 6e10,
+  h: 3.6e12,
+};
+
+/** The grammar of Go's `time.ParseDuration`, without negative results; returns milliseconds. */
+function duration(text: string): number {
+  if (/^[+-]?0$/.test(text)) return 0;
+  const part = '(\\d+\\.?\\d*|\\.\\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)';
+  if (!new RegExp(`^[+-]?(?:${part})+$`).test(text)) {
+    throw new UnacceptableValue(
+      `must be a duration with units (ns, us, ms, s, m, h), such as 10m or 1h30m, not ${quoted(text)}`,
+    );
+  }
+  let nanoseconds = 0;
+  for (const [, amount, unit] of text.matchAll(new RegExp(part, 'g'))) {
+    nanoseconds += Number(amount) * (nanosecondsPerUnit[unit ?? ''] ?? Number.NaN);
+  }
+  // Rounded in nanoseconds, or 1.1s would be 1100.0000000000002 ms. Go's own range ends at 2^63 ns.
+  nanoseconds = Math.round(nanoseconds);
+  if (nanoseconds >= 2 ** 63) throw new UnacceptableValue(`is too long a duration: ${quoted(text)}`);
+  if (text.startsWith('-') && nanoseconds > 0) {
+    throw new UnacceptableValue(`must not be negative: ${quoted(text)}`);
+  }
+  return nanoseconds / 1e6;
+}
+
+function logLevel(text: string): (typeof logLevels)[number] {
+  const level = logLevels.find((known) => known === text.toLowerCase());
+  if (!level) throw new UnacceptableValue(`must be one of ${logLevels.join(', ')}, not ${quoted(text)}`);
+  return level;
+}
+
+function proxyRange(text: string): string {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  // node:net takes a zone such as %eth0, but no forwarded address ever carries one.
+  if (version === 0 || address.includes('%') || rest.length > 0) {
+    throw new UnacceptableValue(`must be an IP address or a CIDR range, not ${quoted(text)}`);
+  }
+  const longest = version === 4 ? 32 : 128;
+  if (prefix !== undefined && !(/^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= longest)) {
+    throw new UnacceptableValue(
+      `must have a prefix length from 0 to ${longest} after the slash: ${quoted(text)}`,
+    );
+  }
+  return text;
+}
+
+function httpUrl(text: string): URL {
+  // URL itself would forgive http:host, backslashes and line breaks; what devices are sent must be plain.
+  if (!/^https?:\/\/[^/\s\\][^\s\\]*$/i.test(text) || !URL.canParse(text)) {
+    throw new UnacceptableValue(`must be a complete http:// or https:// URL${unlessCredentials(text)}`);
+  }
+  const url = new URL(text);
+  if (url.username || url.password) throw new UnacceptableValue('must not contain a user name or password');
+  if (/[?#]/.test(text)) {
+    throw new UnacceptableValue(`must not contain a query or a fragment${unlessCredentials(text)}`);
+  }
+  return url;
+}
+
+/** A URL with an @ may carry a password, so it is not repeated. */
+function unlessCredentials(url: string): string {
+  return url.includes('@') ? '' : `, not ${quoted(url)}`;
+}
+
+function publicUrl(text: string): string {
+  return httpUrl(text).href.replace(/\/+$/, '');
+}
+
+/** Kept as written: it must equal the tokens' `iss` field character by character. */
+function issuer(text: string): string {
+  httpUrl(text);
+  if (text.endsWith('/')) {
+    throw new UnacceptableValue(
+      `must not end with a slash: it has to equal the iss field of the tokens, not ${quoted(text)}`,
+    );
+  }
+  return text;
+}
+
+/** Returned as browsers send it: lower case, no default port, no trailing slash. */
+function origin(text: string): string {
+  const problem = `must be an origin such as https://example.com or capacitor://example, without path or wildcard${unlessCredentials(text)}`;
+  if (text.includes('*')) throw new UnacceptableValue(problem);
+  if (/^https?:/i.test(text)) {
+    const url = httpUrl(text);
+    if (url.pathname !== '/') throw new UnacceptableValue(problem);
+    return url.origin;
+  }
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\]+\/?$/i.test(text)) throw new UnacceptableValue(problem);
+  return text.toLowerCase().replace(/\/$/, '');
+}
+
+const otherDatabases: readonly (readonly [prefix: string, engine: string])[] = [
+  ['postgres:', 'PostgreSQL'],
+  ['postgresql:', 'PostgreSQL'],
+  ['mongodb:', 'MongoDB'],
+  ['mongodb+srv:', 'MongoDB'],
+];
+
+/** No problem repeats the text: the URL of a database usually holds its password. */
+function databaseUrl(text: string, workingDirectory: string): string {
+  const lowerCase = text.toLowerCase();
+  const other = otherDatabases.find(([prefix]) => lowerCase.startsWith(prefix));
+  if (other) {
+    throw new UnacceptableValue(
+      `${other[1]} is not available in this version; remove it to use SQLite under DATA_DIR`,
+    );
+  }
+  if (!lowerCase.startsWith('sqlite:')) {
+    throw new UnacceptableValue('must be sqlite: followed by a path, or sqlite::memory:');
+  }
+  const file = text.slice('sqlite:'.length);
+  if (file === ':memory:') return 'sqlite::memory:';
+  // Programs disagree whether sqlite:///x is a relative path, and options would become part of a file's name.
+  if (file.startsWith('//')) {
+    throw new UnacceptableValue('must have the path directly after sqlite:, without //');
+  }
+  if (file.includes('?')) throw new UnacceptableValue('must not have options after the path (a "?")');
+  if (file.trim() === '' || file.endsWith('/')) {
+    throw new UnacceptableValue('must name a file after sqlite:, or be sqlite::memory:');
+  }
+  return `sqlite:${resolve(workingDirectory, file)}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
+/** The system's code, such as ENOENT; messages of node:fs repeat the path. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+}

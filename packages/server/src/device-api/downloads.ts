@@ -1,0 +1,84 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import parseRange from 'range-parser';
+import { AppError } from '../domain/errors.ts';
+import { requestOrigin } from '../http/public-origin.ts';
+import type { ByteRange, ObjectStorage } from '../ports/object-storage.ts';
+
+/** Below it every object is found by its key. */
+export const downloadPath = '/files/read/attachments';
+
+export interface DownloadUrls {
+  /** Absolute URL of an object, on the public URL or else on the origin the request came to. */
+  of(objectKey: string, request: Pick<FastifyRequest, 'protocol' | 'host'>): string;
+}
+
+export function createDownloadUrls(publicUrl: string | undefined): DownloadUrls {
+  return { of: (objectKey, request) => downloadUrlOf(publicUrl ?? requestOrigin(request), objectKey) };
+}
+
+/** @param base origin, or URL without a trailing slash, of the device API */
+export function downloadUrlOf(base: string, objectKey: string): string {
+  return `${base}${downloadPath}/${objectKey.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** Objects never change and their names are never reused, so the name says all that a strong validator must. */
+function entityTag(objectKey: string): string {
+  const name = objectKey.slice(objectKey.lastIndexOf('/') + 1);
+  return `"${encodeURIComponent(name)}"`;
+}
+
+function isFresh(request: FastifyRequest, tag: string): boolean {
+  const given = request.headers['if-none-match']?.split(',').map((each) => each.trim()) ?? [];
+  return given.some((each) => each === '*' || each.replace(/^W\//, '') === tag);
+}
+
+/** The one range to send, undefined for the whole object; several ranges at once get the whole, as HTTP allows. */
+function wantedRange(
+  request: FastifyRequest,
+  tag: string,
+  sizeBytes: number,
+): ByteRange | 'unsatisfiable' | undefined {
+  const header = request.headers.range;
+  const ifRange = request.headers['if-range'];
+  if (header === undefined || (ifRange !== undefined && ifRange !== tag)) return undefined;
+  const ranges = parseRange(sizeBytes, header);
+  if (ranges === -1) return 'unsatisfiable';
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
+  return ranges[0];
+}
+
+/** `GET` and `HEAD` of an object (protocol §3.8, §3.9): resumable, cacheable for ever, never transformed on its way. */
+export function createDownloadHandler({ objectStorage }: { readonly objectStorage: ObjectStorage }) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const objectKey = (request.params as { '*': string })['*'];
+    const found = await objectStorage.find(objectKey);
+    if (!found) throw new AppError('not_found', 'There is no such file');
+    const { sizeBytes } = found;
+    const tag = entityTag(objectKey);
+    reply
+      .header('accept-ranges', 'bytes')
+      .header('cache-control', 'public, max-age=31536000, immutable, no-transform')
+      .header('etag', tag);
+    if (isFresh(request, tag)) return reply.code(304).send();
+
+    const range = wantedRange(request, tag, sizeBytes);
+    if (range === 'unsatisfiable') {
+      // What could be kept for a year is the object, not this answer.
+      return reply
+        .code(416)
+        .header('cache-control', 'no-store')
+        .header('content-range', `bytes */${sizeBytes}`)
+        .send({ error: 'range_not_satisfiable', message: `The file has ${sizeBytes} bytes`, moreInfo: {} });
+    }
+    const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
+    if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${sizeBytes}`);
+    const name = objectKey.slice(objectKey.lastIndexOf('/') + 1);
+    reply
+      .type(objectKey.endsWith('.zip') ? 'application/zip' : 'application/octet-stream')
+      .header('content-length', end - start + 1)
+      .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name)}`)
+      .header('x-content-type-options', 'nosniff');
+    if (request.method === 'HEAD' || sizeBytes === 0) return reply.send('');
+    return reply.send(await objectStorage.read(objectKey, range));
+  };
+}

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../domain/errors.ts';
+import { addHealthRoutes, type Dependency } from '../http/health.ts';
+import { acceptJsonBodies } from '../http/json-body.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { clientKey, createRateLimit } from '../http/rate-limit.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ObjectStorage } from '../ports/object-storage.ts';
+import type { DeviceEvents } from '../services/device-events.ts';
+import type { UpdateChecks } from '../services/update-check.ts';
+import { createChannelSelfHandlers } from './channel-self.ts';
+import { allowAppOrigins } from './cors.ts';
+import { createDeviceEventsHandler } from './device-events.ts';
+import { createDownloadHandler, type DownloadUrls, downloadPath } from './downloads.ts';
+import { createUpdateCheckHandler } from './update-check.ts';
+
+export interface DeviceApi {
+  readonly updateChecks: UpdateChecks;
+  readonly deviceEvents: DeviceEvents;
+  readonly objectStorage: ObjectStorage;
+  readonly downloadUrls: DownloadUrls;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly dependencies: readonly Dependency[];
+  /** Update checks a client may make per minute; 0 for as many as it likes. */
+  readonly checksPerMinute: number;
+  readonly corsAllowedOrigins: readonly string[];
+}
+
+/** Largest body of a device request (protocol §0.3 D7). */
+export const maxDeviceBodyBytes = 64 * 1024;
+const maxEventsBodyBytes = 2 * 1024 * 1024;
+
+function limitUpdateChecks(perMinute: number, clock: Clock) {
+  if (perMinute === 0) return {};
+  const limit = createRateLimit(perMinute, clock);
+  return {
+    onRequest(request: { ip: string }, _reply: unknown, done: (error?: Error) => void): void {
+      const waitMs = limit.take(clientKey(request.ip));
+      if (waitMs === 0) {
+        done();
+        return;
+      }
+      const details = {
+        rateLimitResetAt: Math.ceil(clock.now() + waitMs),
+        retryAfterSeconds: Math.ceil(waitMs / 1000),
+      };
+      done(new AppError('too_many_requests', 'Too many requests', { details }));
+    },
+  };
+}
+
+/** Every URL a device can ask; `/plugin` is the prefix older configurations carry (protocol §1.1). */
+export async function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): Promise<void> {
+  acceptJsonBodies(server, [/^application\/([\w.-]+\+)?json\b/i]);
+  await allowAppOrigins(server, api.corsAllowedOrigins);
+  addHealthRoutes(server, api.dependencies);
+
+  const isAlive = () => ({ status: 'ok' });
+  const checkUpdate = createUpdateCheckHandler(api);
+  const recordEvents = createDeviceEventsHandler(api);
+  const channelSelf = createChannelSelfHandlers(api);
+  const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);
+  for (const prefix of ['', '/plugin']) {
+    server.post(`${prefix}/updates`, rateLimited, checkUpdate);
+    server.get(`${prefix}/updates`, isAlive);
+    server.post(`${prefix}/stats`, { bodyLimit: maxEventsBodyBytes }, recordEvents);
+    server.get(`${prefix}/stats`, isAlive);
+    server.post(`${prefix}/channel_self`, channelSelf.set);
+    server.put(`${prefix}/channel_self`, channelSelf.get);
+    server.delete(`${prefix}/channel_self`, channelSelf.unset);
+    server.get(`${prefix}/channel_self`, channelSelf.list);
+  }
+  server.post('/ok', isAlive);
+  server.post('/ko', (_request, reply) =>
+    reply.code(500).send({ error: 'unknown_error', message: 'KO', moreInfo: {} }),
+  );
+  server.get(`${downloadPath}/*`, createDownloadHandler(api));
+}

@@ -1,0 +1,87 @@
+import type { DeviceEventBody } from '@capgo-server/protocol/device/device-events';
+import type { UpdateCheckAnswer, UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
+import type { DeviceCheck } from '../domain/device.ts';
+import type { UpdateDecision } from '../domain/update-decision.ts';
+import type { ReportedEvent } from '../services/device-events.ts';
+import type { ParsedBody } from './parse-body.ts';
+
+/** Wire text to "absent": the plugins send '' where they mean none. */
+function presentOrUndefined(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function presentOrNull(text: string | null | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}
+
+export function toDeviceCheck({ body, rawVersionBuild }: ParsedBody<typeof UpdateCheckBody>): DeviceCheck {
+  return {
+    appId: body.app_id,
+    deviceId: body.device_id,
+    platform: body.platform,
+    versionName: body.version_name,
+    nativeVersion: body.version_build,
+    rawNativeVersion: rawVersionBuild,
+    nativeBuild: body.version_code ?? '',
+    pluginVersion: body.plugin_version,
+    isEmulator: body.is_emulator,
+    isProd: body.is_prod,
+    defaultChannel: presentOrUndefined(body.defaultChannel),
+    keyId: presentOrUndefined(body.key_id),
+  };
+}
+
+/**
+ * The answer's body. One with an update holds neither error nor message nor kind, any other all three: the plugins
+ * tell them apart by these keys alone (protocol §3.4, §3.5).
+ *
+ * @param downloadUrl of an object's key
+ */
+export function toUpdateAnswer(
+  decision: UpdateDecision,
+  downloadUrl: (objectKey: string) => string,
+): UpdateCheckAnswer {
+  switch (decision.outcome) {
+    case 'update_available': {
+      const { bundle, checksum } = decision;
+      return {
+        version: bundle.versionName,
+        url: downloadUrl(bundle.objectKey),
+        session_key: bundle.sessionKey,
+        checksum,
+      };
+    }
+    case 'revert_to_builtin':
+      return { version: 'builtin' };
+    default:
+      return { error: decision.outcome, message: decision.message, kind: decision.kind, ...decision.facts };
+  }
+}
+
+/** @param body an event that has passed `parseDeviceEvent` */
+export function toReportedEvent(
+  { body }: ParsedBody<typeof DeviceEventBody>,
+  timestamp: unknown,
+): ReportedEvent {
+  return {
+    appId: body.app_id,
+    deviceId: body.device_id,
+    action: body.action,
+    versionName: body.version_name,
+    oldVersionName: presentOrNull(body.old_version_name),
+    platform: body.platform,
+    pluginVersion: presentOrNull(body.plugin_version),
+    nativeVersion: presentOrNull(body.version_build),
+    nativeBuild: presentOrNull(body.version_code),
+    osVersion: presentOrNull(body.version_os),
+    isEmulator: body.is_emulator,
+    isProd: body.is_prod,
+    customId: presentOrNull(body.custom_id?.trim()),
+    defaultChannel: presentOrNull(body.defaultChannel),
+    keyId: presentOrNull(body.key_id),
+    installSource: presentOrNull(body.install_source?.trim().toLowerCase()),
+    metadata: (body.metadata as Record<string, string> | undefined) ?? null,
+    // Not part of the contract on the wire: a value we cannot use is no reason to refuse the event.
+    deviceTimeMs: Number.isSafeInteger(timestamp) && (timestamp as number) > 0 ? (timestamp as number) : null,
+  };
+}

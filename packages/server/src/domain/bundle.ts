@@ -1,0 +1,32 @@
+/** An immutable uploaded set of web files. */
+export interface Bundle {
+  /** 24 hex characters. */
+  readonly id: string;
+  readonly appId: string;
+  /** Semver; unique in its app for ever, also after deletion. */
+  readonly versionName: string;
+  readonly description: string;
+  /** CRC-32 of the stored bytes, 8 lower-case hex characters. */
+  readonly crcChecksum: string;
+  /** SHA-256 of the stored bytes in lower-case hex; of an encrypted bundle, the text its uploader gave. */
+  readonly checksum: string;
+  readonly sizeBytes: number;
+  /** Opaque to us; '' when the bundle is not encrypted. */
+  readonly sessionKey: string;
+  /** Which public key decrypts the bundle: the first characters of its text. */
+  readonly keyId: string | null;
+  /** Lowest native version this bundle runs on. */
+  readonly minUpdateVersion: string | null;
+  /** Where the zip lies in object storage. */
+  readonly objectKey: string;
+  readonly createdAtMs: number;
+}
+
+export function isEncrypted(bundle: Pick<Bundle, 'sessionKey'>): boolean {
+  return bundle.sessionKey !== '';
+}
+
+/** The key of a bundle's zip in object storage; it never changes, so neither does the bundle's download URL. */
+export function bundleObjectKey(appId: string, bundleId: string): string {
+  return `apps/${appId}/bundles/${bundleId}.zip`;
+}

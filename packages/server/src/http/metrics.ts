@@ -1,0 +1,65 @@
+import { knownActions } from '@capgo-server/protocol/device/device-events';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { type UpdateOutcome, updateOutcomes } from '../domain/update-decision.ts';
+
+/** What the product counts. No label holds a value that a device or caller can make up. */
+export interface Metrics {
+  readonly registry: Registry;
+  countUpdateCheck(outcome: UpdateOutcome): void;
+  /** Actions outside the protocol's catalogue count as `other`. */
+  countDeviceEvent(action: string): void;
+  /** @param route the route's pattern, never the URL that was asked */
+  observeRequest(labels: RequestLabels, seconds: number): void;
+}
+
+export interface RequestLabels {
+  readonly api: string;
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const updateChecks = new Counter({
+    name: 'capgo_update_checks_total',
+    help: 'Update checks answered, by outcome of the decision',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const deviceEvents = new Counter({
+    name: 'capgo_device_events_total',
+    help: 'Device events stored, by action',
+    labelNames: ['action'],
+    registers: [registry],
+  });
+  const requestSeconds = new Histogram({
+    name: 'capgo_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last byte of its answer',
+    labelNames: ['api', 'method', 'route', 'status'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+    registers: [registry],
+  });
+  const checkCounters = new Map(updateOutcomes.map((outcome) => [outcome, updateChecks.labels(outcome)]));
+  const eventCounters = new Map(knownActions.map((action) => [action, deviceEvents.labels(action)]));
+  const otherEvents = deviceEvents.labels('other');
+  // Counters exist from the start, so that a rate over them sees the first event.
+  for (const counter of checkCounters.values()) counter.inc(0);
+  const durations = new Map<string, { observe(seconds: number): void }>();
+
+  return {
+    registry,
+    countUpdateCheck: (outcome) => checkCounters.get(outcome)?.inc(),
+    countDeviceEvent: (action) => (eventCounters.get(action) ?? otherEvents).inc(),
+    observeRequest({ api, method, route, status }, seconds) {
+      const key = `${api} ${method} ${route} ${status}`;
+      let duration = durations.get(key);
+      if (!duration) {
+        duration = requestSeconds.labels({ api, method, route, status: String(status) });
+        durations.set(key, duration);
+      }
+      duration.observe(seconds);
+    },
+  };
+}

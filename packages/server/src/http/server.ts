@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import type { Server as HttpsServer } from 'node:https';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { AppError } from '../domain/errors.ts';
+import { toAppError } from './app-error.ts';
+import type { Metrics } from './metrics.ts';
+import { createTlsReloader, type TlsFiles } from './tls.ts';
+import { createProxyTrust } from './trusted-proxies.ts';
+
+/** An error as an audience sees it. */
+export interface RenderedError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+export interface HttpServerOptions {
+  /** Which one it is, for metrics and the log. */
+  readonly name: 'device' | 'management' | 'metrics';
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Addresses and networks whose `X-Forwarded-*` headers are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly tls?: TlsFiles | undefined;
+  /** Largest body, in bytes, unless a route says otherwise. */
+  readonly maxBodyBytes: number;
+  readonly renderError: (
+    error: AppError,
+    request: { readonly id: string; readonly url: string },
+  ) => RenderedError;
+}
+
+/** A connection on which nothing moves for so long is closed; a slow but living transfer is not. */
+const idleConnectionMs = 120_000;
+const unmatchedRoute = 'unmatched';
+
+/** Fastify tells at `info` what our own lines tell better. */
+function frameworkLevel(logger: Logger): string {
+  return logger.isLevelEnabled('info') && !logger.isLevelEnabled('debug') ? 'warn' : logger.level;
+}
+
+function observe(server: FastifyInstance, { name, metrics }: HttpServerOptions): void {
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url;
+    const labels = {
+      api: name,
+      // Node knows some forty methods; on a route that exists it is one of ours.
+      method: route === undefined ? 'other' : request.method,
+      route: route ?? unmatchedRoute,
+      status: reply.statusCode,
+    };
+    metrics.observeRequest(labels, reply.elapsedTime / 1000);
+    done();
+  });
+}
+
+function answerErrors(server: FastifyInstance, options: HttpServerOptions): void {
+  server.setErrorHandler((thrown, request, reply) => {
+    const error = toAppError(thrown);
+    if (error.code === 'internal') {
+      options.logger.error({ event: 'internal_error', requestId: request.id, err: thrown }, 'request failed');
+    } else if (error.code === 'unavailable' || error.code === 'insufficient_storage') {
+      options.logger.warn({ event: error.code, requestId: request.id, err: error }, error.message);
+    }
+    const { status, headers, body } = options.renderError(error, request);
+    return reply.code(status).headers(headers).send(body);
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const { status, headers, body } = options.renderError(new AppError('not_found', 'Not found'), request);
+    return reply.code(status).headers(headers).send(body);
+  });
+}
+
+/**
+ * What all our listeners have in common: limits, proxies, TLS, metrics and errors in the audience's shape. Requests
+ * are logged at `debug` only.
+ */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const tls = options.tls && createTlsReloader(options.tls, options.logger);
+  const render = (error: AppError, request: { id: string; url: string }) =>
+    options.renderError(error, request);
+  const server = Fastify({
+    loggerInstance: options.logger.child({ api: options.name }, { level: frameworkLevel(options.logger) }),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy: options.trustedProxies.length > 0 ? createProxyTrust(options.trustedProxies) : false,
+    bodyLimit: options.maxBodyBytes,
+    connectionTimeout: idleConnectionMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_048 },
+    frameworkErrors(thrown, request, reply: FastifyReply) {
+      const { status, headers, body } = render(toAppError(thrown), {
+        id: String(request.id),
+        url: request.url,
+      });
+      void reply.code(status).headers(headers).send(body);
+    },
+    clientErrorHandler(thrown, socket) {
+      if ('code' in thrown && thrown.code === 'ECONNRESET') return;
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const isTimeout = thrown.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      const error = isTimeout
+        ? new AppError('request_timeout', 'The request took too long')
+        : new AppError('invalid_request', 'This is not a well-formed HTTP request');
+      const { status, body } = render(error, { id: '', url: '' });
+      const text = JSON.stringify(body);
+      socket.end(
+        `HTTP/1.1 ${status} ${isTimeout ? 'Request Timeout' : 'Bad Request'}\r\nConnection: close\r\n` +
+          `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      );
+    },
+    ...(tls ? { https: { ...tls.current } } : {}),
+  }) as unknown as FastifyInstance;
+
+  if (tls) {
+    const secureServer = server.server as unknown as HttpsServer;
+    server.addHook('onReady', (done) => {
+      tls.start((pair) => secureServer.setSecureContext(pair));
+      done();
+    });
+    server.addHook('onClose', (_instance, done) => {
+      tls.stop();
+      done();
+    });
+  }
+  observe(server, options);
+  answerErrors(server, options);
+  if (options.logger.isLevelEnabled('debug')) logRequests(server, options.logger);
+  return server;
+}
+
+function logRequests(server: FastifyInstance, logger: Logger): void {
+  server.addHook('onResponse', (request: FastifyRequest, reply, done) => {
+    const { method, url, ip, id } = request;
+    logger.debug(
+      { requestId: id, method, url, ip, status: reply.statusCode, ms: reply.elapsedTime },
+      'request',
+    );
+    done();
+  });
+}

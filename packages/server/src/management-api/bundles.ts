@@ -1,0 +1,127 @@
+import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import {
+  BundleDeleteBody,
+  type BundleView,
+  bundleUploadFields,
+} from '@capgo-server/protocol/management/bundles';
+import type { MultipartFile } from '@fastify/multipart';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Bundle } from '../domain/bundle.ts';
+import { AppError } from '../domain/errors.ts';
+import type { Bundles, StagedBundle } from '../services/bundles.ts';
+import { appIdParameter, pageParameters, type Query, recordId } from './page-query.ts';
+import { parseBody } from './parse-body.ts';
+
+/** Clients of the seed's server know no cursors, so a page without a limit is as large as a page can be. */
+const defaultRows = 1_000;
+
+type UploadField = (typeof bundleUploadFields)[number];
+
+/** Absolute URL of a bundle's zip, on the device API's origin. */
+export type BundleUrl = (bundle: Bundle, request: FastifyRequest) => string;
+
+interface UploadForm {
+  readonly fields: Partial<Record<UploadField, string>>;
+  readonly staged: StagedBundle;
+}
+
+function toView(bundle: Bundle, downloadUrl: string): BundleView {
+  return {
+    id: bundle.id,
+    app_id: bundle.appId,
+    version_name: bundle.versionName,
+    description: bundle.description,
+    crc_checksum: bundle.crcChecksum,
+    checksum: bundle.checksum,
+    size: bundle.sizeBytes,
+    session_key: bundle.sessionKey,
+    key_id: bundle.keyId,
+    min_update_version: bundle.minUpdateVersion,
+    public_download_url: downloadUrl,
+    created_at: formatTimestamp(bundle.createdAtMs),
+  };
+}
+
+export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrl: BundleUrl }) {
+  const { bundles, bundleUrl } = deps;
+
+  async function stageFile(part: MultipartFile): Promise<StagedBundle> {
+    const staged = await bundles.stage(part.file);
+    if (!part.file.truncated) return staged;
+    await staged.discard();
+    throw new AppError('payload_too_large', 'The bundle is too large');
+  }
+
+  /** Reads the whole form; fields may stand before or after the file. On failure nothing stays staged. */
+  async function readForm(request: FastifyRequest): Promise<UploadForm> {
+    if (!request.isMultipart()) {
+      throw new AppError(
+        'unsupported_media_type',
+        'Send multipart/form-data with the file bundle, app_id and version_name',
+      );
+    }
+    const fields: Partial<Record<UploadField, string>> = {};
+    let staged: StagedBundle | undefined;
+    try {
+      for await (const part of request.parts()) {
+        if (part.type === 'file') {
+          if (part.fieldname !== 'bundle') {
+            throw new AppError(
+              'invalid_request',
+              `The file must be the form field bundle, not ${part.fieldname}`,
+            );
+          }
+          staged = await stageFile(part);
+        } else if (bundleUploadFields.some((field) => field === part.fieldname)) {
+          if (part.valueTruncated) throw new AppError('invalid_request', `${part.fieldname} is too long`);
+          fields[part.fieldname as UploadField] = String(part.value);
+        } else if (part.fieldname === 'bundle') {
+          throw new AppError('invalid_request', 'bundle must be a file: with curl write -F bundle=@path.zip');
+        }
+      }
+      if (!staged) throw new AppError('invalid_request', 'The form has no file bundle');
+      return { fields, staged };
+    } catch (error) {
+      await staged?.discard();
+      throw error;
+    }
+  }
+
+  return {
+    async list(request: FastifyRequest) {
+      const query = request.query as Query;
+      const page = await bundles.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
+      return {
+        data: page.items.map((bundle) => toView(bundle, bundleUrl(bundle, request))),
+        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
+      };
+    },
+
+    async upload(request: FastifyRequest) {
+      const { fields, staged } = await readForm(request);
+      try {
+        const bundle = await staged.create({
+          appId: fields.app_id ?? '',
+          versionName: fields.version_name ?? '',
+          description: fields.description ?? '',
+          sessionKey: fields.session_key ?? '',
+          checksum: fields.checksum ?? '',
+          keyId: fields.key_id ?? '',
+          minUpdateVersion: fields.min_update_version ?? '',
+        });
+        return {
+          message: 'Bundle uploaded successfully',
+          bundle: toView(bundle, bundleUrl(bundle, request)),
+        };
+      } finally {
+        await staged.discard();
+      }
+    },
+
+    async delete(request: FastifyRequest, _reply: FastifyReply) {
+      const body = parseBody(BundleDeleteBody, request.body);
+      await bundles.delete(recordId(body.bundle_id, 'bundle_id'));
+      return { message: 'Bundle deleted successfully' };
+    },
+  };
+}

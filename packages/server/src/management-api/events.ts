@@ -1,0 +1,63 @@
+import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import type { DeviceEventView } from '@capgo-server/protocol/management/events';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../domain/errors.ts';
+import type { DeviceEventFilter, StoredDeviceEvent } from '../ports/device-events.ts';
+import type { DeviceEvents } from '../services/device-events.ts';
+import { appIdParameter, pageParameters, type Query, textParameter, timeParameter } from './page-query.ts';
+
+const defaultRows = 100;
+
+function toView(event: StoredDeviceEvent): DeviceEventView {
+  return {
+    id: event.id,
+    app_id: event.appId,
+    device_id: event.deviceId,
+    action: event.action,
+    version_name: event.versionName,
+    old_version_name: event.oldVersionName,
+    platform: event.platform,
+    plugin_version: event.pluginVersion,
+    version_build: event.nativeVersion,
+    version_code: event.nativeBuild,
+    version_os: event.osVersion,
+    is_emulator: event.isEmulator,
+    is_prod: event.isProd,
+    custom_id: event.customId,
+    default_channel: event.defaultChannel,
+    key_id: event.keyId,
+    install_source: event.installSource,
+    metadata: event.metadata,
+    device_time: event.deviceTimeMs === null ? null : formatTimestamp(event.deviceTimeMs),
+    received_at: formatTimestamp(event.receivedAtMs),
+  };
+}
+
+function filterOf(query: Query): DeviceEventFilter {
+  const appId = appIdParameter(query);
+  if (appId === undefined) throw new AppError('invalid_request', 'app_id is required');
+  return {
+    appId,
+    deviceId: textParameter(query, 'device_id')?.toLowerCase(),
+    action: textParameter(query, 'action'),
+    fromMs: timeParameter(query, 'from'),
+    toMs: timeParameter(query, 'to'),
+  };
+}
+
+export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: DeviceEvents }) {
+  return {
+    async list(request: FastifyRequest) {
+      const query = request.query as Query;
+      const page = await deviceEvents.list(filterOf(query), pageParameters(query, defaultRows));
+      return {
+        data: page.items.map(toView),
+        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
+      };
+    },
+
+    async count(request: FastifyRequest) {
+      return { count: await deviceEvents.count(filterOf(request.query as Query)) };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, open, readFile } from 'node:fs/promises';
+import { AppError } from '../domain/errors.ts';
+
+const tokenBytes = 32;
+const minTokenLength = 32;
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/**
+ * The management token of an installation that was given none: made once, kept in a file only its owner can read.
+ *
+ * @returns the token, and whether this call made it
+ */
+export async function findOrCreateToken(filePath: string): Promise<{ token: string; isNew: boolean }> {
+  const token = randomBytes(tokenBytes).toString('base64url');
+  try {
+    const file = await open(filePath, 'wx', 0o600);
+    try {
+      await file.writeFile(`${token}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return { token, isNew: true };
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  await chmod(filePath, 0o600);
+  const kept = (await readFile(filePath, 'utf8')).trim();
+  if (kept.length < minTokenLength) {
+    throw new AppError(
+      'internal',
+      `${filePath} holds no usable management token; delete the file to have one made, or set MANAGEMENT_API_TOKENS`,
+    );
+  }
+  return { token: kept, isNew: false };
+}

@@ -1,0 +1,55 @@
+import { isAppId, isRecordId } from '@capgo-server/protocol/formats/identifiers';
+import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import { AppError } from '../domain/errors.ts';
+import type { PageRequest } from '../ports/page.ts';
+
+/** A query string as Fastify parses it: a key given twice is a list. */
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const maxPageRows = 1_000;
+
+/** The text of a parameter; undefined when absent or ''. Rejects one given twice. */
+export function textParameter(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (value === undefined || value === '') return undefined;
+  if (typeof value !== 'string') throw new AppError('invalid_request', `${name} must be given once`);
+  return value;
+}
+
+export function appIdParameter(query: Query): string | undefined {
+  const appId = textParameter(query, 'app_id');
+  if (appId !== undefined && !isAppId(appId)) {
+    throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
+  }
+  return appId;
+}
+
+/** Epoch milliseconds of an ISO date, an ISO date-time with zone, or a number of milliseconds. */
+export function timeParameter(query: Query, name: string): number | undefined {
+  const text = textParameter(query, name);
+  if (text === undefined) return undefined;
+  const time = /^\d{1,15}$/.test(text) ? Number(text) : parseTimestamp(text);
+  if (time === undefined) {
+    throw new AppError(
+      'invalid_request',
+      `${name} must be a date, a date-time with zone, or epoch milliseconds`,
+    );
+  }
+  return time;
+}
+
+/** @param defaultLimit rows of a page whose request names none */
+export function pageParameters(query: Query, defaultLimit: number): PageRequest {
+  const text = textParameter(query, 'limit');
+  const limit = text === undefined ? defaultLimit : /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > maxPageRows) {
+    throw new AppError('invalid_request', `limit must be a whole number from 1 to ${maxPageRows}`);
+  }
+  return { limit, cursor: textParameter(query, 'cursor') };
+}
+
+/** A record's id in the letter case it is stored in. */
+export function recordId(text: string, name: string): string {
+  if (!isRecordId(text)) throw new AppError('invalid_request', `${name} must be 24 hex characters`);
+  return text.toLowerCase();
+}

@@ -1,0 +1,90 @@
+import { formatTimestamp, parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import {
+  ReleaseCreateBody,
+  ReleaseDeleteBody,
+  ReleaseSetActiveBody,
+  ReleaseUpdateBody,
+  type ReleaseView,
+} from '@capgo-server/protocol/management/releases';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../domain/errors.ts';
+import type { Release } from '../domain/release.ts';
+import type { Releases } from '../services/releases.ts';
+import { appIdParameter, pageParameters, type Query, recordId } from './page-query.ts';
+import { parseBody } from './parse-body.ts';
+
+/** Clients of the seed's server know no cursors, so a page without a limit is as large as a page can be. */
+const defaultRows = 1_000;
+
+function toView(release: Release): ReleaseView {
+  return {
+    id: release.id,
+    app_id: release.appId,
+    platform: release.platform,
+    version_name: release.versionName,
+    version_code: release.versionCode,
+    release_date: release.releaseDateMs === null ? null : formatTimestamp(release.releaseDateMs),
+    builtin_bundle_id: release.builtinBundleId,
+    active_bundle_id: release.activeBundleId,
+    created_at: formatTimestamp(release.createdAtMs),
+    updated_at: formatTimestamp(release.updatedAtMs),
+  };
+}
+
+function releaseDate(text: string | null): number | null {
+  if (text === null) return null;
+  const time = parseTimestamp(text);
+  if (time === undefined) {
+    throw new AppError(
+      'invalid_request',
+      'release_date must be a date, or a date-time with zone, such as 2026-01-31T12:00:00Z',
+    );
+  }
+  return time;
+}
+
+export function createReleaseHandlers({ releases }: { readonly releases: Releases }) {
+  return {
+    async list(request: FastifyRequest) {
+      const query = request.query as Query;
+      const page = await releases.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
+      return {
+        data: page.items.map(toView),
+        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
+      };
+    },
+
+    async create(request: FastifyRequest) {
+      const body = parseBody(ReleaseCreateBody, request.body);
+      const release = await releases.create({
+        appId: body.app_id,
+        platform: body.platform,
+        versionName: body.version_name,
+        versionCode: body.version_code,
+        builtinBundleId: recordId(body.builtin_bundle_id, 'builtin_bundle_id'),
+      });
+      return { message: 'Release created successfully', release: toView(release) };
+    },
+
+    async update(request: FastifyRequest) {
+      const body = parseBody(ReleaseUpdateBody, request.body);
+      if (body.release_date === undefined) throw new AppError('invalid_request', 'release_date is missing');
+      const id = recordId(body.release_id, 'release_id');
+      const release = await releases.setReleaseDate(id, releaseDate(body.release_date));
+      return { message: 'Release updated successfully', release: toView(release) };
+    },
+
+    async setActive(request: FastifyRequest) {
+      const body = parseBody(ReleaseSetActiveBody, request.body);
+      const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
+      const release = await releases.setActiveBundle(recordId(body.release_id, 'release_id'), bundleId);
+      return { message: 'Release updated successfully', release: toView(release) };
+    },
+
+    async delete(request: FastifyRequest) {
+      const body = parseBody(ReleaseDeleteBody, request.body);
+      await releases.delete(recordId(body.release_id, 'release_id'));
+      return { message: 'Release deleted successfully' };
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import { addConsolePage } from '../http/console-files.ts';
+import { addHealthRoutes, type Dependency } from '../http/health.ts';
+import { acceptJsonBodies } from '../http/json-body.ts';
+import type { Bundles } from '../services/bundles.ts';
+import type { DeviceEvents } from '../services/device-events.ts';
+import type { Releases } from '../services/releases.ts';
+import type { ManagementAuth } from './auth.ts';
+import { type BundleUrl, createBundleHandlers } from './bundles.ts';
+import { createEventHandlers } from './events.ts';
+import { createReleaseHandlers } from './releases.ts';
+
+export interface ManagementApi {
+  readonly auth: ManagementAuth;
+  readonly bundles: Bundles;
+  readonly releases: Releases;
+  readonly deviceEvents: DeviceEvents;
+  readonly bundleUrl: BundleUrl;
+  readonly dependencies: readonly Dependency[];
+  /** Published to the console so that it can sign in; '' when there is none. */
+  readonly oauth: { readonly issuer: string; readonly clientId: string };
+}
+
+/** Largest JSON body. */
+export const maxManagementBodyBytes = 1024 * 1024;
+const maxFieldBytes = 64 * 1024;
+
+/** Who may call a route: everybody, or holders of a management token. */
+type Permission = 'public' | 'token';
+
+/** Every URL an operator can ask, with who may. */
+export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+  // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
+  acceptJsonBodies(server, ['*']);
+  await server.register(multipart, {
+    // The file's size is watched by the bundle service, which knows the limit and says so.
+    limits: {
+      fileSize: Number.POSITIVE_INFINITY,
+      files: 1,
+      fields: 2 * bundleUploadFields.length,
+      fieldSize: maxFieldBytes,
+    },
+  });
+  addHealthRoutes(server, api.dependencies);
+  addConsolePage(server);
+
+  const requireToken = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
+    api.auth.requireToken(request.headers);
+    done();
+  };
+  const route = (
+    method: 'GET' | 'POST',
+    url: string,
+    permission: Permission,
+    handler: RouteHandlerMethod,
+  ) => {
+    server.route({ method, url, handler, ...(permission === 'public' ? {} : { onRequest: requireToken }) });
+  };
+
+  const bundles = createBundleHandlers(api);
+  const releases = createReleaseHandlers(api);
+  const events = createEventHandlers(api);
+  route('GET', '/api/v1/bundles.list', 'token', bundles.list);
+  route('POST', '/api/v1/bundles.upload', 'token', bundles.upload);
+  route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
+  route('GET', '/api/v1/releases.list', 'token', releases.list);
+  route('POST', '/api/v1/releases.create', 'token', releases.create);
+  route('POST', '/api/v1/releases.update', 'token', releases.update);
+  route('POST', '/api/v1/releases.set-active', 'token', releases.setActive);
+  route('POST', '/api/v1/releases.delete', 'token', releases.delete);
+  route('GET', '/api/v1/events.list', 'token', events.list);
+  route('GET', '/api/v1/events.count', 'token', events.count);
+  route('GET', '/apipublic/v1/oauth2.config', 'public', async () => ({
+    issuer: api.oauth.issuer,
+    client_id: api.oauth.clientId,
+  }));
+}

@@ -1,0 +1,46 @@
+import { type AppSnapshot, buildAppSnapshot } from '../domain/app.ts';
+import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { AppStateReader } from '../ports/store.ts';
+
+/** Loads every app's snapshot and keeps them in memory; rejects when the store does. */
+export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapshots> {
+  let snapshots = new Map<string, AppSnapshot>();
+  const missed = new Set<string>();
+  // One read at a time: of two under way, the one that began earlier could finish later and leave the older state.
+  let lastRead: Promise<void> = Promise.resolve();
+
+  function inTurn(read: () => Promise<void>): Promise<void> {
+    const mine = lastRead.then(read);
+    lastRead = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function readOne(appId: string): Promise<void> {
+    const state = await store.readAppState(appId);
+    if (state) snapshots.set(appId, buildAppSnapshot(state));
+    else snapshots.delete(appId);
+    missed.delete(appId);
+  }
+
+  async function readAll(): Promise<void> {
+    const fresh = new Map<string, AppSnapshot>();
+    for (const state of await store.readAllAppStates()) fresh.set(state.appId, buildAppSnapshot(state));
+    snapshots = fresh;
+    missed.clear();
+  }
+
+  async function refresh(appId: string): Promise<void> {
+    missed.add(appId);
+    await inTurn(() => readOne(appId));
+  }
+
+  await readAll();
+  return {
+    find: (appId) => snapshots.get(appId),
+    refresh,
+    async refreshMissed() {
+      for (const appId of [...missed]) await refresh(appId);
+    },
+    refreshAll: () => inTurn(readAll),
+  };
+}

@@ -1,0 +1,134 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Bundle } from '../../domain/bundle.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { BundleStore } from '../../ports/store.ts';
+import { cutPage, decodeCursor } from '../cursor.ts';
+import { ensureApp } from './ensure-app.ts';
+import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
+
+export function toBundle(row: Selectable<BundlesTable>): Bundle {
+  return {
+    id: row.id,
+    appId: row.app_id,
+    versionName: row.version_name,
+    description: row.description,
+    crcChecksum: row.crc_checksum,
+    checksum: row.checksum,
+    sizeBytes: row.size,
+    sessionKey: row.session_key,
+    keyId: row.key_id,
+    minUpdateVersion: row.min_update_version,
+    objectKey: row.object_key,
+    createdAtMs: row.created_at,
+  };
+}
+
+function selectLive(db: Kysely<Schema>, id: string) {
+  return db.selectFrom('bundles').selectAll().where('id', '=', id).where('deleted_at', 'is', null);
+}
+
+/** Rejects with `bundle_not_found` unless it is a bundle of the app that was not deleted. */
+export async function requireBundleOfApp(db: Kysely<Schema>, id: string, appId: string): Promise<void> {
+  const row = await selectLive(db, id).where('app_id', '=', appId).executeTakeFirst();
+  if (!row) throw new AppError('bundle_not_found', `App ${appId} has no bundle with id ${id}`);
+}
+
+export function createSqlBundles(database: SqlDatabase): BundleStore {
+  const { db } = database;
+  return {
+    async insertBundle(bundle) {
+      try {
+        await db.transaction().execute(async (transaction) => {
+          await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
+          await transaction
+            .insertInto('bundles')
+            .values({
+              id: bundle.id,
+              app_id: bundle.appId,
+              version_name: bundle.versionName,
+              description: bundle.description,
+              crc_checksum: bundle.crcChecksum,
+              checksum: bundle.checksum,
+              size: bundle.sizeBytes,
+              session_key: bundle.sessionKey,
+              key_id: bundle.keyId,
+              min_update_version: bundle.minUpdateVersion,
+              object_key: bundle.objectKey,
+              created_at: bundle.createdAtMs,
+              deleted_at: null,
+            })
+            .execute();
+          await transaction
+            .deleteFrom('planned_deletions')
+            .where('object_key', '=', bundle.objectKey)
+            .execute();
+        });
+      } catch (error) {
+        if (!database.isUniqueViolation(error)) throw error;
+        throw new AppError(
+          'version_already_exists',
+          `App ${bundle.appId} already has, or had, a bundle ${bundle.versionName}; a version name is never reused`,
+          { cause: error },
+        );
+      }
+    },
+
+    async isVersionNameTaken(appId, versionName) {
+      const row = await db
+        .selectFrom('bundles')
+        .select('id')
+        .where('app_id', '=', appId)
+        .where('version_name', '=', versionName)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    async findBundle(id) {
+      const row = await selectLive(db, id).executeTakeFirst();
+      return row && toBundle(row);
+    },
+
+    async listBundles(filter, page) {
+      let query = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
+      if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
+      if (page.cursor !== undefined) {
+        const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'id'), '<', tuple(after.timeMs, after.id)),
+        );
+      }
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(page.limit + 1)
+        .execute();
+      return cutPage(rows, page.limit, (row) => ({ timeMs: row.created_at, id: row.id }), toBundle);
+    },
+
+    deleteBundle: (id, nowMs) =>
+      db.transaction().execute(async (transaction) => {
+        const row = await selectLive(transaction, id).executeTakeFirst();
+        if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
+        const users = await transaction
+          .selectFrom('releases')
+          .select(['id', 'platform', 'version_name', 'version_code'])
+          .where(({ eb, or }) => or([eb('builtin_bundle_id', '=', id), eb('active_bundle_id', '=', id)]))
+          .execute();
+        if (users.length > 0) {
+          const names = users.map((user) => `${user.platform} ${user.version_name} (${user.version_code})`);
+          throw new AppError(
+            'bundle_in_use',
+            `Bundle ${row.version_name} is used by release ${names.join(', ')}; set another bundle there or delete the release first`,
+            { details: { release_ids: users.map((user) => user.id) } },
+          );
+        }
+        await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
+        await transaction
+          .insertInto('planned_deletions')
+          .values({ object_key: row.object_key, due_at: nowMs })
+          .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+          .execute();
+        return toBundle(row);
+      }),
+  };
+}

@@ -1,0 +1,118 @@
+import type { Platform } from '@capgo-server/protocol/formats/identifiers';
+import type { Kysely, Selectable } from 'kysely';
+import { AppError } from '../../domain/errors.ts';
+import type { Release } from '../../domain/release.ts';
+import type { ReleaseStore } from '../../ports/store.ts';
+import { cutPage, decodeCursor } from '../cursor.ts';
+import { requireBundleOfApp } from './bundles.ts';
+import { ensureApp } from './ensure-app.ts';
+import type { ReleasesTable, Schema, SqlDatabase } from './schema.ts';
+
+export function toRelease(row: Selectable<ReleasesTable>): Release {
+  return {
+    id: row.id,
+    appId: row.app_id,
+    platform: row.platform as Platform,
+    versionName: row.version_name,
+    versionCode: row.version_code,
+    releaseDateMs: row.release_date,
+    builtinBundleId: row.builtin_bundle_id,
+    activeBundleId: row.active_bundle_id,
+    createdAtMs: row.created_at,
+    updatedAtMs: row.updated_at,
+  };
+}
+
+async function requireRelease(db: Kysely<Schema>, id: string): Promise<Release> {
+  const row = await db.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw new AppError('release_not_found', `There is no release with id ${id}`);
+  return toRelease(row);
+}
+
+export function createSqlReleases(database: SqlDatabase): ReleaseStore {
+  const { db } = database;
+  return {
+    async insertRelease(release) {
+      try {
+        await db.transaction().execute(async (transaction) => {
+          await requireBundleOfApp(transaction, release.builtinBundleId, release.appId);
+          await ensureApp(transaction, release.appId, release.createdAtMs);
+          await transaction
+            .insertInto('releases')
+            .values({
+              id: release.id,
+              app_id: release.appId,
+              platform: release.platform,
+              version_name: release.versionName,
+              version_code: release.versionCode,
+              release_date: release.releaseDateMs,
+              builtin_bundle_id: release.builtinBundleId,
+              active_bundle_id: release.activeBundleId,
+              created_at: release.createdAtMs,
+              updated_at: release.updatedAtMs,
+            })
+            .execute();
+        });
+      } catch (error) {
+        if (!database.isUniqueViolation(error)) throw error;
+        throw new AppError(
+          'release_already_exists',
+          `App ${release.appId} already has the ${release.platform} release ${release.versionName} (${release.versionCode})`,
+          { cause: error },
+        );
+      }
+    },
+
+    async findRelease(id) {
+      const row = await db.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toRelease(row);
+    },
+
+    async listReleases(filter, page) {
+      let query = db.selectFrom('releases').selectAll();
+      if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
+      if (page.cursor !== undefined) {
+        const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'id'), '<', tuple(after.timeMs, after.id)),
+        );
+      }
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(page.limit + 1)
+        .execute();
+      return cutPage(rows, page.limit, (row) => ({ timeMs: row.created_at, id: row.id }), toRelease);
+    },
+
+    setReleaseDate: (id, releaseDateMs, nowMs) =>
+      db.transaction().execute(async (transaction) => {
+        const release = await requireRelease(transaction, id);
+        await transaction
+          .updateTable('releases')
+          .set({ release_date: releaseDateMs, updated_at: nowMs })
+          .where('id', '=', id)
+          .execute();
+        return { ...release, releaseDateMs, updatedAtMs: nowMs };
+      }),
+
+    setActiveBundle: (id, bundleId, nowMs) =>
+      db.transaction().execute(async (transaction) => {
+        const release = await requireRelease(transaction, id);
+        if (bundleId !== null) await requireBundleOfApp(transaction, bundleId, release.appId);
+        await transaction
+          .updateTable('releases')
+          .set({ active_bundle_id: bundleId, updated_at: nowMs })
+          .where('id', '=', id)
+          .execute();
+        return { ...release, activeBundleId: bundleId, updatedAtMs: nowMs };
+      }),
+
+    deleteRelease: (id) =>
+      db.transaction().execute(async (transaction) => {
+        const release = await requireRelease(transaction, id);
+        await transaction.deleteFrom('releases').where('id', '=', id).execute();
+        return release;
+      }),
+  };
+}

@@ -1,0 +1,23 @@
+import { sql } from 'kysely';
+import type { Store } from '../../ports/store.ts';
+import { createSqlAppStates } from './apps.ts';
+import { createSqlBundles } from './bundles.ts';
+import { createSqlDeviceEvents } from './device-events.ts';
+import { createSqlPlannedDeletions } from './planned-deletions.ts';
+import { createSqlReleases } from './releases.ts';
+import type { SqlDatabase } from './schema.ts';
+
+/** The Store over a migrated SQL database, which it closes with itself. */
+export function createSqlStore(database: SqlDatabase): Store {
+  return {
+    ...createSqlAppStates(database),
+    ...createSqlBundles(database),
+    ...createSqlReleases(database),
+    ...createSqlDeviceEvents(database),
+    ...createSqlPlannedDeletions(database),
+    async ping() {
+      await sql`select 1`.execute(database.db);
+    },
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,49 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Kysely } from 'kysely';
+import type { Store } from '../../ports/store.ts';
+import { migrateToLatest } from '../sql/migrate.ts';
+import type { Schema, SqlDatabase } from '../sql/schema.ts';
+import { createSqlStore } from '../sql/store.ts';
+import { openSqliteConnection, SqliteFailure } from './connection.ts';
+import { createSqliteDialect, Turns } from './dialect.ts';
+
+/**
+ * Opens the embedded engine and brings its schema up to date.
+ *
+ * @param filePath a file, created with its folder when missing, or `:memory:`
+ */
+export async function openSqliteStore(filePath: string): Promise<Store> {
+  if (filePath !== ':memory:') await mkdir(dirname(filePath), { recursive: true });
+  const connection = openSqliteConnection(filePath);
+  const turns = new Turns();
+  const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection, turns) });
+  const database: SqlDatabase = {
+    db,
+    async insertMany(table, rows) {
+      const [first] = rows;
+      if (!first) return;
+      const columns = Object.keys(first) as (keyof typeof first)[];
+      const { sql } = db.insertInto(table).values(first).compile();
+      const endTurn = await turns.take();
+      try {
+        await connection.insertMany(
+          sql,
+          rows.map((row) => columns.map((column) => row[column])),
+        );
+      } finally {
+        endTurn();
+      }
+    },
+    isUniqueViolation: (error) =>
+      error instanceof SqliteFailure && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code),
+    close: () => db.destroy(),
+  };
+  try {
+    await migrateToLatest(db as unknown as Kysely<never>);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return createSqlStore(database);
+}

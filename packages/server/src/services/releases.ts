@@ -1,0 +1,90 @@
+import { isAppId, type Platform, parsePlatform } from '@capgo-server/protocol/formats/identifiers';
+import { AppError } from '../domain/errors.ts';
+import type { Release } from '../domain/release.ts';
+import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Page, PageRequest } from '../ports/page.ts';
+import type { ReleaseStore } from '../ports/store.ts';
+
+/** What an operator says of a release; texts as they came. */
+export interface ReleaseFacts {
+  readonly appId: string;
+  readonly platform: string;
+  readonly versionName: string;
+  readonly versionCode: string;
+  readonly builtinBundleId: string;
+}
+
+export interface Releases {
+  /** Rejects with `invalid_request`, `release_already_exists` or `bundle_not_found`. */
+  create(facts: ReleaseFacts): Promise<Release>;
+  list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Release>>;
+  /** @param releaseDateMs epoch milliseconds, or null for "not released" */
+  setReleaseDate(id: string, releaseDateMs: number | null): Promise<Release>;
+  /** Serves the bundle, or the builtin one for null, from the next update check on. */
+  setActiveBundle(id: string, bundleId: string | null): Promise<Release>;
+  delete(id: string): Promise<void>;
+}
+
+const maxVersionLength = 128;
+
+function requireText(text: string, name: string): void {
+  if (text.trim() === '' || text.length > maxVersionLength || text.includes('\0')) {
+    throw new AppError('invalid_request', `${name} must be a text of 1 to ${maxVersionLength} characters`);
+  }
+}
+
+function requirePlatform(text: string): Platform {
+  const platform = parsePlatform(text);
+  if (!platform) throw new AppError('invalid_request', 'platform must be ios, android or electron');
+  return platform;
+}
+
+export function createReleases(deps: {
+  readonly store: ReleaseStore;
+  readonly appSnapshots: AppSnapshots;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}): Releases {
+  const { store, appSnapshots, clock, ids } = deps;
+
+  async function published(release: Release): Promise<Release> {
+    await appSnapshots.refresh(release.appId);
+    return release;
+  }
+
+  return {
+    async create(facts) {
+      const platform = requirePlatform(facts.platform);
+      if (!isAppId(facts.appId)) {
+        throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
+      }
+      requireText(facts.versionName, 'version_name');
+      requireText(facts.versionCode, 'version_code');
+      const now = clock.now();
+      const release: Release = {
+        id: ids.next(),
+        appId: facts.appId,
+        platform,
+        versionName: facts.versionName,
+        versionCode: facts.versionCode,
+        releaseDateMs: null,
+        builtinBundleId: facts.builtinBundleId,
+        activeBundleId: null,
+        createdAtMs: now,
+        updatedAtMs: now,
+      };
+      await store.insertRelease(release);
+      return published(release);
+    },
+    list: (filter, page) => store.listReleases(filter, page),
+    setReleaseDate: async (id, releaseDateMs) =>
+      published(await store.setReleaseDate(id, releaseDateMs, clock.now())),
+    setActiveBundle: async (id, bundleId) =>
+      published(await store.setActiveBundle(id, bundleId, clock.now())),
+    async delete(id) {
+      await published(await store.deleteRelease(id));
+    },
+  };
+}
