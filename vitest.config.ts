@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['source', 'module', 'node', 'import', 'default'];
-const resolve = { conditions };
-const ssr = { resolve: { conditions, externalConditions: conditions } };
+// Our packages resolve to their sources. `import` must not stand here: it would also hold for require().
+const resolve = { conditions: ['source', 'module', 'node', 'default'] };
+const ssr = { resolve: { ...resolve, externalConditions: ['source'] } };
 
 export default defineConfig({
   test: {

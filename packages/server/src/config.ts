@@ -111,7 +111,7 @@ const schema = {
     secret: true,
     read: managementTokens,
     description:
-      'Tokens that may do everything in the management API; comma-separated, or a YAML list. Treat each like a root password.',
+      'Tokens that may do everything in the management API; comma-separated, or a YAML list. Treat each like a root password. When not set, one is made at the first start and kept in `DATA_DIR/management-token`.',
     whenWrong:
       'A missing token locks its users out; a guessable one lets strangers ship code to every device.',
   },
@@ -145,7 +145,7 @@ const schema = {
     default: '10m',
     read: single(duration),
     description:
-      'Longest time update checks are answered from memory before the data is read again, as a duration such as `10m`, `1h30m` or `300ms`; `0` reads it for every check.',
+      'Longest time update checks are answered from memory before the data is read again, as a duration such as `10m`, `1h30m` or `300ms`; under a second counts as one. Changes made through the management API are seen at once whatever it says.',
     whenWrong:
       'Too long: changes that bypass this process reach devices late; too short: the database is read more often.',
   },
@@ -169,7 +169,7 @@ const schema = {
     variable: 'TLS_CERT_FILE',
     read: single(readableFile),
     description:
-      'Path of the PEM certificate chain to serve HTTPS with; needs `TLS_KEY_FILE`. Without both the server speaks plain HTTP.',
+      'Path of the PEM certificate chain to serve both APIs over HTTPS with; needs `TLS_KEY_FILE`. Without both they speak plain HTTP. Read again when it changes.',
     whenWrong: 'A missing file stops the start; a certificate devices do not trust stops all updates.',
   },
   tlsKeyFile: {

@@ -2,9 +2,12 @@ import type { FileHandle } from 'node:fs/promises';
 import { archiveRefusal } from '../domain/archive-rules.ts';
 
 /** The most one read may ask for; also all the memory a window takes. */
-export const windowBytes = 256 * 1024;
+const windowBytes = 256 * 1024;
 
-/** Reads of a file by position through one buffer, so that headers that lie close cost one system call together. */
+/**
+ * Reads of a file by position through one buffer, so that headers that lie close cost one system call
+ * together.
+ */
 export class FileWindow {
   /** Of the file, in bytes, when the window was opened. */
   readonly fileBytes: number;

@@ -4,7 +4,9 @@ import { AppError } from '../domain/errors.ts';
 import type { FileWindow } from './file-window.ts';
 import { methodStored, type ZipEntry } from './zip-directory.ts';
 
-/** Up to these sizes an entry is inflated at once, in about a millisecond: a stream for each costs more than that. */
+/**
+ * Up to these sizes an entry is inflated at once, in about a millisecond; a stream for each would cost more.
+ */
 const smallCompressedBytes = 64 * 1024;
 export const smallUnpackedBytes = 256 * 1024;
 
@@ -19,8 +21,8 @@ interface Inflated {
 }
 
 /**
- * Unpacks an entry, without keeping it, and compares size and CRC-32 with the declared ones. Stops at the declared
- * size: what is declared is bounded before, by the limits.
+ * Unpacks an entry, without keeping it, and compares size and CRC-32 with the declared ones. Stops at the
+ * declared size: what is declared is bounded before, by the limits.
  * @param dataStart offset of the entry's data in the file
  * @throws AppError invalid_bundle
  */

@@ -32,7 +32,7 @@ export interface ZipEntry extends NamedEntry {
 }
 
 export const methodStored = 0;
-export const methodDeflated = 8;
+const methodDeflated = 8;
 
 /** General purpose bits that change how an entry is read. */
 export const flagEncrypted = 1 << 0;
@@ -124,7 +124,9 @@ export async function readDirectory(
   return entries;
 }
 
-/** The file must end with the record and its comment: readers that search differently then find the same one. */
+/**
+ * The file must end with the record and its comment: readers that search differently then find the same one.
+ */
 async function findEndRecord(window: FileWindow): Promise<number> {
   const tailBytes = Math.min(window.fileBytes, endRecordBytes + masked16);
   const tailStart = window.fileBytes - tailBytes;
@@ -184,8 +186,8 @@ export function checkExtraFields(fields: readonly ExtraField[], name: Uint8Array
 }
 
 /**
- * A file must be a file and a folder a folder to all readers: Android goes by the trailing slash, iOS by the Unix
- * mode when the host system is Unix, Electron by the Unix mode whatever the host system.
+ * A file must be a file and a folder a folder to all readers: Android goes by the trailing slash, iOS by the
+ * Unix mode when the host system is Unix, Electron by the Unix mode whatever the host system.
  */
 function checkKind(entry: ZipEntry, attributes: number): void {
   const refuse = (rule: ArchiveRule, sentence: string) => archiveRefusal(rule, sentence, entry.name);

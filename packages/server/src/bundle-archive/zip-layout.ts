@@ -14,11 +14,14 @@ import {
 import type { ZipParser } from './zip-parser.ts';
 
 /*
- * Android reads local headers as they come in the stream, iOS and Electron the central directory. They unpack the
- * same only if each entry says the same in both places and nothing else lies before, between or behind entries.
+ * Android reads local headers as they come in the stream, iOS and Electron the central directory. They unpack
+ * the same only if each entry says the same in both places and nothing else lies before, between or behind
+ * entries.
  */
 
-/** An entry and the first byte behind all that belongs to it: the next local header, or the central directory. */
+/**
+ * An entry and the first byte behind all that belongs to it: the next local header, or the central directory.
+ */
 export interface PlacedEntry {
   readonly entry: ZipEntry;
   readonly end: number;

@@ -1,12 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { crc32, deflateRawSync } from 'node:zlib';
 import AdmZip from 'adm-zip';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ZipFile } from 'yazl';
 import { type ArchiveRule, archiveRules } from '../domain/archive-rules.ts';
 import { AppError } from '../domain/errors.ts';
 import type { ArchiveSummary } from '../ports/bundle-archive.ts';
@@ -630,10 +631,12 @@ function overlapping(): Buffer {
   });
 }
 
-/** A deflate stream of exactly so many bytes: empty stored blocks, of 5 bytes each, put before the real one. */
+/**
+ * A deflate stream of exactly so many bytes: empty stored blocks, of 5 bytes each, put before the real one.
+ */
 function deflateToLength(data: Buffer, length: number): Buffer {
-  // Stored blocks start on a byte border, so a run of them is followed by the stream as it is. What 5 does not
-  // divide is taken by empty fixed blocks: 10 bits, then aligned by a stored block.
+  // Stored blocks start on a byte border, so a run of them is followed by the stream as it is. What 5 does
+  // not divide is taken by empty fixed blocks: 10 bits, then aligned by a stored block.
   const deflated = deflateRawSync(data);
   const missing = length - deflated.length;
   const emptyStored = Buffer.from([0, 0, 0, 0xff, 0xff]);
@@ -831,11 +834,11 @@ describe('a zip of a common tool', () => {
   });
 
   it('is accepted: yazl, from buffers and from streams of unknown size', async () => {
-    const filePath = await zippedWithYazl(`
+    const filePath = await zippedWithYazl((zip) => {
       zip.addBuffer(Buffer.from('abc'), 'index.html');
       zip.addReadStream(Readable.from([Buffer.alloc(300_000, 'def')]), 'é/large.txt');
       zip.addEmptyDirectory('empty');
-    `);
+    });
     await expect(archive.inspect(filePath, limits)).resolves.toEqual({
       fileCount: 2,
       unpackedBytes: 300_003,
@@ -844,37 +847,20 @@ describe('a zip of a common tool', () => {
   });
 
   it('is refused when yazl stores a stream: Android cannot read it', async () => {
-    const filePath = await zippedWithYazl(`
-      zip.addReadStream(Readable.from(['abc']), 'index.html', { compress: false });
-    `);
+    const filePath = await zippedWithYazl((zip) =>
+      zip.addReadStream(Readable.from(['abc']), 'index.html', { compress: false }),
+    );
     await expect(archive.inspect(filePath, limits)).rejects.toMatchObject({
       details: { rule: 'stored-with-descriptor', entry: 'index.html' },
     });
   });
 });
 
-/**
- * In a process of its own: under the export condition `import`, which Vitest runs with here, what yazl requires
- * is not what it can use.
- */
-async function zippedWithYazl(additions: string): Promise<string> {
-  fileNumber += 1;
-  const filePath = path.join(folder, `yazl-${fileNumber}.zip`);
-  const script = `
-    import { createWriteStream } from 'node:fs';
-    import { Readable } from 'node:stream';
-    import { pipeline } from 'node:stream/promises';
-    import { ZipFile } from 'yazl';
-    const zip = new ZipFile();
-    ${additions}
-    zip.end();
-    await pipeline(zip.outputStream, createWriteStream(process.argv[1]));
-  `;
-  const run = promisify(execFile);
-  await run(process.execPath, ['--input-type=module', '--eval', script, filePath], {
-    cwd: import.meta.dirname,
-  });
-  return filePath;
+async function zippedWithYazl(fill: (zip: ZipFile) => void): Promise<string> {
+  const zip = new ZipFile();
+  fill(zip);
+  zip.end();
+  return saved(await buffer(zip.outputStream));
 }
 
 describe('the file system', () => {

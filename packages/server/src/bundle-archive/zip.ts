@@ -15,8 +15,9 @@ const bytesPerTurn = 512 * 1024;
 const bytesPerEntry = 8 * 1024;
 
 /**
- * Reads bundles with yauzl and node:zlib. It holds one buffer of 256 KiB, the names of the entries and, one at a
- * time, an entry of at most 256 KiB; larger ones pass in pieces. Errors of the file system pass through as they are.
+ * Reads bundles with yauzl and node:zlib. It holds one buffer of 256 KiB, the names of the entries and, one
+ * at a time, an entry of at most 256 KiB; larger ones pass in pieces. Errors of the file system pass through
+ * as they are.
  */
 export function createZipBundleArchive(): BundleArchive {
   return {

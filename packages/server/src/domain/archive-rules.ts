@@ -63,15 +63,15 @@ export type ArchiveRule = (typeof archiveRules)[number];
 export const maxSegmentBytes = 255;
 
 /**
- * A whole path, in UTF-8 bytes, without the slash that marks a folder. The plugins prepend their own folder and
- * both platforms stop at about 1,024 (iOS) to 4,096 (Android); such a path serves no web page anyway.
+ * A whole path, in UTF-8 bytes, without the slash that marks a folder: what iOS takes (Android takes 4,096).
+ * The plugin's own folder comes on top, so a path close to this still fails there.
  */
 export const maxPathBytes = 1024;
 
-/** Unpacked to compressed size. Deflate reaches 1,032:1 only on one repeated byte; web assets stay under 20:1. */
+/** Unpacked to compressed size. Deflate reaches 1,032:1 at most, on one repeated byte. */
 export const maxCompressionRatio = 200;
 
-/** Up to this many unpacked bytes (10 MB) an entry may have any ratio: an empty canvas or a padded table does. */
+/** Up to this many unpacked bytes (10 MB) an entry may have any ratio: no phone is harmed by it. */
 export const ratioExemptBytes = 10 * 1024 * 1024;
 
 const maxShownCharacters = 160;
@@ -97,8 +97,8 @@ export function archiveRefusal(rule: ArchiveRule, sentence: string, entryName?: 
 }
 
 /**
- * A raw name for people: as in the zip, but with what no one can see, or what would rearrange the line, written
- * `\u{7}`; every byte above ASCII as `\xNN` when the whole is not UTF-8; cut at 160 characters.
+ * A raw name for people: as in the zip, but with what no one can see, or what would rearrange the line,
+ * written `\u{7}`; every byte above ASCII as `\xNN` when the whole is not UTF-8; cut at 160 characters.
  */
 export function showEntryName(name: Uint8Array): string {
   const text = decodeUtf8(name);
@@ -190,8 +190,8 @@ export function checkOneTree(entries: readonly NamedEntry[]): void {
     else if (earlier.isFolder !== entry.isFolder) throw fileAndFolder(earlier.isFolder ? entry : earlier);
     else throw archiveRefusal('duplicate', 'the zip holds this path more than once.', entry.name);
   }
-  // Searching what lies under each file, not the ancestors of each entry: of those, 20,000 hostile entries have
-  // 10 million.
+  // Searching what lies under each file, not the ancestors of each entry: of those, 20,000 hostile entries
+  // have 10 million.
   const sorted = [...byPath.keys()].sort();
   for (const [path, entry] of byPath) {
     const below = `${path}/`;

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
 /** The fields a local header and a central one have in common. Sizes in bytes. */
-export interface ZipHeaderFields {
+interface ZipHeaderFields {
   name: string | Buffer;
   versionNeeded: number;
   flags: number;
@@ -12,7 +12,7 @@ export interface ZipHeaderFields {
   extra: Buffer;
 }
 
-export interface ZipCentralFields extends ZipHeaderFields {
+interface ZipCentralFields extends ZipHeaderFields {
   hostSystem: number;
   diskStart: number;
   externalAttributes: number;
@@ -53,7 +53,7 @@ export interface ZipEntrySpec {
   localOnly?: boolean;
 }
 
-export interface ZipEndFields {
+interface ZipEndFields {
   thisDisk: number;
   directoryDisk: number;
   entriesOnDisk: number;
@@ -64,7 +64,7 @@ export interface ZipEndFields {
   commentBytes: number;
 }
 
-export interface ZipSpec {
+interface ZipSpec {
   entries: readonly ZipEntrySpec[];
   /** Between the last entry and the central directory. */
   beforeDirectory?: Buffer;
