@@ -6,6 +6,7 @@ import { startScheduler } from '../jobs/scheduler.ts';
 
 /** A stop that takes longer is cut off, so that the process ends before an orchestrator kills it. */
 const maxStopMs = 8_000;
+const closeIdleEveryMs = 50;
 
 export interface RunningServer {
   readonly userPort: number;
@@ -31,12 +32,17 @@ async function listen(server: FastifyInstance, port: number): Promise<void> {
 
 async function closeApis(apis: readonly FastifyInstance[], logger: Logger): Promise<void> {
   const closed = Promise.all(apis.map((api) => api.close()));
-  const timer = setTimeout(() => {
+  // A connection that was busy when the stop began would otherwise be kept for the client's next request.
+  const closingIdle = setInterval(() => {
+    for (const api of apis) api.server.closeIdleConnections();
+  }, closeIdleEveryMs);
+  const cutOff = setTimeout(() => {
     logger.warn({ event: 'stop_cut_off' }, `requests still in flight after ${maxStopMs} ms were cut off`);
     for (const api of apis) api.server.closeAllConnections();
   }, maxStopMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(closingIdle);
+  clearTimeout(cutOff);
 }
 
 function greet(product: Product, config: Config, managementPort: number): void {

@@ -33,25 +33,36 @@ const fieldMessages: Readonly<Record<string, FieldMessages>> = {
   action: { name: 'Action', wrong: 'Action must be 1 to 64 letters, digits or _.:-' },
 };
 
-function describe(fault: ErrorObject): { message: string; path: string[] } {
-  const missing = fault.keyword === 'required' ? String(fault.params['missingProperty']) : undefined;
-  const path = missing ? [missing] : fault.instancePath.split('/').slice(1);
-  const field = path[0] ?? '';
+/** The field a fault is about; what lies below it was named by the sender. */
+function fieldOf(fault: ErrorObject): string {
+  return fault.instancePath.split('/')[1] ?? String(fault.params['missingProperty'] ?? '');
+}
+
+function describe(fault: ErrorObject, field: string): string {
   const messages = fieldMessages[field] ?? { name: field, wrong: `${field} is not valid` };
-  if (missing) return { message: `${messages.name} is required`, path };
   switch (fault.keyword) {
+    case 'required':
+      return `${messages.name} is required`;
     case 'type':
-      return { message: `${messages.name} must be a ${String(fault.params['type'])}`, path };
+      return `${messages.name} must be a ${String(fault.params['type'])}`;
     case 'maxLength':
-      return { message: `String must contain at most ${String(fault.params['limit'])} character(s)`, path };
+      return `String must contain at most ${String(fault.params['limit'])} character(s)`;
     default:
-      return { message: messages.wrong, path };
+      return messages.wrong;
   }
 }
 
-/** What was wrong with which field, never with what it held: the request is not echoed (protocol §0.3 D7). */
+/**
+ * What was wrong with which field, the first fault of each, never with what it held: the request is not echoed
+ * (protocol §0.3 D7).
+ */
 function schemaFault(code: ErrorCode, faults: readonly ErrorObject[]): AppError {
-  const issues = faults.slice(0, 10).map((fault) => ({ ...describe(fault), code: 'custom' }));
+  const messages = new Map<string, string>();
+  for (const fault of faults) {
+    const field = fieldOf(fault);
+    if (!messages.has(field)) messages.set(field, describe(fault, field));
+  }
+  const issues = [...messages].map(([field, message]) => ({ message, path: [field], code: 'custom' }));
   return new AppError(code, 'Cannot parse body', {
     details: { parseResult: { success: false, error: { name: 'SchemaError', issues } } },
   });

@@ -3,7 +3,7 @@ import * as initial from './migrations/0001-initial.ts';
 
 /** Forward only; a name, once released, never changes. */
 const migrations: Readonly<Record<string, Migration>> = {
-  '0001-initial': initial,
+  '0001-initial': { up: initial.up },
 };
 
 /** Brings the database to the newest schema; rejects with the failing migration's error. */
