@@ -73,8 +73,11 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
   child.once('exit', () => process.off('exit', endWithUs));
-  const exited = once(child, 'exit').then(([code, signal]): ServerExit => ({ code, signal }));
-  const tidyUp = () => rm(directory, { recursive: true, force: true });
+  // However it ends, also by a signal that a test sent behind our back.
+  const exited = once(child, 'exit').then(async ([code, signal]): Promise<ServerExit> => {
+    await rm(directory, { recursive: true, force: true });
+    return { code, signal };
+  });
 
   let output = '';
   const listening = Promise.withResolvers<ListeningLine>();
@@ -96,7 +99,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     ports = await before(startDeadlineMs, listening.promise, () => `no listening line; it wrote:\n${output}`);
   } catch (error) {
     child.kill('SIGKILL');
-    await tidyUp();
+    await exited;
     throw error;
   }
 
@@ -106,7 +109,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       return await before(stopDeadlineMs, exited, () => `${signal} did not end the server:\n${output}`);
     } finally {
       child.kill('SIGKILL');
-      await tidyUp();
+      await exited;
     }
   }
 

@@ -95,7 +95,7 @@ export async function composeProduct(
     maxBodyBytes: maxDeviceBodyBytes,
     renderError: renderDeviceError,
   });
-  await addDeviceRoutes(deviceApi, {
+  addDeviceRoutes(deviceApi, {
     ...{ updateChecks, deviceEvents, objectStorage, downloadUrls, metrics, clock, dependencies },
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,

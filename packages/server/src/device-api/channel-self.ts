@@ -1,3 +1,5 @@
+import type { Platform } from '@capgo-server/protocol/formats/identifiers';
+import { parseSemver } from '@capgo-server/protocol/formats/semver';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { pluginFeatures } from '../domain/plugin-features.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
@@ -10,6 +12,14 @@ function refusal(error: string, message: string, facts: Record<string, string> =
 
 const appNotFound = refusal('app_not_found', 'App not found');
 const noChannel = refusal('channel_not_found', 'No channel serves this device');
+
+/** Whether the server keeps this device's channel: a version that says nothing counts as old, none at all as new (protocol §6.1). */
+function usesServerStorage(platform: Platform, pluginVersion: string | undefined): boolean {
+  if (!pluginVersion) return false;
+  return (
+    parseSemver(pluginVersion) === undefined || pluginFeatures(platform, pluginVersion).serverChannelStorage
+  );
+}
 
 /** The four verbs of `/channel_self` (protocol §6, §0.3 D4, D8, D9) for apps that have no channels. */
 export function createChannelSelfHandlers({ deviceEvents }: { readonly deviceEvents: DeviceEvents }) {
@@ -41,10 +51,9 @@ export function createChannelSelfHandlers({ deviceEvents }: { readonly deviceEve
 
     unset(request: FastifyRequest, reply: FastifyReply): void {
       const { body } = parseChannelSelfQuery(bodyOfQuery(request.query));
-      const pluginVersion = body.plugin_version ?? '0.0.0';
       if (isUnknown(body.app_id)) {
         reply.send(appNotFound);
-      } else if (pluginFeatures(body.platform, pluginVersion).serverChannelStorage) {
+      } else if (usesServerStorage(body.platform, body.plugin_version)) {
         reply.send(refusal('cannot_override', 'This device has no channel of its own'));
       } else {
         reply.send({ status: 'ok' });

@@ -16,9 +16,15 @@ export function createDownloadUrls(publicUrl: string | undefined): DownloadUrls 
   return { of: (objectKey, request) => downloadUrlOf(publicUrl ?? requestOrigin(request), objectKey) };
 }
 
+/** Keys that stand in a URL as they are, which is what a bundle's key always is. */
+const urlSafeKey = /^[\w./-]+$/;
+
 /** @param base origin, or URL without a trailing slash, of the device API */
 export function downloadUrlOf(base: string, objectKey: string): string {
-  return `${base}${downloadPath}/${objectKey.split('/').map(encodeURIComponent).join('/')}`;
+  const path = urlSafeKey.test(objectKey)
+    ? objectKey
+    : objectKey.split('/').map(encodeURIComponent).join('/');
+  return `${base}${downloadPath}/${path}`;
 }
 
 /** Objects never change and their names are never reused, so the name says all that a strong validator must. */
@@ -41,6 +47,13 @@ function wantedRange(
   const header = request.headers.range;
   const ifRange = request.headers['if-range'];
   if (header === undefined || (ifRange !== undefined && ifRange !== tag)) return undefined;
+  // HTTP defines ranges for GET alone.
+  if (request.method !== 'GET') return undefined;
+  const suffixBytes = /^bytes= *-(\d+) *$/.exec(header)?.[1];
+  // "The last n bytes" of a shorter file are all of it; the parser takes that for a range outside.
+  if (suffixBytes !== undefined && Number(suffixBytes) >= sizeBytes && sizeBytes > 0) {
+    return { start: 0, end: sizeBytes - 1 };
+  }
   const ranges = parseRange(sizeBytes, header);
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;

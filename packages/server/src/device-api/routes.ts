@@ -51,9 +51,9 @@ function limitUpdateChecks(perMinute: number, clock: Clock) {
 }
 
 /** Every URL a device can ask; `/plugin` is the prefix older configurations carry (protocol §1.1). */
-export async function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): Promise<void> {
+export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
   acceptJsonBodies(server, [/^application\/([\w.-]+\+)?json\b/i]);
-  await allowAppOrigins(server, api.corsAllowedOrigins);
+  allowAppOrigins(server, api.corsAllowedOrigins);
   addHealthRoutes(server, api.dependencies);
 
   const isAlive = () => ({ status: 'ok' });
@@ -75,5 +75,6 @@ export async function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): 
   server.post('/ko', (_request, reply) =>
     reply.code(500).send({ error: 'unknown_error', message: 'KO', moreInfo: {} }),
   );
-  server.get(`${downloadPath}/*`, createDownloadHandler(api));
+  // HEAD by name: the one that the framework derives from GET would announce 0 bytes.
+  server.route({ method: ['GET', 'HEAD'], url: `${downloadPath}/*`, handler: createDownloadHandler(api) });
 }

@@ -58,6 +58,15 @@ export function toUpdateAnswer(
   }
 }
 
+/** The latest time that a calendar date can stand for: beyond it an event could be stored and never be shown. */
+const maxTimeMs = 8_640_000_000_000_000;
+
+/** Not part of the contract on the wire: a value we cannot use is no reason to refuse the event. */
+function deviceTime(timestamp: unknown): number | null {
+  if (typeof timestamp !== 'number' || !Number.isInteger(timestamp)) return null;
+  return timestamp > 0 && timestamp <= maxTimeMs ? timestamp : null;
+}
+
 /** @param body an event that has passed `parseDeviceEvent` */
 export function toReportedEvent(
   { body }: ParsedBody<typeof DeviceEventBody>,
@@ -81,7 +90,6 @@ export function toReportedEvent(
     keyId: presentOrNull(body.key_id),
     installSource: presentOrNull(body.install_source?.trim().toLowerCase()),
     metadata: (body.metadata as Record<string, string> | undefined) ?? null,
-    // Not part of the contract on the wire: a value we cannot use is no reason to refuse the event.
-    deviceTimeMs: Number.isSafeInteger(timestamp) && (timestamp as number) > 0 ? (timestamp as number) : null,
+    deviceTimeMs: deviceTime(timestamp),
   };
 }

@@ -40,8 +40,22 @@ function hasSince(first: FirstVersions, version: string, major: number): boolean
   return since !== 'never' && compareSemver(version, since) >= 0;
 }
 
+/** Enough for every version in the field; what devices make up beyond it is only computed again. */
+const maxRemembered = 1_000;
+const remembered = new Map<string, PluginFeatures>();
+
 /** @param pluginVersion anything a semver parser accepts; validated before. */
 export function pluginFeatures(platform: Platform, pluginVersion: string): PluginFeatures {
+  const key = `${platform} ${pluginVersion}`;
+  const known = remembered.get(key);
+  if (known) return known;
+  const features = computeFeatures(platform, pluginVersion);
+  if (remembered.size >= maxRemembered) remembered.clear();
+  remembered.set(key, features);
+  return features;
+}
+
+function computeFeatures(platform: Platform, pluginVersion: string): PluginFeatures {
   const parsed = parseSemver(pluginVersion);
   const text = parsed?.text ?? '0.0.0';
   const version = text === mislabelled ? mislabelledReally : text;

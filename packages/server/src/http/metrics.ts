@@ -8,15 +8,11 @@ export interface Metrics {
   countUpdateCheck(outcome: UpdateOutcome): void;
   /** Actions outside the protocol's catalogue count as `other`. */
   countDeviceEvent(action: string): void;
-  /** @param route the route's pattern, never the URL that was asked */
-  observeRequest(labels: RequestLabels, seconds: number): void;
-}
-
-export interface RequestLabels {
-  readonly api: string;
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
+  /**
+   * @param api which listener
+   * @param route the route's pattern, never the URL that was asked
+   */
+  observeRequest(api: string, method: string, route: string, status: number, seconds: number): void;
 }
 
 export function createMetrics(): Metrics {
@@ -46,18 +42,24 @@ export function createMetrics(): Metrics {
   const otherEvents = deviceEvents.labels('other');
   // Counters exist from the start, so that a rate over them sees the first event.
   for (const counter of checkCounters.values()) counter.inc(0);
-  const durations = new Map<string, { observe(seconds: number): void }>();
+  /** By route, then by method and status: building the label set of a request anew costs more than observing it. */
+  const durations = new Map<string, Map<string, { observe(seconds: number): void }>>();
 
   return {
     registry,
     countUpdateCheck: (outcome) => checkCounters.get(outcome)?.inc(),
     countDeviceEvent: (action) => (eventCounters.get(action) ?? otherEvents).inc(),
-    observeRequest({ api, method, route, status }, seconds) {
-      const key = `${api} ${method} ${route} ${status}`;
-      let duration = durations.get(key);
+    observeRequest(api, method, route, status, seconds) {
+      let ofRoute = durations.get(route);
+      if (!ofRoute) {
+        ofRoute = new Map();
+        durations.set(route, ofRoute);
+      }
+      const key = `${api} ${method} ${status}`;
+      let duration = ofRoute.get(key);
       if (!duration) {
         duration = requestSeconds.labels({ api, method, route, status: String(status) });
-        durations.set(key, duration);
+        ofRoute.set(key, duration);
       }
       duration.observe(seconds);
     },

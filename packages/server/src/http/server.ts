@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpsServer } from 'node:https';
-import Fastify, {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../domain/errors.ts';
 import { toAppError } from './app-error.ts';
@@ -36,26 +31,25 @@ export interface HttpServerOptions {
   ) => RenderedError;
 }
 
+const processId = randomUUID().slice(0, 8);
+let requestCount = 0;
+
+/** Unlike any other in the log, of this process and of others; a random id for each request would cost more. */
+function nextRequestId(): string {
+  requestCount += 1;
+  return `${processId}-${requestCount.toString(36)}`;
+}
+
 /** A connection on which nothing moves for so long is closed; a slow but living transfer is not. */
 const idleConnectionMs = 120_000;
 const unmatchedRoute = 'unmatched';
 
-/** Fastify tells at `info` what our own lines tell better. */
-function frameworkLevel(logger: Logger): string {
-  return logger.isLevelEnabled('info') && !logger.isLevelEnabled('debug') ? 'warn' : logger.level;
-}
-
 function observe(server: FastifyInstance, { name, metrics }: HttpServerOptions): void {
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url;
-    const labels = {
-      api: name,
-      // Node knows some forty methods; on a route that exists it is one of ours.
-      method: route === undefined ? 'other' : request.method,
-      route: route ?? unmatchedRoute,
-      status: reply.statusCode,
-    };
-    metrics.observeRequest(labels, reply.elapsedTime / 1000);
+    // Node knows some forty methods; on a route that exists it is one of ours.
+    const method = route === undefined ? 'other' : request.method;
+    metrics.observeRequest(name, method, route ?? unmatchedRoute, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
 }
@@ -86,9 +80,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const render = (error: AppError, request: { id: string; url: string }) =>
     options.renderError(error, request);
   const server = Fastify({
-    loggerInstance: options.logger.child({ api: options.name }, { level: frameworkLevel(options.logger) }),
-    logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
+    // Fastify's logger makes a child for every request; what is worth a line is logged here and in the error handler.
+    logger: false,
+    genReqId: nextRequestId,
     trustProxy: options.trustedProxies.length > 0 ? createProxyTrust(options.trustedProxies) : false,
     bodyLimit: options.maxBodyBytes,
     connectionTimeout: idleConnectionMs,

@@ -42,11 +42,47 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
   };
 }
 
+/** The form parser's own errors have no code: they are about the form, which is the caller's. */
+function unreadableForm(error: unknown): unknown {
+  if (error instanceof Error && 'code' in error && String(error.code).startsWith('FST_')) return error;
+  return new AppError(
+    'invalid_request',
+    'The form cannot be read: it is cut off or not multipart/form-data',
+    {
+      cause: error,
+    },
+  );
+}
+
+/** What comes from the form; what the reader of it throws is not touched. */
+async function* fromForm<Item>(source: () => AsyncIterable<Item>): AsyncGenerator<Item> {
+  try {
+    yield* source();
+  } catch (error) {
+    throw unreadableForm(error);
+  }
+}
+
+/** How long the rest of a refused upload is read and thrown away. */
+const maxDrainMs = 30_000;
+
+/**
+ * Reads what is left of an upload that is refused already. A client that sends everything before it reads, as most do,
+ * would otherwise see a broken connection instead of the reason.
+ */
+function drain({ raw }: FastifyRequest): void {
+  raw.unpipe();
+  raw.resume();
+  const cutOff = setTimeout(() => raw.destroy(), maxDrainMs);
+  cutOff.unref();
+  raw.once('close', () => clearTimeout(cutOff));
+}
+
 export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrl: BundleUrl }) {
   const { bundles, bundleUrl } = deps;
 
   async function stageFile(part: MultipartFile): Promise<StagedBundle> {
-    const staged = await bundles.stage(part.file);
+    const staged = await bundles.stage(fromForm(() => part.file));
     if (!part.file.truncated) return staged;
     await staged.discard();
     throw new AppError('payload_too_large', 'The bundle is too large');
@@ -54,16 +90,10 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
 
   /** Reads the whole form; fields may stand before or after the file. On failure nothing stays staged. */
   async function readForm(request: FastifyRequest): Promise<UploadForm> {
-    if (!request.isMultipart()) {
-      throw new AppError(
-        'unsupported_media_type',
-        'Send multipart/form-data with the file bundle, app_id and version_name',
-      );
-    }
     const fields: Partial<Record<UploadField, string>> = {};
     let staged: StagedBundle | undefined;
     try {
-      for await (const part of request.parts()) {
+      for await (const part of fromForm(() => request.parts())) {
         if (part.type === 'file') {
           if (part.fieldname !== 'bundle') {
             throw new AppError(
@@ -88,6 +118,17 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
   }
 
   return {
+    /** Before the body is read: what is not a form would be read as something else. */
+    requireForm(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
+      if (/^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')) return done();
+      done(
+        new AppError(
+          'unsupported_media_type',
+          'Send multipart/form-data with the file bundle, app_id and version_name',
+        ),
+      );
+    },
+
     async list(request: FastifyRequest) {
       const query = request.query as Query;
       const page = await bundles.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
@@ -98,7 +139,10 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
     },
 
     async upload(request: FastifyRequest) {
-      const { fields, staged } = await readForm(request);
+      const { fields, staged } = await readForm(request).catch((error: unknown) => {
+        drain(request);
+        throw error;
+      });
       try {
         const bundle = await staged.create({
           appId: fields.app_id ?? '',

@@ -13,7 +13,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   semver_error: 400,
   invalid_file_path_encoding: 400,
   payload_too_large: 413,
-  unsupported_media_type: 415,
+  unsupported_media_type: 400,
   request_timeout: 408,
   unauthorized: 401,
   too_many_requests: 429,
@@ -41,8 +41,6 @@ export function renderManagementError(error: AppError, request: { readonly id: s
   const headers: Record<string, string> = {};
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   if (status === 503) headers['retry-after'] = String(retryAfterUnavailableSeconds);
-  // An upload is refused before its end: the rest of it must not be taken for the next request.
-  if (status === 413) headers['connection'] = 'close';
   return {
     status,
     headers,

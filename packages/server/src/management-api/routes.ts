@@ -1,6 +1,6 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
-import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteHandlerMethod } from 'fastify';
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
@@ -55,15 +55,17 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     url: string,
     permission: Permission,
     handler: RouteHandlerMethod,
+    ...further: onRequestHookHandler[]
   ) => {
-    server.route({ method, url, handler, ...(permission === 'public' ? {} : { onRequest: requireToken }) });
+    const guards = permission === 'public' ? further : [requireToken, ...further];
+    server.route({ method, url, handler, onRequest: guards });
   };
 
   const bundles = createBundleHandlers(api);
   const releases = createReleaseHandlers(api);
   const events = createEventHandlers(api);
   route('GET', '/api/v1/bundles.list', 'token', bundles.list);
-  route('POST', '/api/v1/bundles.upload', 'token', bundles.upload);
+  route('POST', '/api/v1/bundles.upload', 'token', bundles.upload, bundles.requireForm);
   route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
   route('GET', '/api/v1/releases.list', 'token', releases.list);
   route('POST', '/api/v1/releases.create', 'token', releases.create);

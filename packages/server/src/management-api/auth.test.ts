@@ -1,0 +1,158 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
+
+const otherToken = 'other-token-fedcba9876543210fedcba98765';
+const wrongToken = 'wrong-token-0123456789abcdef0123456789';
+
+const publicRoutes = [
+  ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz', 'GET /ui', 'HEAD /ui'],
+  ...['GET /apipublic/v1/oauth2.config', 'HEAD /apipublic/v1/oauth2.config'],
+];
+
+interface Route {
+  readonly method: string;
+  readonly url: string;
+}
+
+/** Every route the management API really has, as the framework prints them. */
+async function routesOf(server: TestServer): Promise<Route[]> {
+  await server.product.managementApi.ready();
+  const lines = server.product.managementApi.printRoutes({ commonPrefix: false }).trim().split('\n');
+  return lines.flatMap((line) => {
+    const [, url, methods] = /^[├└]── (\S+) \(([A-Z, ]+)\)$/.exec(line) ?? [];
+    if (url === undefined || methods === undefined) throw new Error(`Cannot read the route ${line}`);
+    return methods.split(', ').map((method) => ({ method, url }));
+  });
+}
+
+const server = await startTestServer({ env: { MANAGEMENT_API_TOKENS: `${testToken},${otherToken}` } });
+const routes = await routesOf(server);
+const nameOf = ({ method, url }: Route) => `${method} ${url}`;
+const guarded = routes.filter((route) => !publicRoutes.includes(nameOf(route)));
+
+beforeAll(async () => {
+  const response = await fetch(`${server.managementUrl}/api/v1/bundles.upload`, {
+    method: 'POST',
+    headers: { 'x-api-key': testToken },
+    body: bundleForm({ app_id: 'com.example.auth', version_name: '1.0.0' }),
+  });
+  if (response.status !== 200) throw new Error(`upload answered ${response.status}`);
+});
+afterAll(() => server.close());
+
+function ask(
+  { method, url }: Route,
+  headers: Record<string, string>,
+  body?: FormData | string,
+): Promise<Response> {
+  return fetch(`${server.managementUrl}${url}`, { method, headers, ...(body ? { body } : {}) });
+}
+
+async function expectUnauthorized(response: Response, route: Route): Promise<void> {
+  expect([nameOf(route), response.status]).toEqual([nameOf(route), 401]);
+  expect(response.headers.get('www-authenticate')).toMatch(/^Bearer\b/);
+  const text = await response.text();
+  if (route.method === 'HEAD') return;
+  expect(JSON.parse(text)).toEqual({ error: expect.any(String), code: 'unauthorized' });
+  expect(text).not.toContain(wrongToken);
+  expect(text).not.toContain(testToken);
+}
+
+describe('the management API', () => {
+  it('has the routes of the seed, and of what we added', () => {
+    const urls = new Set(guarded.map(nameOf));
+    for (const name of ['bundles.list', 'releases.list', 'events.list', 'events.count']) {
+      expect(urls).toContain(`GET /api/v1/${name}`);
+    }
+    for (const name of [
+      ...['bundles.upload', 'bundles.delete', 'releases.create', 'releases.update'],
+      ...['releases.set-active', 'releases.delete'],
+    ]) {
+      expect(urls).toContain(`POST /api/v1/${name}`);
+    }
+  });
+
+  it('has exactly four things that everybody may see', () => {
+    expect(routes.map(nameOf).filter((name) => publicRoutes.includes(name))).toEqual(
+      expect.arrayContaining(publicRoutes),
+    );
+    for (const { url } of guarded) expect(url).toMatch(/^\/api\/v1\//);
+  });
+
+  it.each(publicRoutes)('shows %s without a key and with a wrong one', async (name) => {
+    const [method = '', url = ''] = name.split(' ');
+    for (const headers of [{}, { 'x-api-key': wrongToken }] as Record<string, string>[]) {
+      expect((await ask({ method, url }, headers)).status).toBe(200);
+    }
+  });
+});
+
+describe.each(guarded)('$method $url', (route) => {
+  const refusedHeaders: readonly [sentence: string, headers: Record<string, string>][] = [
+    ['no key', {}],
+    ['an empty key', { 'x-api-key': '' }],
+    ['a wrong key', { 'x-api-key': wrongToken }],
+    ['a wrong bearer token', { authorization: `Bearer ${wrongToken}` }],
+    [
+      'a right bearer token beside a wrong key',
+      { 'x-api-key': wrongToken, authorization: `Bearer ${testToken}` },
+    ],
+    ['the start of a key', { 'x-api-key': testToken.slice(0, -1) }],
+    ['a key and more', { 'x-api-key': `${testToken}x` }],
+    ['two keys', { 'x-api-key': `${testToken},${otherToken}` }],
+    ['a key in other letters', { 'x-api-key': testToken.toUpperCase() }],
+    ['a bare token as authorization', { authorization: testToken }],
+    ['another scheme', { authorization: `Basic ${Buffer.from(`x:${testToken}`).toString('base64')}` }],
+    ['a bearer without a token', { authorization: 'Bearer ' }],
+    ['a key of another name', { apikey: testToken, capgkey: testToken, cookie: `x-api-key=${testToken}` }],
+  ];
+  it.each(refusedHeaders)('refuses %s with 401', async (_sentence, headers) => {
+    await expectUnauthorized(await ask(route, headers), route);
+  });
+
+  it('refuses a key in the URL', async () => {
+    for (const query of ['x-api-key', 'token', 'access_token', 'api_key']) {
+      const url = `${route.url}?${query}=${testToken}`;
+      await expectUnauthorized(await ask({ ...route, url }, {}), route);
+    }
+  });
+
+  const acceptedHeaders: readonly [sentence: string, headers: Record<string, string>][] = [
+    ['a key', { 'x-api-key': testToken }],
+    ['the other key', { 'x-api-key': otherToken }],
+    ['a bearer token', { authorization: `Bearer ${testToken}` }],
+    ['a bearer token in other letters', { authorization: `bearer ${otherToken}` }],
+    [
+      'a right key beside a wrong bearer token',
+      { 'x-api-key': testToken, authorization: `Bearer ${wrongToken}` },
+    ],
+    ['a right key beside a basic authorization', { 'x-api-key': testToken, authorization: 'Basic eDp5' }],
+    ['a bearer token beside an empty key', { 'x-api-key': '', authorization: `Bearer ${testToken}` }],
+  ];
+  it.each(acceptedHeaders)('lets in who shows %s', async (_sentence, headers) => {
+    const response = await ask(route, headers);
+    expect(response.status).not.toBe(401);
+    expect(response.status).toBeLessThan(500);
+  });
+});
+
+describe('a refused caller', () => {
+  it('changes nothing and leaves nothing', async () => {
+    const form = bundleForm({ app_id: 'com.example.auth', version_name: '6.6.6' });
+    const route = { method: 'POST', url: '/api/v1/bundles.upload' };
+    await expectUnauthorized(await ask(route, { 'x-api-key': wrongToken }, form), route);
+    const list = await ask({ method: 'GET', url: '/api/v1/bundles.list' }, { 'x-api-key': testToken });
+    const { data } = (await list.json()) as { data: { version_name: string }[] };
+    expect(data.map(({ version_name }) => version_name)).toEqual(['1.0.0']);
+    expect(await readdir(join(server.dataDir, 'storage', 'staging'))).toEqual([]);
+  });
+
+  it('is refused before its body is looked at', async () => {
+    const route = { method: 'POST', url: '/api/v1/releases.create' };
+    const headers = { 'content-type': 'application/json' };
+    await expectUnauthorized(await ask(route, headers, '{not json'), route);
+    await expectUnauthorized(await ask(route, headers, `"${'x'.repeat(100_000)}"`), route);
+  });
+});

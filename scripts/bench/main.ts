@@ -1,0 +1,235 @@
+/**
+ * `npm run bench`: update checks against a bare Fastify route, and device events into SQLite. The two servers are
+ * measured in turn, round by round, because what a machine does besides falls on both then.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
+import type { Job, LoadResult, Loop } from './load-messages.ts';
+import { type EventsReport, type Measurement, renderReport, type ScenarioReport } from './report.ts';
+import { copyReleases, countEvents, type FleetSize, type SeededApp, seedApps } from './seed.ts';
+import {
+  type BareRoute,
+  cpuSecondsOf,
+  type MeasuredServer,
+  memoryOf,
+  type OurServer,
+  startBareRoute,
+  startOurServer,
+} from './servers.ts';
+import { checkOutcomes, eventBatches, eventsPerBatch, updateChecks, type Workload } from './workloads.ts';
+
+const usage = `Usage: npm run bench -- [options]
+
+  --seconds N    length of each phase of each round (default 0.9)
+  --quick        a smoke run: one short round over fewer apps; its numbers mean little
+  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app" or "stats"
+  --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
+`;
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    profile: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const seconds = Number(options.seconds ?? (options.quick ? 0.2 : 0.9));
+const rounds = options.quick ? 1 : 3;
+const statsSeconds = options.quick ? 1 : 5 * Math.max(1, seconds);
+const fleets: Readonly<Record<string, FleetSize>> = {
+  '1 app': { apps: 1, releasesPerApp: 2 },
+  ...(options.quick
+    ? { '20 apps': { apps: 20, releasesPerApp: 5 } }
+    : { '200 apps': { apps: 200, releasesPerApp: 50 } }),
+};
+const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
+
+const connections = 32;
+const statsConnections = 8;
+const openLoop: Loop = { kind: 'open', perSecond: 1_000 };
+const eventsMeanwhilePerSecond = 5_000;
+
+/** What has to be undone at the end, however it comes; last first. */
+const undo: (() => unknown)[] = [];
+let complaints = 0;
+
+async function tidyUp(): Promise<void> {
+  while (undo.length > 0) await undo.pop()?.();
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function notice(result: LoadResult, name: string): void {
+  if (result.wrong === 0) return;
+  complaints += result.wrong;
+  progress(`WRONG: ${result.wrong} answers (${name}); the first: ${result.complaint}`);
+}
+
+async function measure(load: LoadGenerator, server: MeasuredServer, job: Job): Promise<Measurement> {
+  const cpuBefore = await cpuSecondsOf(server.pid);
+  const result = await load.run(job);
+  const cpuSeconds = (await cpuSecondsOf(server.pid)) - cpuBefore;
+  return { ...result, cpuUs: (cpuSeconds * 1e6) / result.answered };
+}
+
+interface Fleet {
+  readonly dataDir: string;
+  readonly apps: readonly SeededApp[];
+}
+
+async function seedFleet(folder: string, size: FleetSize): Promise<Fleet> {
+  const dataDir = await mkdtemp(join(folder, 'fleet-'));
+  const server = await startOurServer(dataDir, undefined);
+  undo.push(() => server.stop());
+  const apps = await seedApps(server.running, size);
+  await server.stop();
+  undo.pop();
+  await copyReleases(dataDir, apps);
+  return { dataDir, apps };
+}
+
+/** One scenario: the servers take turns, and in every other round the other begins. */
+async function compare(
+  load: LoadGenerator,
+  name: string,
+  workload: Workload,
+  ours: OurServer,
+  bare: BareRoute,
+): Promise<ScenarioReport> {
+  progress(name);
+  load.prepare(workload);
+  // A constant as large as ours; all answers of a workload have one length.
+  const [constant = {}] = workload.answers;
+  await bare.answer(constant);
+  const sides = {
+    ours: { server: ours, answers: workload.answers },
+    bare: { server: bare, answers: [constant] },
+  } as const;
+
+  async function run(side: keyof typeof sides, loop: Loop, phaseSeconds: number): Promise<Measurement> {
+    const { server, answers } = sides[side];
+    const job = { port: server.port, requestSet: workload.name, answers, loop, connections };
+    const result = await measure(load, server, { ...job, seconds: phaseSeconds });
+    notice(result, `${side}, ${name}, ${loop.kind} loop`);
+    return result;
+  }
+
+  for (const side of ['ours', 'bare'] as const) await run(side, { kind: 'closed' }, seconds * 0.6);
+  const results = {
+    closed: { ours: [] as Measurement[], bare: [] as Measurement[] },
+    open: { ours: [] as Measurement[], bare: [] as Measurement[] },
+  };
+  for (let round = 0; round < rounds; round += 1) {
+    const order = round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const);
+    for (const loop of [{ kind: 'closed' } as const, openLoop]) {
+      for (const side of order) results[loop.kind][side].push(await run(side, loop, seconds));
+    }
+  }
+  return { name, ...results, ours: await memoryOf(ours.pid), bare: await memoryOf(bare.pid) };
+}
+
+async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServer): Promise<EventsReport> {
+  progress('stats');
+  const batchSet = eventBatches(fleet.apps);
+  const checkSet = updateChecks('checks meanwhile', fleet.apps, 'hit');
+  load.prepare(batchSet);
+  load.prepare(checkSet);
+  const eventJob = {
+    port: server.port,
+    requestSet: batchSet.name,
+    answers: batchSet.answers,
+    connections: statsConnections,
+  };
+  let acknowledged = 0;
+  async function sendEvents(loop: Loop, phaseSeconds: number): Promise<LoadResult> {
+    const result = await load.run({ ...eventJob, loop, seconds: phaseSeconds });
+    notice(result, `ours, stats, ${loop.kind} loop`);
+    acknowledged += result.answered * eventsPerBatch;
+    return result;
+  }
+
+  await sendEvents({ kind: 'closed' }, seconds * 0.6);
+  const batch = await sendEvents({ kind: 'closed' }, statsSeconds);
+  const memory = await memoryOf(server.pid);
+  const [checksMeanwhile] = await Promise.all([
+    load.run({
+      ...{ port: server.port, requestSet: checkSet.name, answers: checkSet.answers },
+      ...{ loop: openLoop, connections, seconds: statsSeconds },
+    }),
+    sendEvents({ kind: 'open', perSecond: eventsMeanwhilePerSecond / eventsPerBatch }, statsSeconds),
+  ]);
+  notice(checksMeanwhile, 'ours, update checks while events come in');
+
+  let readable = 0;
+  for (const app of fleet.apps) readable += await countEvents(server.running, app.id);
+  if (readable !== acknowledged) {
+    complaints += 1;
+    progress(`WRONG: ${acknowledged} events were acknowledged, ${readable} can be read`);
+  }
+  return {
+    ...{ perSecond: (batch.answered * eventsPerBatch) / batch.seconds, batch, memory },
+    ...{ acknowledged, readable, checksMeanwhile, eventsMeanwhilePerSecond },
+  };
+}
+
+async function bench(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'capgo-bench-'));
+  undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  // What the servers leave behind, also one that is cut off while it starts, lies below and goes with it.
+  process.env['TMPDIR'] = folder;
+  if (profileDir) await mkdir(profileDir, { recursive: true });
+  const load = startLoadGenerator();
+  undo.push(() => load.stop());
+
+  const scenarios: ScenarioReport[] = [];
+  let events: EventsReport | undefined;
+  for (const [fleetName, size] of Object.entries(fleets)) {
+    const wanted = checkOutcomes
+      .map((outcome) => ({ outcome, name: `${outcome}, ${fleetName}` }))
+      .filter(({ name }) => name.includes(options.only));
+    const wantsEvents = size.apps === 1 && 'stats'.includes(options.only);
+    if (wanted.length === 0 && !wantsEvents) continue;
+
+    progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
+    const fleet = await seedFleet(folder, size);
+    // Started anew, so that the traces of seeding are not measured; only now may it leave a profile.
+    const ours = await startOurServer(fleet.dataDir, profileDir);
+    undo.push(() => ours.stop());
+    const bare = await startBareRoute(profileDir);
+    undo.push(() => bare.stop());
+    for (const { outcome, name } of wanted) {
+      scenarios.push(await compare(load, name, updateChecks(name, fleet.apps, outcome), ours, bare));
+    }
+    if (wantsEvents) events = await measureEvents(load, fleet, ours);
+    await undo.pop()?.();
+    await undo.pop()?.();
+  }
+  process.stdout.write(`\n${renderReport(scenarios, events)}`);
+}
+
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    isInterrupted = true;
+    void tidyUp().finally(() => process.exit(130));
+  });
+}
+if (options.help) process.stdout.write(usage);
+else {
+  try {
+    await bench();
+    process.exitCode = complaints > 0 ? 1 : 0;
+  } catch (error) {
+    // Whatever fails because its process was stopped is no news.
+    if (!isInterrupted) throw error;
+  } finally {
+    if (!isInterrupted) await tidyUp();
+  }
+}

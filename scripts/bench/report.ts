@@ -1,0 +1,208 @@
+import type { LoadResult } from './load-messages.ts';
+import type { Memory } from './servers.ts';
+
+/** One server under one load, once. */
+export interface Measurement extends LoadResult {
+  /** CPU time of all the server's threads for one request. */
+  readonly cpuUs: number;
+}
+
+/** The same rounds on both servers; the measurements at one place were taken one right after the other. */
+export interface Rounds {
+  readonly ours: readonly Measurement[];
+  readonly bare: readonly Measurement[];
+}
+
+export interface ScenarioReport {
+  readonly name: string;
+  readonly closed: Rounds;
+  readonly open: Rounds;
+  readonly ours: Memory;
+  readonly bare: Memory;
+}
+
+export interface EventsReport {
+  readonly perSecond: number;
+  readonly batch: LoadResult;
+  readonly acknowledged: number;
+  readonly readable: number;
+  readonly memory: Memory;
+  /** Update checks at the usual rate while events come in. */
+  readonly checksMeanwhile: LoadResult;
+  readonly eventsMeanwhilePerSecond: number;
+}
+
+const minRatio = 0.7;
+const maxP99Ms = 5;
+const maxRssMb = 200;
+const minEventsPerSecond = 20_000;
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
+}
+
+function medianOf(measurements: readonly Measurement[], read: (each: Measurement) => number): number {
+  return median(measurements.map(read));
+}
+
+const perSecond = (each: LoadResult) => each.answered / each.seconds;
+const p50 = (each: LoadResult) => each.p50Ms;
+const p99 = (each: LoadResult) => each.p99Ms;
+const cpu = (each: Measurement) => each.cpuUs;
+
+/** Median over the rounds of ours to bare: what disturbs a round disturbs both sides of it. */
+function ratioOf({ ours, bare }: Rounds, read: (each: Measurement) => number): number {
+  return median(ours.map((each, round) => read(each) / (bare[round] ? read(bare[round]) : Number.NaN)));
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function percentiles(measurements: readonly Measurement[]): string {
+  return `${medianOf(measurements, p50).toFixed(2)} / ${medianOf(measurements, p99).toFixed(2)}`;
+}
+
+function memory({ rssMb, peakMb }: Memory): string {
+  return `${whole(rssMb)} (${whole(peakMb)})`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join(' | ')} |`;
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  return [line(header), line(rule), ...rows.map(line)].join('\n');
+}
+
+function scenarioRow({ name, closed, open, ours, bare }: ScenarioReport): string[] {
+  return [
+    name,
+    whole(medianOf(closed.ours, perSecond)),
+    whole(medianOf(closed.bare, perSecond)),
+    ratioOf(closed, perSecond).toFixed(2),
+    `${whole(medianOf(closed.ours, cpu))} / ${whole(medianOf(closed.bare, cpu))}`,
+    percentiles(closed.ours),
+    percentiles(closed.bare),
+    percentiles(open.ours),
+    percentiles(open.bare),
+    memory(ours),
+    memory(bare),
+  ];
+}
+
+const scenarioHeader = [
+  'POST /updates',
+  'ours req/s',
+  'bare req/s',
+  'ratio',
+  'CPU µs/req',
+  'closed ours p50/p99 ms',
+  'closed bare',
+  'open 1000/s ours p50/p99 ms',
+  'open bare',
+  'RSS ours MiB (peak)',
+  'RSS bare',
+];
+
+interface Extreme {
+  readonly value: number;
+  readonly name: string;
+}
+
+function worst(scenarios: readonly ScenarioReport[], read: (each: ScenarioReport) => number): Extreme {
+  return scenarios
+    .map((scenario) => ({ value: read(scenario), name: scenario.name }))
+    .reduce((left, right) => (right.value > left.value ? right : left));
+}
+
+function verdict(isMet: boolean, target: string, found: string): string {
+  return `- ${isMet ? 'met   ' : 'MISSED'} ${target}: ${found}`;
+}
+
+/** The tables and a line for each target, in Markdown. */
+export function renderReport(scenarios: readonly ScenarioReport[], events: EventsReport | undefined): string {
+  const parts: string[] = [];
+  const verdicts: string[] = [];
+  if (scenarios.length > 0) {
+    parts.push(table(scenarioHeader, scenarios.map(scenarioRow)));
+    const busiest = worst(scenarios, ({ closed }) =>
+      Math.max(...[...closed.ours, ...closed.bare].map(({ generatorBusy }) => generatorBusy)),
+    );
+    const latest = worst(scenarios, ({ open }) =>
+      Math.max(...[...open.ours, ...open.bare].map(({ sentLateP99Ms }) => sentLateP99Ms)),
+    );
+    parts.push(
+      'Medians of the rounds; the ratio is the median of the ratios of each round. The load generator used up to ' +
+        `${whole(busiest.value * 100)} % of a core in the closed loops; in the open ones its own p99 lateness, which is ` +
+        `part of the times, was up to ${latest.value.toFixed(2)} ms.`,
+    );
+    const inverse = worst(scenarios, ({ closed }) => -ratioOf(closed, perSecond));
+    const slowest = worst(scenarios, ({ open }) => medianOf(open.ours, p99));
+    const slowestBare = worst(scenarios, ({ open }) => medianOf(open.bare, p99));
+    const largest = worst(scenarios, ({ ours }) => ours.rssMb);
+    verdicts.push(
+      verdict(
+        -inverse.value >= minRatio,
+        `at least ${minRatio} of the bare route`,
+        `${(-inverse.value).toFixed(2)} (${inverse.name})`,
+      ),
+      verdict(
+        slowest.value <= maxP99Ms,
+        `p99 at most ${maxP99Ms} ms at 1,000 requests/s`,
+        `${slowest.value.toFixed(2)} ms (${slowest.name}; the bare route's worst: ${slowestBare.value.toFixed(2)} ms)`,
+      ),
+      verdict(
+        largest.value <= maxRssMb,
+        `RSS at most ${maxRssMb} MiB`,
+        `${whole(largest.value)} MiB (${largest.name})`,
+      ),
+    );
+  }
+  if (events) {
+    const { batch, checksMeanwhile } = events;
+    const meanwhile = `while ${whole(events.eventsMeanwhilePerSecond)} events/s come in`;
+    parts.push(
+      table(
+        ['POST /stats', 'rate', 'p50/p99 ms', 'RSS MiB (peak)'],
+        [
+          [
+            'batches of 50, closed loop',
+            `${whole(events.perSecond)} events/s`,
+            `${batch.p50Ms.toFixed(2)} / ${batch.p99Ms.toFixed(2)}`,
+            memory(events.memory),
+          ],
+          [
+            `POST /updates ${meanwhile}`,
+            `${whole(perSecond(checksMeanwhile))} req/s`,
+            `${checksMeanwhile.p50Ms.toFixed(2)} / ${checksMeanwhile.p99Ms.toFixed(2)}`,
+            '',
+          ],
+        ],
+      ),
+    );
+    verdicts.push(
+      verdict(
+        events.perSecond >= minEventsPerSecond,
+        `at least ${whole(minEventsPerSecond)} events/s`,
+        `${whole(events.perSecond)}`,
+      ),
+      verdict(
+        events.acknowledged === events.readable,
+        'every acknowledged event readable',
+        `${whole(events.acknowledged)} acknowledged, ${whole(events.readable)} readable`,
+      ),
+    );
+  }
+  return `${[...parts, verdicts.join('\n')].join('\n\n')}\n`;
+}
