@@ -12,6 +12,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
+          maxWorkers: 2,
           include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'],
           execArgv: ['--conditions=source'],
         },

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv6, SocketAddress } from 'node:net';
 import type { Clock } from '../ports/clock.ts';
 
 export interface RateLimit {
@@ -33,7 +33,7 @@ export function createRateLimit(perMinute: number, clock: Clock): RateLimit {
       const next = Math.max(fullAt.get(key) ?? 0, now) + refillMs;
       const waitMs = next - now - capacityMs;
       // A millisecond of grace absorbs the rounding of refillMs.
-      if (waitMs > 1) return waitMs;
+      if (waitMs > Math.min(1, refillMs / 2)) return waitMs;
       fullAt.delete(key);
       fullAt.set(key, next);
       forget(now);
@@ -48,9 +48,10 @@ export function createRateLimit(perMinute: number, clock: Clock): RateLimit {
  */
 export function clientKey(ip: string): string {
   if (!isIPv6(ip)) return ip;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
+  const canonical = new SocketAddress({ address: ip.split('%')[0] ?? '', family: 'ipv6' }).address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(canonical);
   if (mapped?.[1]) return mapped[1];
-  const [head = '', tail] = (ip.split('%')[0] ?? '').split('::');
+  const [head = '', tail] = canonical.split('::');
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
     const after = tail === '' ? [] : tail.split(':');

@@ -16,6 +16,8 @@ function translate(error: unknown): unknown {
     case 'ENOSPC':
     case 'EDQUOT':
       return new AppError('insufficient_storage', 'The disk for bundles is full', { cause: error });
+    case 'ENOENT':
+    case 'ENOTDIR':
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
@@ -124,10 +126,21 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
           const missing = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
           throw missing ? new AppError('not_found', `There is no object ${key}`, { cause: error }) : error;
         });
+        if (!(await file.stat()).isFile()) {
+          await file.close();
+          throw new AppError('not_found', `There is no object ${key}`);
+        }
         return createReadStream('', { fd: file, ...range });
       }),
 
-    remove: (key) => translated(() => rm(pathOf(key), { force: true })),
+    remove: (key) =>
+      translated(async () => {
+        try {
+          await unlink(pathOf(key));
+        } catch (error) {
+          if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error))) throw error;
+        }
+      }),
 
     ping: () =>
       translated(async () => {

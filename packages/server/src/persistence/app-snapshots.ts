@@ -1,4 +1,4 @@
-import { type AppSnapshot, buildAppSnapshot } from '../domain/app.ts';
+import { type AppSnapshot, type AppState, buildAppSnapshot } from '../domain/app.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { AppStateReader } from '../ports/store.ts';
 
@@ -16,7 +16,13 @@ export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapsh
   }
 
   async function readOne(appId: string): Promise<void> {
-    const state = await store.readAppState(appId);
+    let state: AppState | undefined;
+    try {
+      state = await store.readAppState(appId);
+    } catch (error) {
+      missed.add(appId);
+      throw error;
+    }
     if (state) snapshots.set(appId, buildAppSnapshot(state));
     else snapshots.delete(appId);
     missed.delete(appId);
@@ -30,7 +36,6 @@ export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapsh
   }
 
   async function refresh(appId: string): Promise<void> {
-    missed.add(appId);
     await inTurn(() => readOne(appId));
   }
 
@@ -39,7 +44,9 @@ export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapsh
     find: (appId) => snapshots.get(appId),
     refresh,
     async refreshMissed() {
-      for (const appId of [...missed]) await refresh(appId);
+      const outcomes = await Promise.allSettled([...missed].map(refresh));
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed) throw failed.reason;
     },
     refreshAll: () => inTurn(readAll),
   };

@@ -13,13 +13,19 @@ export function encodeCursor(position: CursorPosition): string {
 /** Rejects with `invalid_request` what `encodeCursor` did not make for ids of that form. */
 export function decodeCursor(cursor: string, idForm: RegExp): CursorPosition {
   const [timeText = '', id = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split(':');
-  if (rest.length > 0 || !/^\d{1,15}$/.test(timeText) || !idForm.test(id)) {
+  const position = { timeMs: Number(timeText), id };
+  if (
+    rest.length > 0 ||
+    !/^\d{1,15}$/.test(timeText) ||
+    !idForm.test(id) ||
+    encodeCursor(position) !== cursor
+  ) {
     throw new AppError(
       'invalid_request',
       'cursor is not a next_cursor of this list; leave it out to start over',
     );
   }
-  return { timeMs: Number(timeText), id };
+  return position;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface ObjectDeletions {
   planUnlessClaimed(objectKey: string): Promise<void>;
   /** Deletes one object now that nothing refers to it; on failure the plan stays for the next run. */
   carryOut(objectKey: string): Promise<void>;
-  /** Deletes what is due; answers how many objects that were. */
+  /** Deletes what is due; answers how many objects that were, or rejects with the first failure after trying all. */
   carryOutDue(): Promise<number>;
 }
 
@@ -32,12 +32,24 @@ export function createObjectDeletions(deps: {
     carryOut,
     async carryOutDue() {
       let done = 0;
+      let failure: unknown;
       for (;;) {
         const keys = await store.listDueObjectDeletions(clock.now(), deletionsPerRun);
-        for (const key of keys) await carryOut(key);
-        done += keys.length;
-        if (keys.length < deletionsPerRun) return done;
+        let doneNow = 0;
+        for (const key of keys) {
+          try {
+            await carryOut(key);
+            doneNow += 1;
+          } catch (error) {
+            // One object that cannot be deleted must not keep the others.
+            failure ??= error;
+          }
+        }
+        done += doneNow;
+        if (keys.length < deletionsPerRun || doneNow === 0) break;
       }
+      if (failure !== undefined) throw failure;
+      return done;
     },
   };
 }

@@ -59,7 +59,7 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
   let death: Error | undefined;
 
   function die(cause: unknown): void {
-    death = new AppError('unavailable', 'The database connection is closed', { cause });
+    death ??= new AppError('unavailable', 'The database connection is closed', { cause });
     for (const waiter of waiting.values()) waiter.reject(death);
     waiting.clear();
   }
@@ -81,9 +81,10 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
         return;
       }
       lastId += 1;
+      // Throws for a value that cannot be sent; then there is nothing to wait for.
+      worker.postMessage({ ...request, id: lastId });
       waiting.set(lastId, { resolve, reject });
       worker.ref();
-      worker.postMessage({ ...request, id: lastId });
     });
   }
 
@@ -94,7 +95,9 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
     },
     async close() {
       if (death) return;
-      await send({ kind: 'close' });
+      const closed = send({ kind: 'close' });
+      death = new AppError('unavailable', 'The database connection is closed');
+      await closed;
     },
   };
 }

@@ -80,10 +80,17 @@ function createDriver(connection: SqliteConnection, turns: Turns): Driver {
   };
 }
 
+/** Kysely thinks SQLite cannot create tables in a transaction; it can. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
 /** Kysely's SQLite dialect over a connection in another thread. */
 export function createSqliteDialect(connection: SqliteConnection, turns: Turns): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalSqliteAdapter(),
     createDriver: () => createDriver(connection, turns),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),

@@ -37,7 +37,16 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
     },
     isUniqueViolation: (error) =>
       error instanceof SqliteFailure && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code),
-    close: () => db.destroy(),
+    async close() {
+      // Calls made just before reach for their turn a few microtasks later.
+      await new Promise((resolve) => setImmediate(resolve));
+      const endTurn = await turns.take();
+      try {
+        await connection.close();
+      } finally {
+        endTurn();
+      }
+    },
   };
   try {
     await migrateToLatest(db as unknown as Kysely<never>);

@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Store } from '../../ports/store.ts';
+import { buildBundle, buildRelease, nextId, someTimeMs } from '../../testing/builders.ts';
+import { encodeCursor } from '../cursor.ts';
+import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
+import { describePaging } from './paging-contract.ts';
+
+/** Version names that a careless comparison takes for one: case, Unicode form, blanks. */
+export const lookalikes = ['é-1.0.0', 'e\u0301-1.0.0', '1.0.0-rc', '1.0.0-RC', '1.0.0-rc ', '👩‍👧', '👩'];
+
+/** The duties of `BundleStore`. */
+export function describeBundles(open: OpenStore): void {
+  describe('bundles', () => {
+    let opened: OpenedStore;
+    let store: Store;
+    beforeAll(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    afterAll(() => opened.destroy());
+
+    async function insertedBundle(given: Parameters<typeof buildBundle>[0] = {}) {
+      const bundle = buildBundle({ appId: newAppId(), ...given });
+      await store.insertBundle(bundle);
+      return bundle;
+    }
+
+    const isPlanned = async (objectKey: string, atMs: number) =>
+      (await store.listDueObjectDeletions(atMs, 10_000)).includes(objectKey);
+
+    it('keeps every field as it was given', async () => {
+      const appId = newAppId();
+      const full = await insertedBundle({
+        appId,
+        versionName: '1.2.3-béta.1+5',
+        description: 'Grüße 👩‍👩‍👧‍👦 e\u0301 \r\n\t"\'\\ 100% ; --',
+        sizeBytes: 7_000_000_000,
+        sessionKey: 'aXY=:a2V5/+==',
+        keyId: 'MIIBCgKCAQEA12345678',
+        minUpdateVersion: '0.9.0',
+        createdAtMs: someTimeMs + 7,
+      });
+      const plain = await insertedBundle({ appId, createdAtMs: someTimeMs });
+      expect(await store.findBundle(full.id)).toStrictEqual(full);
+      expect(await store.findBundle(plain.id)).toStrictEqual(plain);
+      expect((await store.listBundles({ appId }, { limit: 5 })).items).toStrictEqual([full, plain]);
+    });
+
+    it('registers the app with its first bundle', async () => {
+      const bundle = buildBundle({ appId: newAppId() });
+      expect(await store.readAppState(bundle.appId)).toBeUndefined();
+      await store.insertBundle(bundle);
+      expect(await store.readAppState(bundle.appId)).toMatchObject({ appId: bundle.appId, releases: [] });
+      await store.deleteBundle(bundle.id, someTimeMs);
+      expect(await store.readAppState(bundle.appId)).toMatchObject({ appId: bundle.appId, releases: [] });
+    });
+
+    it('refuses a version name the app has, and keeps the first bundle', async () => {
+      const first = await insertedBundle();
+      const second = buildBundle({ appId: first.appId, versionName: first.versionName });
+      await expect(store.insertBundle(second)).rejects.toMatchObject({ code: 'version_already_exists' });
+      expect(await store.findBundle(second.id)).toBeUndefined();
+      expect((await store.listBundles({ appId: first.appId }, { limit: 5 })).items).toStrictEqual([first]);
+    });
+
+    it('refuses a version name the app ever had', async () => {
+      const { id, appId, versionName } = await insertedBundle();
+      await store.deleteBundle(id, someTimeMs);
+      await expect(store.insertBundle(buildBundle({ appId, versionName }))).rejects.toMatchObject({
+        code: 'version_already_exists',
+      });
+      expect(await store.isVersionNameTaken(appId, versionName)).toBe(true);
+    });
+
+    it('lets two apps use the same version name', async () => {
+      const { versionName } = await insertedBundle();
+      const other = await insertedBundle({ versionName });
+      expect(await store.findBundle(other.id)).toStrictEqual(other);
+    });
+
+    it('compares version names to the letter and keeps them byte for byte', async () => {
+      const appId = newAppId();
+      for (const versionName of lookalikes) {
+        expect(await store.isVersionNameTaken(appId, versionName)).toBe(false);
+        const bundle = await insertedBundle({ appId, versionName });
+        expect((await store.findBundle(bundle.id))?.versionName).toBe(versionName);
+        expect(await store.isVersionNameTaken(appId, versionName)).toBe(true);
+      }
+    });
+
+    it('compares app ids to the letter', async () => {
+      const lower = await insertedBundle();
+      const upper = await insertedBundle({
+        appId: lower.appId.toUpperCase(),
+        versionName: lower.versionName,
+      });
+      expect((await store.listBundles({ appId: lower.appId }, { limit: 5 })).items).toStrictEqual([lower]);
+      expect((await store.listBundles({ appId: upper.appId }, { limit: 5 })).items).toStrictEqual([upper]);
+      expect(await store.isVersionNameTaken(`${lower.appId} `, lower.versionName)).toBe(false);
+    });
+
+    it('lets exactly one of 20 inserts of the same version name win', async () => {
+      const appId = newAppId();
+      const rivals = Array.from({ length: 20 }, () => buildBundle({ appId, versionName: '2.0.0' }));
+      const outcomes = await outcomesOf(rivals.map((rival) => store.insertBundle(rival)));
+      const winner = rivals[outcomes.indexOf('done')];
+      expect(outcomes.filter((outcome) => outcome !== 'done')).toStrictEqual(
+        Array.from({ length: 19 }, () => 'version_already_exists'),
+      );
+      expect((await store.listBundles({ appId }, { limit: 50 })).items).toStrictEqual([winner]);
+    });
+
+    it('takes back the planned deletion of the object of a bundle it inserts', async () => {
+      const bundle = buildBundle({ appId: newAppId() });
+      await store.planObjectDeletion(bundle.objectKey, someTimeMs);
+      await store.insertBundle(bundle);
+      expect(await isPlanned(bundle.objectKey, someTimeMs + 1)).toBe(false);
+    });
+
+    it('leaves the planned deletion of the object of a bundle it refuses', async () => {
+      const { appId, versionName } = await insertedBundle();
+      const refused = buildBundle({ appId, versionName });
+      await store.planObjectDeletion(refused.objectKey, someTimeMs);
+      await expect(store.insertBundle(refused)).rejects.toMatchObject({ code: 'version_already_exists' });
+      expect(await isPlanned(refused.objectKey, someTimeMs + 1)).toBe(true);
+    });
+
+    it('knows no bundle under an id that was never given', async () => {
+      expect(await store.findBundle(nextId())).toBeUndefined();
+    });
+
+    it('knows a version name as taken only in its own app', async () => {
+      const { appId, versionName } = await insertedBundle();
+      expect(await store.isVersionNameTaken(appId, versionName)).toBe(true);
+      expect(await store.isVersionNameTaken(appId, `${versionName}0`)).toBe(false);
+      expect(await store.isVersionNameTaken(newAppId(), versionName)).toBe(false);
+    });
+
+    it('lists bundles that are not deleted, of one app or of all', async () => {
+      const own = await open();
+      try {
+        const [first, second, deleted] = [someTimeMs, someTimeMs + 1, someTimeMs + 2].map((createdAtMs) =>
+          buildBundle({ appId: newAppId(), createdAtMs }),
+        ) as [ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>];
+        for (const bundle of [second, deleted, first]) await own.store.insertBundle(bundle);
+        await own.store.deleteBundle(deleted.id, someTimeMs);
+        expect((await own.store.listBundles({}, { limit: 5 })).items).toStrictEqual([second, first]);
+        const ofFirst = await own.store.listBundles({ appId: first.appId }, { limit: 5 });
+        expect(ofFirst.items).toStrictEqual([first]);
+        const ofDeleted = await own.store.listBundles({ appId: deleted.appId }, { limit: 5 });
+        expect(ofDeleted.items).toStrictEqual([]);
+      } finally {
+        await own.destroy();
+      }
+    });
+
+    it('orders bundles of the same time by id, not by arrival', async () => {
+      const appId = newAppId();
+      const ids = [nextId(), nextId(), nextId()] as const;
+      for (const id of [ids[1], ids[2], ids[0]]) await insertedBundle({ id, appId });
+      const { items } = await store.listBundles({ appId }, { limit: 5 });
+      expect(items.map(({ id }) => id)).toStrictEqual([ids[2], ids[1], ids[0]]);
+    });
+
+    it('answers the bundle it deletes and no longer finds it', async () => {
+      const bundle = await insertedBundle();
+      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+      expect(await store.findBundle(bundle.id)).toBeUndefined();
+      expect((await store.listBundles({ appId: bundle.appId }, { limit: 5 })).items).toStrictEqual([]);
+    });
+
+    it('plans the deletion of a deleted bundle’s object for that moment', async () => {
+      const bundle = await insertedBundle();
+      const now = someTimeMs + 1_000;
+      await store.deleteBundle(bundle.id, now);
+      expect(await isPlanned(bundle.objectKey, now - 1)).toBe(false);
+      expect(await isPlanned(bundle.objectKey, now)).toBe(true);
+    });
+
+    it('refuses to delete a bundle that does not exist or no longer does', async () => {
+      const { id } = await insertedBundle();
+      await store.deleteBundle(id, someTimeMs);
+      for (const missing of [id, nextId()]) {
+        await expect(store.deleteBundle(missing, someTimeMs)).rejects.toMatchObject({
+          code: 'bundle_not_found',
+        });
+      }
+    });
+
+    it('deletes a bundle once when asked 20 times at once', async () => {
+      const { id } = await insertedBundle();
+      const outcomes = await outcomesOf(Array.from({ length: 20 }, () => store.deleteBundle(id, someTimeMs)));
+      expect(outcomes.toSorted()).toStrictEqual([
+        ...Array.from({ length: 19 }, () => 'bundle_not_found'),
+        'done',
+      ]);
+    });
+
+    it('refuses to delete a bundle that releases use, names them all and changes nothing', async () => {
+      const bundle = await insertedBundle();
+      const { appId } = bundle;
+      const other = await insertedBundle({ appId });
+      const asBuiltin = buildRelease({ appId, builtinBundleId: bundle.id });
+      const asActive = buildRelease({ appId, builtinBundleId: other.id });
+      const unconcerned = buildRelease({ appId, builtinBundleId: other.id });
+      for (const release of [asBuiltin, asActive, unconcerned]) await store.insertRelease(release);
+      await store.setActiveBundle(asActive.id, bundle.id, someTimeMs);
+
+      const refusal = await store.deleteBundle(bundle.id, someTimeMs).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: 'bundle_in_use' });
+      const { release_ids } = (refusal as { details: { release_ids: string[] } }).details;
+      expect(release_ids.toSorted()).toStrictEqual([asBuiltin.id, asActive.id].toSorted());
+      expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
+      expect(await isPlanned(bundle.objectKey, someTimeMs)).toBe(false);
+    });
+
+    it('deletes a bundle once its last release has let go of it', async () => {
+      const bundle = await insertedBundle();
+      const { appId } = bundle;
+      const other = await insertedBundle({ appId });
+      const asBuiltin = buildRelease({ appId, builtinBundleId: bundle.id });
+      const asActive = buildRelease({ appId, builtinBundleId: other.id });
+      for (const release of [asBuiltin, asActive]) await store.insertRelease(release);
+      await store.setActiveBundle(asActive.id, bundle.id, someTimeMs);
+      await store.setActiveBundle(asActive.id, null, someTimeMs);
+      await store.deleteRelease(asBuiltin.id);
+      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+    });
+
+    describePaging('bundles', () => {
+      const appId = newAppId();
+      return {
+        add: async (createdAtMs) => (await insertedBundle({ appId, createdAtMs })).id,
+        remove: async (id) => {
+          await store.deleteBundle(id, someTimeMs);
+        },
+        list: async (page) => {
+          const { items, nextCursor } = await store.listBundles({ appId }, page);
+          return { items: items.map(({ id }) => id), nextCursor };
+        },
+        foreignCursor: encodeCursor({ timeMs: someTimeMs, id: '1' }),
+      };
+    });
+  });
+}

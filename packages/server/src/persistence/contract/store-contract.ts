@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { buildBundle, buildDeviceEvent, buildRelease, someTimeMs } from '../../testing/builders.ts';
+import { describeAppStates } from './app-states-contract.ts';
+import { describeBundles } from './bundles-contract.ts';
+import { describeDeviceEvents } from './device-events-contract.ts';
+import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+import { describePlannedDeletions } from './planned-deletions-contract.ts';
+import { describeRaces } from './races-contract.ts';
+import { describeReleases } from './releases-contract.ts';
+
+/**
+ * The suite every Store must pass.
+ *
+ * @param open makes a store over new, empty data
+ */
+export function describeStoreContract(name: string, open: OpenStore): void {
+  describe(`the store contract on ${name}`, { timeout: 20_000 }, () => {
+    describeBundles(open);
+    describeReleases(open);
+    describeAppStates(open);
+    describePlannedDeletions(open);
+    describeDeviceEvents(async () => {
+      const { store, destroy } = await open();
+      return { log: store, destroy };
+    });
+    describeRaces('one store', async () => {
+      const { store, destroy } = await open();
+      return { nodes: [store, store], destroy };
+    });
+    describeLife(open);
+  });
+}
+
+function describeLife(open: OpenStore): void {
+  describe('a store’s life', () => {
+    async function withOpened(test: (opened: OpenedStore) => Promise<void>): Promise<void> {
+      const opened = await open();
+      try {
+        await test(opened);
+      } finally {
+        await opened.destroy();
+      }
+    }
+
+    it('answers a ping while it is open and refuses work once it is closed', () =>
+      withOpened(async ({ store }) => {
+        await expect(store.ping()).resolves.toBeUndefined();
+        await store.close();
+        await expect(store.ping()).rejects.toThrow();
+        await expect(store.insertBundle(buildBundle())).rejects.toThrow();
+      }));
+
+    it('finishes what is under way when it is closed', () =>
+      withOpened(async ({ store }) => {
+        const appId = newAppId();
+        const underWay = [
+          store.insertBundle(buildBundle({ appId })),
+          store.appendDeviceEvents([buildDeviceEvent({ appId })]),
+          store.readAppState(appId),
+        ];
+        const outcomes = Promise.allSettled(underWay);
+        await store.close();
+        expect((await outcomes).map(({ status }) => status)).toStrictEqual([
+          'fulfilled',
+          'fulfilled',
+          'fulfilled',
+        ]);
+      }));
+
+    it('is closed as often as it is asked to', () =>
+      withOpened(async ({ store }) => {
+        await store.close();
+        await expect(store.close()).resolves.toBeUndefined();
+      }));
+
+    it('has everything again when it is opened again', ({ skip }) =>
+      withOpened(async ({ store, reopen }) => {
+        if (!reopen) {
+          skip('the data of this engine ends with the store');
+          return;
+        }
+        const appId = newAppId();
+        const [builtin, active, deleted] = [0, 1, 2].map((each) =>
+          buildBundle({ appId, createdAtMs: someTimeMs + each, description: 'Grüße 👋' }),
+        ) as [ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>];
+        for (const bundle of [builtin, active, deleted]) await store.insertBundle(bundle);
+        const release = buildRelease({ appId, builtinBundleId: builtin.id });
+        await store.insertRelease(release);
+        await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
+        await store.setActiveBundle(release.id, active.id, someTimeMs + 1);
+        await store.deleteBundle(deleted.id, someTimeMs);
+        await store.planObjectDeletion('planned', someTimeMs + 1);
+        const events = [buildDeviceEvent({ appId, metadata: { a: 'b' } }), buildDeviceEvent({ appId })];
+        await store.appendDeviceEvents(events);
+        const firstPage = await store.listDeviceEvents({ appId }, { limit: 1 });
+
+        const again = await reopen();
+        expect((await again.listBundles({ appId }, { limit: 5 })).items).toStrictEqual([active, builtin]);
+        const served = {
+          ...release,
+          releaseDateMs: someTimeMs,
+          activeBundleId: active.id,
+          updatedAtMs: someTimeMs + 1,
+        };
+        expect(await again.findRelease(release.id)).toStrictEqual(served);
+        expect(await again.readAppState(appId)).toMatchObject({ appId, releases: [served] });
+        expect(await again.listDueObjectDeletions(someTimeMs + 1, 5)).toStrictEqual([
+          deleted.objectKey,
+          'planned',
+        ]);
+        expect(await again.isVersionNameTaken(appId, deleted.versionName)).toBe(true);
+        expect(await again.countDeviceEvents({ appId })).toBe(2);
+        const cursor = firstPage.nextCursor ?? '';
+        const [oldest] = (await again.listDeviceEvents({ appId }, { limit: 5, cursor })).items;
+        expect(oldest).toMatchObject(events[0] ?? {});
+      }));
+  });
+}
