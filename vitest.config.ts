@@ -13,6 +13,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           maxWorkers: 2,
+          // Files share loaded modules: loading them anew for each would take longer than the tests.
+          isolate: false,
+          testTimeout: 30_000,
           include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'],
           execArgv: ['--conditions=source'],
         },
