@@ -12,6 +12,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           maxWorkers: 2,
           // Files share loaded modules: loading them anew for each would take longer than the tests.
           isolate: false,
@@ -25,6 +26,8 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
+          // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
+          sequence: { groupOrder: 1 },
           include: ['e2e/**/*.test.ts'],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
