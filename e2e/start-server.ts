@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { before } from './deadline.ts';
 
-const main = fileURLToPath(new URL('../packages/server/src/main.ts', import.meta.url));
+const repository = join(import.meta.dirname, '..');
 const token = 'e2e-management-token';
 const startDeadlineMs = 30_000;
 const stopDeadlineMs = 20_000;
@@ -48,12 +47,21 @@ interface ListeningLine {
   readonly metricsPort: number;
 }
 
+/** What `npm start` passes to node, so that what is tested is what is run. */
+async function startArguments(): Promise<string[]> {
+  const { scripts } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  const [, ...options] = scripts.start.split(' ');
+  return options.map((option) => (option.endsWith('main.ts') ? join(repository, option) : option));
+}
+
 /** Starts the server from source as `npm start` does, and waits until it listens. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   // An empty working directory, so that no developer's config.yml takes part.
   const directory = await mkdtemp(join(tmpdir(), 'capgo-server-'));
   const dataDir = options.dataDir ?? join(directory, 'data');
-  const child = spawn(process.execPath, ['--conditions=source', main, 'serve'], {
+  const child = spawn(process.execPath, await startArguments(), {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/errors.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts';
@@ -53,7 +54,11 @@ type Request = WorkerRequest extends infer Each
  */
 export function openSqliteConnection(filePath: string): SqliteConnection {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: { filePath } });
+  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    workerData: { filePath },
+    // A thread has a compile cache of its own, and learns of it in no other way.
+    env: { NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+  });
   const waiting = new Map<number, Waiter>();
   let lastId = 0;
   let death: Error | undefined;

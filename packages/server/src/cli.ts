@@ -1,0 +1,51 @@
+import { serve } from './commands/serve.ts';
+import { ConfigError, loadConfig } from './config.ts';
+import { AppError } from './domain/errors.ts';
+
+const usage = `Usage: capgo-server [command]
+
+  serve   run the server (default)
+  help    print this text
+
+Settings come from the environment and from config.yml; docs/generated/config.md lists them.
+`;
+
+function isPortTaken(error: unknown): error is Error & { port: number } {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error;
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof AppError) return error.message;
+  if (isPortTaken(error))
+    return `Port ${error.port} is in use by another program; choose another, or 0 for any free one`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+async function run(command: string): Promise<number> {
+  switch (command) {
+    case 'serve':
+      await serve(loadConfig());
+      return 0;
+    case 'help':
+    case '--help':
+      process.stdout.write(usage);
+      return 0;
+    default:
+      process.stderr.write(`Unknown command ${command}\n\n${usage}`);
+      return 1;
+  }
+}
+
+/**
+ * Runs one command and answers the exit code; what cannot be done is said on stderr.
+ *
+ * @param args the command line without the program
+ */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args[0] ?? 'serve');
+  } catch (error) {
+    process.stderr.write(`capgo-server cannot run: ${explain(error)}\n`);
+    return 1;
+  }
+}
