@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +152,86 @@ describe('a start that cannot be', () => {
     await rm(other, { recursive: true });
   });
 });
+
+describe('one DATA_DIR', () => {
+  it('is one server’s alone: a second start says so and harms nothing of the first', async () => {
+    const first = await startServer({ dataDir });
+    const second = startServer({ dataDir });
+    await expect(second).rejects.toThrow(/DATA_DIR cannot be used: .* is in use by another running server/);
+    const bundle = await managementOf(first).uploadBundle(zipOf('one'), {
+      app_id: appId,
+      version_name: '1.0.0',
+    });
+    expect((await fetch(bundle.public_download_url)).status).toBe(200);
+    await first.kill();
+    const third = await startServer({ dataDir });
+    await third.stop();
+  });
+
+  it('with a database that is none is refused by name, with the reason', async () => {
+    await writeFile(
+      join(dataDir, 'capgo.sqlite'),
+      'this is no database at all, but long enough to be read as one',
+    );
+    await expect(startServer({ dataDir })).rejects.toThrow(
+      /DATABASE_URL .*capgo.sqlite cannot be opened: .*not a database/,
+    );
+  });
+
+  it('that is a file is refused by name', async () => {
+    const file = join(dataDir, 'file');
+    await writeFile(file, '');
+    await expect(startServer({ dataDir: file })).rejects.toThrow(/DATA_DIR cannot be used/);
+  });
+
+  it('whose database vanishes makes the server not ready, by name', async () => {
+    const server = await startServer({ dataDir });
+    expect((await fetch(`${server.userUrl}/_readyz`)).status).toBe(200);
+    await truncate(join(dataDir, 'capgo.sqlite'), 0);
+    const answer = await fetch(`${server.managementUrl}/_readyz`);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await answer.json()).toMatchObject({ failing: ['database'] });
+    await server.kill();
+  });
+});
+
+describe('npm start', () => {
+  it('passes SIGTERM on to the server, which stops as it should, and leaves nothing for git to see', async () => {
+    const repository = join(import.meta.dirname, '..');
+    const before = (await promisify(execFile)('git', ['status', '--porcelain'], { cwd: repository })).stdout;
+    const ports = { CAPGO_USER_PORT: '0', CAPGO_MANAGEMENT_PORT: '0', METRICS_PORT: '0' };
+    const child = spawn('npm', ['start'], {
+      cwd: repository,
+      env: { ...process.env, ...ports, DATA_DIR: join(repository, 'data', `npm-start-${process.pid}`) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (bytes) => {
+      output += bytes;
+    });
+    await expect.poll(() => output, { timeout: 30_000 }).toContain('"event":"listening"');
+    const { pid } = JSON.parse(output.split('\n').find((line) => line.includes('"listening"')) ?? '{}') as {
+      pid: number;
+    };
+    expect((await promisify(execFile)('git', ['status', '--porcelain'], { cwd: repository })).stdout).toBe(
+      before,
+    );
+    child.kill('SIGTERM');
+    await expect.poll(() => output, { timeout: 15_000 }).toContain('"event":"stopped"');
+    await expect.poll(() => isRunning(pid), { timeout: 15_000 }).toBe(false);
+    await rm(join(repository, 'data', `npm-start-${process.pid}`), { recursive: true });
+  });
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('SIGTERM and SIGINT', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle server with 0', async (signal) => {

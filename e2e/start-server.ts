@@ -52,7 +52,7 @@ async function startArguments(): Promise<string[]> {
   const { scripts } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
     scripts: { start: string };
   };
-  const [, ...options] = scripts.start.split(' ');
+  const options = scripts.start.split(' ').slice(scripts.start.split(' ').indexOf('node') + 1);
   return options.map((option) => (option.endsWith('main.ts') ? join(repository, option) : option));
 }
 

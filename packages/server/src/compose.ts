@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
+import { AppError } from './domain/errors.ts';
 import type { Dependency } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addMetricsRoute } from './http/metrics-route.ts';
@@ -22,8 +23,10 @@ import { validated } from './object-storage/validated.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
+import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
+import type { Store } from './ports/store.ts';
 import { createBundles } from './services/bundles.ts';
 import { createDeviceEvents } from './services/device-events.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
@@ -56,6 +59,33 @@ async function openTokens(
   return { tokens: [token], newToken: isNew ? token : undefined };
 }
 
+/** Why something failed, down to the words of the system. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+}
+
+/** Takes the folder for this process alone, before anything in it is touched. */
+async function openDataDir(config: Config) {
+  try {
+    await mkdir(config.dataDir, { recursive: true });
+    const lock = lockFolder(config.dataDir);
+    const files = await createFilesystemObjectStorage(join(config.dataDir, 'storage'));
+    return { lock, files, ...(await openTokens(config)) };
+  } catch (error) {
+    throw new AppError('unavailable', `DATA_DIR cannot be used: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+async function openStore(config: Config): Promise<Store> {
+  try {
+    return await openSqliteStore(config.databaseUrl.slice(sqliteScheme.length));
+  } catch (error) {
+    const message = `DATABASE_URL ${config.databaseUrl} cannot be opened: ${reasonOf(error)}`;
+    throw new AppError('unavailable', message, { cause: error });
+  }
+}
+
 /** Puts the product together: the only place that knows every adapter. Rejects when a part cannot be opened. */
 export async function composeProduct(
   config: Config,
@@ -65,10 +95,12 @@ export async function composeProduct(
   const ids = createIds(clock);
   const metrics = createMetrics();
 
-  await mkdir(config.dataDir, { recursive: true });
-  const { tokens, newToken } = await openTokens(config);
-  const store = await openSqliteStore(config.databaseUrl.slice(sqliteScheme.length));
-  const objectStorage = validated(await createFilesystemObjectStorage(join(config.dataDir, 'storage')));
+  const { lock, tokens, newToken, files } = await openDataDir(config);
+  const objectStorage = validated(files);
+  const store = await openStore(config).catch((error: unknown) => {
+    lock.release();
+    throw error;
+  });
   const archive = createZipBundleArchive();
   const appSnapshots = await loadAppSnapshots(store);
 
@@ -111,8 +143,10 @@ export async function composeProduct(
   await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, dependencies },
     auth: createManagementAuth(tokens),
-    bundleUrl: (bundle, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), bundle.objectKey),
+    bundleUrls: (request) => {
+      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+      return (bundle) => downloadUrlOf(base, bundle.objectKey);
+    },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
   });
 
@@ -133,7 +167,13 @@ export async function composeProduct(
     },
     { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: () => objectDeletions.carryOutDue() },
   ];
-  return { deviceApi, managementApi, metricsApi, jobs, newToken, close: () => store.close() };
+  return {
+    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    async close() {
+      await store.close();
+      lock.release();
+    },
+  };
 }
 
 /** The port a listening server has; its configured one may be 0. */

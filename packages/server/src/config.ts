@@ -119,7 +119,8 @@ const schema = {
     variable: 'LIMIT_REQUEST_PER_MINUTE',
     default: '100',
     read: single(wholeNumber('requests', 0)),
-    description: 'Requests one client address may make each minute; `0` turns the limit off.',
+    description:
+      'Update checks one client address may make each minute, refilled one by one; `0` turns the limit off.',
     whenWrong:
       'Too low: devices behind one shared address are turned away; too high: one client can keep the server busy.',
   },

@@ -9,7 +9,9 @@ export const UpdateCheckBody = Type.Object(
     platform: PlatformField,
     version_name: text(255, 'The bundle it runs', { emptyAllowed: false }),
     version_build: text(255, 'Its native version', { emptyAllowed: false }),
-    version_code: Type.Optional(text(255, 'Its native build number')),
+    version_code: Type.Optional(
+      Type.Unknown({ description: 'Its native build number; counts when it is text' }),
+    ),
     plugin_version: Type.String({ maxLength: 128, format: 'semver', description: 'Version of the plugin' }),
     ...optionalDeviceFields,
   },

@@ -1,6 +1,7 @@
 import { parseSemver } from './semver.ts';
 
-const plainVersion = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
+/** What nearly every device sends: three numbers and nothing else. */
+export const plainVersion = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
 
 /**
  * The native version of an app as update decisions compare it (protocol §1.6): `builtin` and `unknown` are 0.0.0,

@@ -163,13 +163,12 @@ function checkEntry(parsed: Entry, diskStart: number): ZipEntry {
   };
   checkExtraFields(parsed.extraFields, name);
   const sizes = [entry.compressedBytes, entry.unpackedBytes, entry.localHeaderOffset];
-  // Readers built on ZIPFoundation take "needs version 4.5" for zip64 and stop there, without an error.
-  if (sizes.includes(masked32) || diskStart === masked16 || (parsed.versionNeededToExtract & 0xff) >= 45) {
-    throw zip64Refusal(name);
-  }
+  if (sizes.includes(masked32) || diskStart === masked16) throw zip64Refusal(name);
   if (diskStart !== 0) throw multiDiskRefusal(name);
   checkKind(entry, parsed.externalFileAttributes);
   checkEncoding(entry);
+  // Readers built on ZIPFoundation take "needs version 4.5" for zip64 and stop there, without an error.
+  if ((parsed.versionNeededToExtract & 0xff) >= 45) throw zip64Refusal(name);
   checkCompressionRatio(name, entry.compressedBytes, entry.unpackedBytes);
   return entry;
 }

@@ -244,12 +244,12 @@ const hostile: [ArchiveRule, string, Buffer, string?][] = [
   ['escaping-path', 'a folder outside', withEntry({ name: 'a/../../' }), 'a/../../'],
   ['dot-segment', 'a path from "."', withEntry({ name: './a.js' }), './a.js'],
   ['empty-segment', 'a double slash', withEntry({ name: 'a//b.js' }), 'a//b.js'],
-  ['segment-too-long', 'a name of 256 bytes', withEntry({ name: 'x'.repeat(256) }), `${'x'.repeat(160)}…`],
+  ['segment-too-long', 'a name of 256 bytes', withEntry({ name: 'x'.repeat(256) }), 'x'.repeat(256)],
   [
     'path-too-long',
     'a path of 1,025 bytes',
     withEntry({ name: `${'a/'.repeat(512)}b` }),
-    `${'a/'.repeat(80)}…`,
+    `${'a/'.repeat(512)}b`,
   ],
   ['duplicate', 'a path twice', buildRawZip({ entries: [index, index] }), 'index.html'],
   [

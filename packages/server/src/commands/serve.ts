@@ -102,8 +102,9 @@ export async function startServer(config: Config): Promise<RunningServer> {
 /** Runs the server until SIGTERM or SIGINT; resolves when it has stopped. */
 export async function serve(config: Config): Promise<void> {
   const signalled = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+    // Not once: a terminal and npm can both pass on the same Ctrl-C, and an unheard second one would kill the stop.
+    process.on('SIGTERM', () => resolve());
+    process.on('SIGINT', () => resolve());
   });
   const server = await startServer(config);
   await signalled;

@@ -186,15 +186,21 @@ describe('a range', () => {
     },
   );
 
-  it.each(['bytes=0-9,20-29', 'bytes=0-9, -5', 'items=0-9', 'bytes', 'bytes=a-b', 'bytes=', 'bytes=0-9,0-9'])(
-    '%s is not one that is sent alone: the whole file',
-    async (range) => {
-      const answer = await get(path, { range });
-      expect([200, 416]).toContain(answer.status);
-      if (answer.status === 200) expectWhole(answer);
-      else expect(answer.headers['content-range']).toBe(`bytes */${size}`);
-    },
-  );
+  it.each([
+    'bytes=5-2',
+    'bytes=0-9,20-29',
+    'bytes=0-9, -5',
+    'items=0-9',
+    'bytes',
+    'bytes=a-b',
+    'bytes=',
+    'bytes=0-9,0-9',
+  ])('%s is not one that is sent alone: the whole file', async (range) => {
+    const answer = await get(path, { range });
+    expect([200, 416]).toContain(answer.status);
+    if (answer.status === 200) expectWhole(answer);
+    else expect(answer.headers['content-range']).toBe(`bytes */${size}`);
+  });
 
   it('with If-Range is sent only while the file is still the same', async () => {
     const { etag } = (await get(path)).headers;

@@ -54,6 +54,9 @@ function wantedRange(
   if (suffixBytes !== undefined && Number(suffixBytes) >= sizeBytes && sizeBytes > 0) {
     return { start: 0, end: sizeBytes - 1 };
   }
+  const [, first, last] = /^bytes= *(\d+) *- *(\d+) *$/.exec(header) ?? [];
+  // A range that ends before it begins is no range, and what is none is ignored.
+  if (first !== undefined && last !== undefined && Number(last) < Number(first)) return undefined;
   const ranges = parseRange(sizeBytes, header);
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;

@@ -2,13 +2,12 @@ import { ChannelListQuery, ChannelSelfBody } from '@capgo-server/protocol/device
 import { DeviceEventBody } from '@capgo-server/protocol/device/device-events';
 import { UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
 import type { ErrorCode } from '@capgo-server/protocol/formats/error-codes';
-import { coerceNativeVersion } from '@capgo-server/protocol/formats/native-version';
+import { coerceNativeVersion, plainVersion } from '@capgo-server/protocol/formats/native-version';
 import { parseSemver } from '@capgo-server/protocol/formats/semver';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 import { AppError } from '../domain/errors.ts';
 
-const plainVersion = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
 const ajv = new Ajv({
   allErrors: true,
   formats: { semver: (value: string) => plainVersion.test(value) || parseSemver(value) !== undefined },

@@ -52,7 +52,7 @@ function limitUpdateChecks(perMinute: number, clock: Clock) {
 
 /** Every URL a device can ask; `/plugin` is the prefix older configurations carry (protocol §1.1). */
 export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
-  acceptJsonBodies(server, [/^application\/([\w.-]+\+)?json\b/i]);
+  acceptJsonBodies(server, 'json');
   allowAppOrigins(server, api.corsAllowedOrigins);
   addHealthRoutes(server, api.dependencies);
 

@@ -22,7 +22,7 @@ export function toDeviceCheck({ body, rawVersionBuild }: ParsedBody<typeof Updat
     versionName: body.version_name,
     nativeVersion: body.version_build,
     rawNativeVersion: rawVersionBuild,
-    nativeBuild: body.version_code ?? '',
+    nativeBuild: typeof body.version_code === 'string' ? body.version_code : '',
     pluginVersion: body.plugin_version,
     isEmulator: body.is_emulator,
     isProd: body.is_prod,

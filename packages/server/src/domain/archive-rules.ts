@@ -74,7 +74,8 @@ export const maxCompressionRatio = 200;
 /** Up to this many unpacked bytes (10 MB) an entry may have any ratio: no phone is harmed by it. */
 export const ratioExemptBytes = 10 * 1024 * 1024;
 
-const maxShownCharacters = 160;
+/** Longer than any name that is accepted, so that what is refused for its length is seen as such. */
+const maxShownCharacters = 2_048;
 
 /** An entry as far as names go. */
 export interface NamedEntry {
@@ -98,7 +99,7 @@ export function archiveRefusal(rule: ArchiveRule, sentence: string, entryName?: 
 
 /**
  * A raw name for people: as in the zip, but with what no one can see, or what would rearrange the line,
- * written `\u{7}`; every byte above ASCII as `\xNN` when the whole is not UTF-8; cut at 160 characters.
+ * written `\u{7}`; every byte above ASCII as `\xNN` when the whole is not UTF-8; cut at 2,048 characters.
  */
 export function showEntryName(name: Uint8Array): string {
   const text = decodeUtf8(name);

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { toAppError } from './app-error.ts';
 import { acceptJsonBodies } from './json-body.ts';
 
-function serverTaking(contentTypes: readonly (string | RegExp)[]) {
+function serverTaking(accepts: 'json' | 'anything') {
   const server = Fastify({ bodyLimit: 1_000 });
-  acceptJsonBodies(server, contentTypes);
+  acceptJsonBodies(server, accepts);
   server.setErrorHandler((error, _request, reply) => reply.send({ refused: toAppError(error).code }));
   server.post('/', (request) => ({ body: request.body ?? 'none' }));
   return async (payload: string | Buffer, contentType?: string) => {
@@ -15,7 +15,7 @@ function serverTaking(contentTypes: readonly (string | RegExp)[]) {
 }
 
 describe('a JSON body', () => {
-  const post = serverTaking(['application/json']);
+  const post = serverTaking('json');
   const answerTo = (payload: string | Buffer) => post(payload, 'application/json');
 
   it.each([
@@ -74,6 +74,21 @@ describe('a JSON body', () => {
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
+  it.each(['{"a":"\\ud800"}', '{"\\udfff":1}', '["\\ud83d","\\ude00"]'])(
+    'is refused when it holds half a character: %s',
+    async (payload) => {
+      expect(await answerTo(payload)).toStrictEqual({ refused: 'invalid_json_parse_body' });
+    },
+  );
+
+  it('may hold whole characters as two escapes', async () => {
+    expect(await answerTo('{"a":"\\ud83d\\ude00"}')).toStrictEqual({ body: { a: '😀' } });
+  });
+
+  it('is taken when nothing says what it is', async () => {
+    expect(await post('{"a":1}')).toStrictEqual({ body: { a: 1 } });
+  });
+
   it('is refused when it is larger than the limit', async () => {
     expect(await answerTo(JSON.stringify('x'.repeat(1_000)))).toStrictEqual({ refused: 'payload_too_large' });
   });
@@ -95,7 +110,7 @@ describe('a JSON body', () => {
   it.each(['text/plain', 'application/octet-stream', 'application/json', undefined])(
     'is taken under any name where every content type counts as JSON: %s',
     async (contentType) => {
-      const postAnything = serverTaking(['*']);
+      const postAnything = serverTaking('anything');
       expect(await postAnything('{"a":1}', contentType)).toStrictEqual({ body: { a: 1 } });
       expect(await postAnything('a=1', contentType)).toStrictEqual({ refused: 'invalid_json_parse_body' });
     },

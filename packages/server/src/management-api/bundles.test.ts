@@ -225,6 +225,23 @@ describe('an upload', () => {
   });
 });
 
+describe('an upload under a Host header that is none', () => {
+  it('is refused before anything is kept', async () => {
+    const appId = newAppId();
+    const { body, headers } = await server.product.managementApi
+      .inject({
+        method: 'POST',
+        url: '/api/v1/bundles.upload',
+        headers: { host: 'a:99999', 'x-api-key': testToken },
+        payload: bundleForm({ app_id: appId, version_name: '1.0.0' }),
+      })
+      .then((response) => ({ body: response.json(), headers: response.headers }));
+    expect(headers['content-type']).toContain('application/json');
+    expect(body).toMatchObject({ code: 'invalid_request', error: expect.stringContaining('Host') });
+    expect((await send(`bundles.list?app_id=${appId}`)).body['data']).toEqual([]);
+  });
+});
+
 describe('an encrypted upload', () => {
   const ciphertext = new Uint8Array(randomBytes(5_000));
   const encryption = { session_key: 'aXY=:a2V5', checksum: 'AbCd'.repeat(128) };
@@ -325,6 +342,15 @@ describe('a refused upload', () => {
         return form;
       },
       'bundle',
+    ],
+    [
+      'with app_id twice',
+      () => {
+        const form = bundleForm(good, zip);
+        form.append('app_id', 'com.example.another');
+        return form;
+      },
+      'app_id',
     ],
     [
       'with two files',

@@ -17,8 +17,11 @@ const defaultRows = 1_000;
 
 type UploadField = (typeof bundleUploadFields)[number];
 
-/** Absolute URL of a bundle's zip, on the device API's origin. */
-export type BundleUrl = (bundle: Bundle, request: FastifyRequest) => string;
+/**
+ * Absolute URLs of bundles' zips, on the device API's origin as seen from a request. Rejects with `invalid_request` when
+ * the request does not tell it.
+ */
+export type BundleUrls = (request: FastifyRequest) => (bundle: Bundle) => string;
 
 interface UploadForm {
   readonly fields: Partial<Record<UploadField, string>>;
@@ -78,8 +81,8 @@ function drain({ raw }: FastifyRequest): void {
   raw.once('close', () => clearTimeout(cutOff));
 }
 
-export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrl: BundleUrl }) {
-  const { bundles, bundleUrl } = deps;
+export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrls: BundleUrls }) {
+  const { bundles, bundleUrls } = deps;
 
   async function stageFile(part: MultipartFile): Promise<StagedBundle> {
     const staged = await bundles.stage(fromForm(() => part.file));
@@ -104,7 +107,10 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
           staged = await stageFile(part);
         } else if (bundleUploadFields.some((field) => field === part.fieldname)) {
           if (part.valueTruncated) throw new AppError('invalid_request', `${part.fieldname} is too long`);
-          fields[part.fieldname as UploadField] = String(part.value);
+          const field = part.fieldname as UploadField;
+          if (fields[field] !== undefined)
+            throw new AppError('invalid_request', `${field} must be given once`);
+          fields[field] = String(part.value);
         } else if (part.fieldname === 'bundle') {
           throw new AppError('invalid_request', 'bundle must be a file: with curl write -F bundle=@path.zip');
         }
@@ -131,14 +137,17 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
 
     async list(request: FastifyRequest) {
       const query = request.query as Query;
+      const urlOf = bundleUrls(request);
       const page = await bundles.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
       return {
-        data: page.items.map((bundle) => toView(bundle, bundleUrl(bundle, request))),
+        data: page.items.map((bundle) => toView(bundle, urlOf(bundle))),
         ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
       };
     },
 
     async upload(request: FastifyRequest) {
+      // Before anything is kept: an upload that cannot be answered must not have happened.
+      const urlOf = bundleUrls(request);
       const { fields, staged } = await readForm(request).catch((error: unknown) => {
         drain(request);
         throw error;
@@ -155,7 +164,7 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
         });
         return {
           message: 'Bundle uploaded successfully',
-          bundle: toView(bundle, bundleUrl(bundle, request)),
+          bundle: toView(bundle, urlOf(bundle)),
         };
       } finally {
         await staged.discard();

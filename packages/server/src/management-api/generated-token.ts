@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile } from 'node:fs/promises';
+import { chmod, link, open, readFile, rm } from 'node:fs/promises';
 import { AppError } from '../domain/errors.ts';
 
 const tokenBytes = 32;
@@ -16,17 +16,22 @@ function hasCode(error: unknown, code: string): boolean {
  */
 export async function findOrCreateToken(filePath: string): Promise<{ token: string; isNew: boolean }> {
   const token = randomBytes(tokenBytes).toString('base64url');
+  // Written whole under another name first: a start that is killed in between must not leave half a token.
+  const unfinished = `${filePath}.${randomBytes(6).toString('hex')}`;
   try {
-    const file = await open(filePath, 'wx', 0o600);
+    const file = await open(unfinished, 'wx', 0o600);
     try {
       await file.writeFile(`${token}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
+    await link(unfinished, filePath);
     return { token, isNew: true };
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
+  } finally {
+    await rm(unfinished, { force: true });
   }
   await chmod(filePath, 0o600);
   const kept = (await readFile(filePath, 'utf8')).trim();

@@ -8,7 +8,7 @@ import type { Bundles } from '../services/bundles.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
 import type { Releases } from '../services/releases.ts';
 import type { ManagementAuth } from './auth.ts';
-import { type BundleUrl, createBundleHandlers } from './bundles.ts';
+import { type BundleUrls, createBundleHandlers } from './bundles.ts';
 import { createEventHandlers } from './events.ts';
 import { createReleaseHandlers } from './releases.ts';
 
@@ -17,7 +17,7 @@ export interface ManagementApi {
   readonly bundles: Bundles;
   readonly releases: Releases;
   readonly deviceEvents: DeviceEvents;
-  readonly bundleUrl: BundleUrl;
+  readonly bundleUrls: BundleUrls;
   readonly dependencies: readonly Dependency[];
   /** Published to the console so that it can sign in; '' when there is none. */
   readonly oauth: { readonly issuer: string; readonly clientId: string };
@@ -33,7 +33,7 @@ type Permission = 'public' | 'token';
 /** Every URL an operator can ask, with who may. */
 export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
-  acceptJsonBodies(server, ['*']);
+  acceptJsonBodies(server, 'anything');
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {

@@ -30,8 +30,11 @@ export interface Releases {
 const maxVersionLength = 128;
 
 function requireText(text: string, name: string): void {
-  if (text.trim() === '' || text.length > maxVersionLength || text.includes('\0')) {
-    throw new AppError('invalid_request', `${name} must be a text of 1 to ${maxVersionLength} characters`);
+  if (text.trim() === '' || text.length > maxVersionLength || /\p{Cc}/u.test(text)) {
+    throw new AppError(
+      'invalid_request',
+      `${name} must be a text of 1 to ${maxVersionLength} characters, without control characters`,
+    );
   }
 }
 

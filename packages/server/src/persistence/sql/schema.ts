@@ -83,5 +83,7 @@ export interface SqlDatabase {
   insertMany(table: 'device_events', rows: readonly Omit<DeviceEventsTable, 'id'>[]): Promise<void>;
   /** Whether the error of a query means that a unique index or primary key has the value already. */
   isUniqueViolation(error: unknown): boolean;
+  /** Rejects with `unavailable` when what lies under the connection is gone, which a query need not notice. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }

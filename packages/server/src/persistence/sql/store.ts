@@ -16,7 +16,8 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlDeviceEvents(database),
     ...createSqlPlannedDeletions(database),
     async ping() {
-      await sql`select 1`.execute(database.db);
+      await database.ping();
+      await sql`select 1 from apps limit 1`.execute(database.db);
     },
     close: () => database.close(),
   };

@@ -64,7 +64,11 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
   let death: Error | undefined;
 
   function die(cause: unknown): void {
-    death ??= new AppError('unavailable', 'The database connection is closed', { cause });
+    death ??= new AppError(
+      'unavailable',
+      'The database connection is closed',
+      cause === undefined ? {} : { cause },
+    );
     for (const waiter of waiting.values()) waiter.reject(death);
     waiting.clear();
   }

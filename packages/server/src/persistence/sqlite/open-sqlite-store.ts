@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Kysely } from 'kysely';
+import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
 import type { Schema, SqlDatabase } from '../sql/schema.ts';
@@ -37,6 +38,12 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
     },
     isUniqueViolation: (error) =>
       error instanceof SqliteFailure && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code),
+    async ping() {
+      if (filePath === ':memory:') return;
+      const found = await stat(filePath).catch(() => undefined);
+      if (!found || found.size === 0)
+        throw new AppError('unavailable', `The database file ${filePath} is gone`);
+    },
     async close() {
       // Calls made just before reach for their turn a few microtasks later.
       await new Promise((resolve) => setImmediate(resolve));
