@@ -62,7 +62,11 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
   const channelSelf = createChannelSelfHandlers(api);
   const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);
   for (const prefix of ['', '/plugin']) {
-    server.post(`${prefix}/updates`, rateLimited, checkUpdate);
+    server.post(
+      `${prefix}/updates`,
+      { ...rateLimited, config: { measureUntil: 'handed-over' } },
+      checkUpdate,
+    );
     server.get(`${prefix}/updates`, isAlive);
     server.post(`${prefix}/stats`, { bodyLimit: maxEventsBodyBytes }, recordEvents);
     server.get(`${prefix}/stats`, isAlive);
