@@ -57,16 +57,13 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
   addHealthRoutes(server, api.dependencies);
 
   const isAlive = () => ({ status: 'ok' });
-  const checkUpdate = createUpdateCheckHandler(api);
   const recordEvents = createDeviceEventsHandler(api);
   const channelSelf = createChannelSelfHandlers(api);
   const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);
   for (const prefix of ['', '/plugin']) {
-    server.post(
-      `${prefix}/updates`,
-      { ...rateLimited, config: { measureUntil: 'handed-over' } },
-      checkUpdate,
-    );
+    const observe = api.metrics.requestObserver('device', 'POST', `${prefix}/updates`);
+    const checkUpdate = createUpdateCheckHandler({ ...api, observe });
+    server.post(`${prefix}/updates`, { ...rateLimited, config: { observe } }, checkUpdate);
     server.get(`${prefix}/updates`, isAlive);
     server.post(`${prefix}/stats`, { bodyLimit: maxEventsBodyBytes }, recordEvents);
     server.get(`${prefix}/stats`, isAlive);

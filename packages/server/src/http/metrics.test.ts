@@ -103,9 +103,10 @@ describe('measured requests', () => {
 
   it('add up their seconds', async () => {
     const metrics = createMetrics();
-    metrics.observeRequest('device', 'POST', '/updates', 200, 0.25);
-    metrics.observeRequest('device', 'POST', '/updates', 200, 0.5);
-    metrics.observeRequest('device', 'POST', '/updates', 400, 2);
+    const observe = metrics.requestObserver('device', 'POST', '/updates');
+    observe(200, 0.25);
+    observe(200, 0.5);
+    observe(400, 2);
     expect(await linesOf(metrics, 'capgo_http_request_duration_seconds_sum')).toStrictEqual([
       'capgo_http_request_duration_seconds_sum{api="device",method="POST",route="/updates",status="200"} 0.75',
       'capgo_http_request_duration_seconds_sum{api="device",method="POST",route="/updates",status="400"} 2',

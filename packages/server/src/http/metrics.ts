@@ -9,11 +9,16 @@ export interface Metrics {
   /** Actions outside the protocol's catalogue count as `other`. */
   countDeviceEvent(action: string): void;
   /**
+   * What a route's requests are measured with; to be asked for once, not at each request.
+   *
    * @param api which listener
    * @param route the route's pattern, never the URL that was asked
    */
-  observeRequest(api: string, method: string, route: string, status: number, seconds: number): void;
+  requestObserver(api: string, method: string, route: string): RequestObserver;
 }
+
+/** @param seconds from the first byte of a request to the last of its answer */
+export type RequestObserver = (status: number, seconds: number) => void;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -42,26 +47,21 @@ export function createMetrics(): Metrics {
   const otherEvents = deviceEvents.labels('other');
   // Counters exist from the start, so that a rate over them sees the first event.
   for (const counter of checkCounters.values()) counter.inc(0);
-  /** By route, then by method and status: building the label set of a request anew costs more than observing it. */
-  const durations = new Map<string, Map<string, { observe(seconds: number): void }>>();
-
   return {
     registry,
     countUpdateCheck: (outcome) => checkCounters.get(outcome)?.inc(),
     countDeviceEvent: (action) => (eventCounters.get(action) ?? otherEvents).inc(),
-    observeRequest(api, method, route, status, seconds) {
-      let ofRoute = durations.get(route);
-      if (!ofRoute) {
-        ofRoute = new Map();
-        durations.set(route, ofRoute);
-      }
-      const key = `${api} ${method} ${status}`;
-      let duration = ofRoute.get(key);
-      if (!duration) {
-        duration = requestSeconds.labels({ api, method, route, status: String(status) });
-        ofRoute.set(key, duration);
-      }
-      duration.observe(seconds);
+    requestObserver(api, method, route) {
+      // Building the label set of a request anew costs more than observing it.
+      const byStatus: { observe(seconds: number): void }[] = [];
+      return (status, seconds) => {
+        let duration = byStatus[status];
+        if (!duration) {
+          duration = requestSeconds.labels({ api, method, route, status: String(status) });
+          byStatus[status] = duration;
+        }
+        duration.observe(seconds);
+      };
     },
   };
 }

@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpsServer } from 'node:https';
-import Fastify, {
-  type DoneFuncWithErrOrRes,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../domain/errors.ts';
 import { toAppError } from './app-error.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, RequestObserver } from './metrics.ts';
 import { createTlsReloader, type TlsFiles } from './tls.ts';
 import { createProxyTrust } from './trusted-proxies.ts';
 
@@ -52,34 +47,42 @@ const unmatchedRoute = 'unmatched';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * A small answer is measured until it is handed to the socket: waiting for the socket to take it needs listeners on
-     * every response, which cost an update check more than the decision.
+     * Set by a route whose handler measures its own answers when it hands them over; errors are measured for it. Waiting
+     * for the socket to take an answer needs listeners on every response, which cost an update check more than the
+     * decision.
      */
-    readonly measureUntil?: 'handed-over';
+    readonly observe?: RequestObserver;
+  }
+  interface FastifyRequest {
+    /** When the request came, on a route that measures itself: Fastify keeps the time only for those it listens to. */
+    startedAtMs: number;
   }
 }
 
-/** Measures every route, from the first byte of a request to the last of its answer unless the route says otherwise. */
+/** Seconds since a request came, on a route that measures itself. */
+export function secondsSince({ startedAtMs }: FastifyRequest): number {
+  return (performance.now() - startedAtMs) / 1000;
+}
+
+/** Measures every route that does not measure itself, from the first byte of a request to the last of its answer. */
 function observe(server: FastifyInstance, { name, metrics }: HttpServerOptions): void {
+  server.decorateRequest('startedAtMs', 0);
   server.addHook('onRoute', (route) => {
-    const measure = (request: FastifyRequest, reply: FastifyReply) =>
-      metrics.observeRequest(name, request.method, route.url, reply.statusCode, reply.elapsedTime / 1000);
-    if (route.config?.measureUntil === 'handed-over') {
-      route.onSend = (
-        request: FastifyRequest,
-        reply: FastifyReply,
-        payload: unknown,
-        done: DoneFuncWithErrOrRes,
-      ) => {
-        measure(request, reply);
-        done(null, payload);
-      };
-    } else {
-      route.onResponse = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-        measure(request, reply);
+    if (route.config?.observe) {
+      const start = (request: FastifyRequest, _reply: FastifyReply, done: () => void) => {
+        request.startedAtMs = performance.now();
         done();
       };
+      route.onRequest = [start, ...[route.onRequest ?? []].flat()];
+      return;
     }
+    const observers = new Map(
+      [route.method].flat().map((method) => [method, metrics.requestObserver(name, method, route.url)]),
+    );
+    route.onResponse = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+      observers.get(request.method)?.(reply.statusCode, reply.elapsedTime / 1000);
+      done();
+    };
   });
 }
 
@@ -92,12 +95,14 @@ function answerErrors(server: FastifyInstance, options: HttpServerOptions): void
       options.logger.warn({ event: error.code, requestId: request.id, err: error }, error.message);
     }
     const { status, headers, body } = options.renderError(error, request);
+    request.routeOptions.config.observe?.(status, secondsSince(request));
     return reply.code(status).headers(headers).send(body);
   });
+  // Node knows some forty methods, and paths are without end: neither becomes a label.
+  const observeUnmatched = options.metrics.requestObserver(options.name, 'other', unmatchedRoute);
   server.setNotFoundHandler((request, reply) => {
-    const seconds = reply.elapsedTime / 1000;
-    // Node knows some forty methods, and paths are without end: neither becomes a label.
-    options.metrics.observeRequest(options.name, 'other', unmatchedRoute, 404, seconds);
+    // Nothing was done for it but to find that there is nothing.
+    observeUnmatched(404, 0);
     const { status, headers, body } = options.renderError(new AppError('not_found', 'Not found'), request);
     return reply.code(status).headers(headers).send(body);
   });
