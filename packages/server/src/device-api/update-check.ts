@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DeviceCheck } from '../domain/device.ts';
+import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import type { DownloadUrls } from './downloads.ts';
 import { parseUpdateCheck } from './parse-body.ts';
-import { toDeviceCheck, toUpdateAnswer } from './wire.ts';
+import { toCheckFacts, toDeviceCheck, toUpdateAnswer, toUpdateCheckBody } from './wire.ts';
 
 /** `POST /updates`: nothing here waits for a database or a storage. */
 export function createUpdateCheckHandler(deps: {
@@ -14,8 +16,18 @@ export function createUpdateCheckHandler(deps: {
   const { updateChecks, downloadUrls, metrics } = deps;
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const device = toDeviceCheck(parseUpdateCheck(request.body));
-    const decision = updateChecks.decide(device);
+    const decision = updateChecks.decide(device, toCheckFacts(request.body as Record<string, unknown>));
     metrics.countUpdateCheck(decision.outcome);
     reply.send(toUpdateAnswer(decision, (objectKey) => downloadUrls.of(objectKey, request)));
+  };
+}
+
+/** A device's request and answer for somebody who explains them: the same reading, the same words. */
+export function createUpdateCheckWire(downloadUrl: (objectKey: string, request: FastifyRequest) => string) {
+  return {
+    parse: (body: unknown): DeviceCheck => toDeviceCheck(parseUpdateCheck(body)),
+    answer: (decision: UpdateDecision, request: FastifyRequest): object =>
+      toUpdateAnswer(decision, (objectKey) => downloadUrl(objectKey, request)),
+    bodyOf: toUpdateCheckBody,
   };
 }

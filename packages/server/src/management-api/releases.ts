@@ -16,6 +16,9 @@ import { parseBody } from './parse-body.ts';
 /** Clients of the seed's server know no cursors, so a page without a limit is as large as a page can be. */
 const defaultRows = 1_000;
 
+/** Who is named in the deployment log: all that a management token says of its holder. */
+const actor = 'management token';
+
 function toView(release: Release): ReleaseView {
   return {
     id: release.id,
@@ -77,7 +80,11 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
     async setActive(request: FastifyRequest) {
       const body = parseBody(ReleaseSetActiveBody, request.body);
       const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
-      const release = await releases.setActiveBundle(recordId(body.release_id, 'release_id'), bundleId);
+      const release = await releases.setActiveBundle(
+        recordId(body.release_id, 'release_id'),
+        bundleId,
+        actor,
+      );
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
