@@ -9,11 +9,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Bundles, StagedBundle } from '../services/bundles.ts';
-import { appIdParameter, pageParameters, type Query, recordId } from './page-query.ts';
+import {
+  appIdParameter,
+  defaultRecordRows,
+  listAnswer,
+  pageParameters,
+  type Query,
+  recordId,
+} from './page-query.ts';
 import { parseBody } from './parse-body.ts';
-
-/** Clients of the seed's server know no cursors, so a page without a limit is as large as a page can be. */
-const defaultRows = 1_000;
 
 type UploadField = (typeof bundleUploadFields)[number];
 
@@ -138,11 +142,11 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
     async list(request: FastifyRequest) {
       const query = request.query as Query;
       const urlOf = bundleUrls(request);
-      const page = await bundles.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
-      return {
-        data: page.items.map((bundle) => toView(bundle, urlOf(bundle))),
-        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
-      };
+      const page = await bundles.list(
+        { appId: appIdParameter(query) },
+        pageParameters(query, defaultRecordRows),
+      );
+      return listAnswer(page, (bundle) => toView(bundle, urlOf(bundle)));
     },
 
     async upload(request: FastifyRequest) {

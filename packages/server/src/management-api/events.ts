@@ -4,7 +4,14 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import type { DeviceEventFilter, StoredDeviceEvent } from '../ports/device-events.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
-import { appIdParameter, pageParameters, type Query, textParameter, timeParameter } from './page-query.ts';
+import {
+  appIdParameter,
+  listAnswer,
+  pageParameters,
+  type Query,
+  textParameter,
+  timeParameter,
+} from './page-query.ts';
 
 const defaultRows = 100;
 
@@ -50,10 +57,7 @@ export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: D
     async list(request: FastifyRequest) {
       const query = request.query as Query;
       const page = await deviceEvents.list(filterOf(query), pageParameters(query, defaultRows));
-      return {
-        data: page.items.map(toView),
-        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
-      };
+      return listAnswer(page, toView);
     },
 
     async count(request: FastifyRequest) {

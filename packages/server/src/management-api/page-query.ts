@@ -1,12 +1,18 @@
 import { isAppId, isRecordId } from '@capgo-server/protocol/formats/identifiers';
 import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import { AppError } from '../domain/errors.ts';
-import type { PageRequest } from '../ports/page.ts';
+import type { Page, PageRequest } from '../ports/page.ts';
 
 /** A query string as Fastify parses it: a key given twice is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const maxPageRows = 1_000;
+
+/**
+ * Rows of a page of bundles or releases whose request names none: clients of older servers know no cursors, so it is
+ * as large as a page can be.
+ */
+export const defaultRecordRows = maxPageRows;
 
 /** The text of a parameter; undefined when absent or ''. Rejects one given twice. */
 export function textParameter(query: Query, name: string): string | undefined {
@@ -52,4 +58,12 @@ export function pageParameters(query: Query, defaultLimit: number): PageRequest 
 export function recordId(text: string, name: string): string {
   if (!isRecordId(text)) throw new AppError('invalid_request', `${name} must be 24 hex characters`);
   return text.toLowerCase();
+}
+
+/** A list as every route answers it; `next_cursor` is there while there is more. */
+export function listAnswer<Item, View>(page: Page<Item>, toView: (item: Item) => View) {
+  return {
+    data: page.items.map(toView),
+    ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
+  };
 }

@@ -10,11 +10,15 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { Releases } from '../services/releases.ts';
-import { appIdParameter, pageParameters, type Query, recordId } from './page-query.ts';
+import {
+  appIdParameter,
+  defaultRecordRows,
+  listAnswer,
+  pageParameters,
+  type Query,
+  recordId,
+} from './page-query.ts';
 import { parseBody } from './parse-body.ts';
-
-/** Clients of the seed's server know no cursors, so a page without a limit is as large as a page can be. */
-const defaultRows = 1_000;
 
 function toView(release: Release): ReleaseView {
   return {
@@ -47,11 +51,11 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
-      const page = await releases.list({ appId: appIdParameter(query) }, pageParameters(query, defaultRows));
-      return {
-        data: page.items.map(toView),
-        ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
-      };
+      const page = await releases.list(
+        { appId: appIdParameter(query) },
+        pageParameters(query, defaultRecordRows),
+      );
+      return listAnswer(page, toView);
     },
 
     async create(request: FastifyRequest) {
