@@ -2,7 +2,8 @@ import type { Kysely, Selectable } from 'kysely';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleStore } from '../../ports/store.ts';
-import { cutPage, decodeCursor } from '../cursor.ts';
+import { cutPage } from '../cursor.ts';
+import { afterCursor } from './after-cursor.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -91,12 +92,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
     async listBundles(filter, page) {
       let query = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
       if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
-      if (page.cursor !== undefined) {
-        const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), '<', tuple(after.timeMs, after.id)),
-        );
-      }
+      if (page.cursor !== undefined) query = query.where(afterCursor(page.cursor));
       const rows = await query
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')

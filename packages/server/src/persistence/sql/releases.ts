@@ -3,7 +3,8 @@ import type { Kysely, Selectable } from 'kysely';
 import { AppError } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { ReleaseStore } from '../../ports/store.ts';
-import { cutPage, decodeCursor } from '../cursor.ts';
+import { cutPage } from '../cursor.ts';
+import { afterCursor } from './after-cursor.ts';
 import { requireBundleOfApp } from './bundles.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { ReleasesTable, Schema, SqlDatabase } from './schema.ts';
@@ -71,12 +72,7 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
     async listReleases(filter, page) {
       let query = db.selectFrom('releases').selectAll();
       if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
-      if (page.cursor !== undefined) {
-        const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), '<', tuple(after.timeMs, after.id)),
-        );
-      }
+      if (page.cursor !== undefined) query = query.where(afterCursor(page.cursor));
       const rows = await query
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
