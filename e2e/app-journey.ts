@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { createCapacitorProject } from './capgo-cli.ts';
 import { eventually } from './deadline.ts';
 import { type ElectronApp, installElectronApp } from './electron-app.ts';
-import { type ManagedBundle, type ManagedEvent, managementOf } from './management.ts';
+import { type ManagedBundle, type ManagedEvent, type Management, managementOf } from './management.ts';
 import type { RunningServer } from './start-server.ts';
 import { pageOf, webAppOf } from './web-app.ts';
 
@@ -11,29 +11,68 @@ import { pageOf, webAppOf } from './web-app.ts';
 const builtinVersion = '1.0.0';
 const nativeVersion = '3.4.5';
 
-/** One published app with a device that has it installed; everything goes when the test ends. */
-export interface AppJourney {
+/** Where the devices and the operators of a server ask. */
+type AskedServer = Pick<RunningServer, 'userUrl' | 'managementUrl' | 'token'>;
+
+interface AppOptions {
+  readonly appReadyTimeoutMs?: number;
+}
+
+/** An app installed on one device, of which the server knows nothing yet; everything goes when the test ends. */
+export interface AppOnDevice {
+  readonly appId: string;
   readonly device: ElectronApp;
-  /** Zips the web app of this version with the real CLI, and publishes the zip. */
+  readonly management: Management;
+  /** Zips the web app of this version with the real CLI. */
+  zip(version: string): Promise<Uint8Array>;
+  upload(version: string, zip: Uint8Array): Promise<ManagedBundle>;
+  /** The device's newest event with this action, as soon as the server has stored one. */
+  reported(action: string, version: string): Promise<ManagedEvent>;
+}
+
+/** One published app with a device that has it installed. */
+export interface AppJourney extends Pick<AppOnDevice, 'appId' | 'device' | 'management' | 'reported'> {
+  /** Zips the web app of this version, and publishes the zip. */
   publish(version: string): Promise<ManagedBundle>;
   /** Uploads a bundle and makes it the release's active one. */
   publishZip(version: string, zip: Uint8Array): Promise<ManagedBundle>;
   /** Leaves the release without an active bundle. */
   sendBackToBuiltin(): Promise<void>;
-  /** The device's newest event with this action, as soon as the server has stored one. */
-  reported(action: string, version: string): Promise<ManagedEvent>;
 }
 
-/** Publishes an app with builtin 1.0.0 through the management API and installs it on one device. */
-export async function beginJourney(server: RunningServer): Promise<AppJourney> {
+export async function installApp(server: AskedServer, options: AppOptions = {}): Promise<AppOnDevice> {
   const management = managementOf(server);
   const appId = `e2e.journey.a${randomBytes(6).toString('hex')}`;
   const project = await createCapacitorProject(appId);
   onTestFinished(project.remove);
+  const device = await installElectronApp({
+    appId,
+    builtinVersion,
+    nativeVersion,
+    builtinPage: pageOf(builtinVersion),
+    userUrl: server.userUrl,
+    ...options,
+  });
+  onTestFinished(device.uninstall);
+  const { deviceId } = await device.call('getDeviceId');
 
-  const zip = async (version: string) => (await project.zip(version, webAppOf(version))).bytes;
-  const upload = (version: string, bytes: Uint8Array) =>
-    management.uploadBundle(bytes, { app_id: appId, version_name: version });
+  return {
+    appId,
+    device,
+    management,
+    zip: async (version) => (await project.zip(version, webAppOf(version))).bytes,
+    upload: (version, bytes) => management.uploadBundle(bytes, { app_id: appId, version_name: version }),
+    reported: (action, version) =>
+      eventually(`a stored event '${action}' of bundle ${version}`, async () => {
+        const [newest] = await management.listEvents({ app_id: appId, device_id: deviceId, action });
+        return newest?.version_name === version ? newest : undefined;
+      }),
+  };
+}
+
+/** Publishes an app with builtin 1.0.0 through the management API and installs it on one device. */
+export async function beginJourney(server: AskedServer, options: AppOptions = {}): Promise<AppJourney> {
+  const { appId, device, management, zip, upload, reported } = await installApp(server, options);
   const builtin = await upload(builtinVersion, await zip(builtinVersion));
   const release = await management.createRelease({
     app_id: appId,
@@ -42,15 +81,6 @@ export async function beginJourney(server: RunningServer): Promise<AppJourney> {
     version_code: nativeVersion,
     builtin_bundle_id: builtin.id,
   });
-  const device = await installElectronApp({
-    appId,
-    builtinVersion,
-    nativeVersion,
-    builtinPage: pageOf(builtinVersion),
-    userUrl: server.userUrl,
-  });
-  onTestFinished(device.uninstall);
-  const { deviceId } = await device.call('getDeviceId');
 
   async function publishZip(version: string, bytes: Uint8Array): Promise<ManagedBundle> {
     const bundle = await upload(version, bytes);
@@ -59,14 +89,9 @@ export async function beginJourney(server: RunningServer): Promise<AppJourney> {
   }
 
   return {
-    device,
+    ...{ appId, device, management, reported },
     publishZip,
     publish: async (version) => publishZip(version, await zip(version)),
     sendBackToBuiltin: () => management.setActiveBundle(release.id, null),
-    reported: (action, version) =>
-      eventually(`a stored event '${action}' of bundle ${version}`, async () => {
-        const [newest] = await management.listEvents({ app_id: appId, device_id: deviceId, action });
-        return newest?.version_name === version ? newest : undefined;
-      }),
   };
 }

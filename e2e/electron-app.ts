@@ -47,6 +47,8 @@ export interface ElectronAppOptions {
   readonly builtinPage: string;
   /** Where the device API answers. */
   readonly userUrl: string;
+  /** How long a page that was loaded anew may take to say that it works; the updater's own default unless given. */
+  readonly appReadyTimeoutMs?: number | undefined;
 }
 
 /** One installation of an app: its state survives `restart`, its process does not. */
@@ -90,6 +92,7 @@ export async function installElectronApp(options: ElectronAppOptions): Promise<E
       channelUrl: `${options.userUrl}/channel_self`,
       // The shortest period the updater accepts; without one it never checks by itself.
       periodCheckDelay: 600,
+      ...(options.appReadyTimeoutMs === undefined ? {} : { appReadyTimeout: options.appReadyTimeoutMs }),
     },
   };
   const env = {

@@ -50,10 +50,22 @@ export interface ManagedEvent {
   readonly device_id: string;
   readonly action: string;
   readonly version_name: string;
+  readonly channel: string | null;
   readonly platform: string;
   readonly plugin_version: string | null;
   readonly version_build: string | null;
   readonly version_code: string | null;
+}
+
+export interface ManagedCounters {
+  readonly date: string;
+  readonly bundle: string;
+  readonly channel: string | null;
+  readonly platform: string;
+  readonly get: number;
+  readonly install: number;
+  readonly uninstall: number;
+  readonly fail: number;
 }
 
 /** An operator's calls; each fails with the server's own words unless it is answered 2xx. */
@@ -64,9 +76,13 @@ export interface Management {
   setActiveBundle(releaseId: string, bundleId: string | null): Promise<void>;
   /** Newest first. */
   listEvents(filter: EventFilter): Promise<readonly ManagedEvent[]>;
+  listCounters(appId: string): Promise<readonly ManagedCounters[]>;
 }
 
-export function managementOf({ managementUrl, token }: RunningServer): Management {
+export function managementOf({
+  managementUrl,
+  token,
+}: Pick<RunningServer, 'managementUrl' | 'token'>): Management {
   async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
     const headers = new Headers(init.headers);
     headers.set('x-api-key', token);
@@ -99,6 +115,9 @@ export function managementOf({ managementUrl, token }: RunningServer): Managemen
     async listEvents(filter) {
       const query = new URLSearchParams({ ...filter });
       return (await ask<{ data: ManagedEvent[] }>(`events.list?${query}`)).data;
+    },
+    async listCounters(appId) {
+      return (await ask<{ data: ManagedCounters[] }>(`counters.list?app_id=${appId}`)).data;
     },
   };
 }

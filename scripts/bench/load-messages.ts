@@ -9,6 +9,8 @@ export type Loop =
 export interface RequestSet {
   readonly name: string;
   readonly requests: readonly string[];
+  /** Digits in the requests that become one higher whenever the set begins anew, so that no request is sent twice. */
+  readonly counter?: string;
 }
 
 export interface Job {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createHistogram, performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
-import type { Job, LoadAnswer, LoadRequest, LoadResult } from './load-messages.ts';
+import type { Job, LoadAnswer, LoadRequest, LoadResult, RequestSet } from './load-messages.ts';
 
 /** Answers that stay out for so long after the last request count as wrong. */
 const patienceMs = 10_000;
@@ -19,7 +19,46 @@ interface ExpectedAnswer {
   readonly bytes: Buffer;
 }
 
-const requestSets = new Map<string, readonly Buffer[]>();
+interface PreparedRequest {
+  readonly bytes: Buffer;
+  /** Where the set's counter stands in them. */
+  readonly counters: readonly number[];
+}
+
+/** A set ready to be sent, over all jobs that send it. */
+class PreparedSet {
+  readonly size: number;
+  readonly #requests: readonly PreparedRequest[];
+  readonly #digits: number;
+  #count: number;
+
+  constructor({ requests, counter = '' }: RequestSet) {
+    this.size = requests.length;
+    this.#digits = counter.length;
+    this.#count = Number(counter);
+    this.#requests = requests.map((request) => {
+      const bytes = Buffer.from(request);
+      const counters: number[] = [];
+      let at = counter === '' ? -1 : bytes.indexOf(counter);
+      for (; at !== -1; at = bytes.indexOf(counter, at + counter.length)) counters.push(at);
+      return { bytes, counters };
+    });
+  }
+
+  /** @param index below `size`; 0 begins the set anew */
+  bytesAt(index: number): Buffer {
+    const request = this.#requests[index];
+    if (!request) throw new Error('nothing to send');
+    if (this.#digits === 0) return request.bytes;
+    if (index === 0) this.#count += 1;
+    const digits = String(this.#count).padStart(this.#digits, '0');
+    const bytes = Buffer.from(request.bytes);
+    for (const at of request.counters) bytes.write(digits, at, 'latin1');
+    return bytes;
+  }
+}
+
+const requestSets = new Map<string, PreparedSet>();
 
 function describeMismatch(bytes: Buffer, expected: ExpectedAnswer): string {
   return `expected ${expected.bytes.toString()}, got ${bytes.toString('utf8', 0, 500)}`;
@@ -105,9 +144,15 @@ class Connection {
   }
 }
 
+function findRequests(name: string): PreparedSet {
+  const found = requestSets.get(name);
+  if (!found) throw new Error(`there are no requests ${name}`);
+  return found;
+}
+
 /** Runs one job; its clock starts when every connection is open. */
 async function run(job: Job): Promise<LoadResult> {
-  const requests = requestSets.get(job.requestSet) ?? [];
+  const requests = findRequests(job.requestSet);
   const answers = job.answers.map((value) => ({ value, bytes: Buffer.from(JSON.stringify(value)) }));
   const latency = createHistogram();
   const lateness = createHistogram();
@@ -124,12 +169,12 @@ async function run(job: Job): Promise<LoadResult> {
   const finished = Promise.withResolvers<void>();
 
   function send(connection: Connection, dueAt: number): void {
-    const request = requests[next % requests.length];
-    const expected = answers[(next % requests.length) % answers.length];
-    if (!request || !expected) throw new Error(`nothing to send for ${job.requestSet}`);
+    const index = next % requests.size;
+    const expected = answers[index % answers.length];
+    if (!expected) throw new Error(`${job.requestSet} expects no answer`);
     next += 1;
     underWay += 1;
-    connection.send(request, expected, dueAt);
+    connection.send(requests.bytesAt(index), expected, dueAt);
   }
 
   function nanoseconds(milliseconds: number): number {
@@ -213,10 +258,7 @@ function reply(answer: LoadAnswer): void {
 
 process.on('message', (message: LoadRequest) => {
   if (message.kind === 'requests') {
-    requestSets.set(
-      message.set.name,
-      message.set.requests.map((request) => Buffer.from(request)),
-    );
+    requestSets.set(message.set.name, new PreparedSet(message.set));
     return;
   }
   const { id } = message;

@@ -9,7 +9,14 @@ import { parseArgs } from 'node:util';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
 import { type EventsReport, type Measurement, renderReport, type ScenarioReport } from './report.ts';
-import { copyReleases, countEvents, type FleetSize, type SeededApp, seedApps } from './seed.ts';
+import {
+  completeFleet,
+  countEvents,
+  type FleetSize,
+  type SeededApp,
+  type SeededBundle,
+  seedApps,
+} from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,
@@ -19,13 +26,21 @@ import {
   startBareRoute,
   startOurServer,
 } from './servers.ts';
-import { checkOutcomes, eventBatches, eventsPerBatch, updateChecks, type Workload } from './workloads.ts';
+import {
+  type CheckOutcome,
+  checkOutcomes,
+  eventBatches,
+  eventsPerBatch,
+  reportedActions,
+  updateChecks,
+  type Workload,
+} from './workloads.ts';
 
 const usage = `Usage: npm run bench -- [options]
 
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
-  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app" or "stats"
+  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels" or "stats"
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
 const { values: options } = parseArgs({
@@ -41,12 +56,22 @@ const { values: options } = parseArgs({
 const seconds = Number(options.seconds ?? (options.quick ? 0.2 : 0.9));
 const rounds = options.quick ? 1 : 3;
 const statsSeconds = options.quick ? 1 : 5 * Math.max(1, seconds);
-const fleets: Readonly<Record<string, FleetSize>> = {
-  '1 app': { apps: 1, releasesPerApp: 2 },
-  ...(options.quick
-    ? { '20 apps': { apps: 20, releasesPerApp: 5 } }
-    : { '200 apps': { apps: 200, releasesPerApp: 50 } }),
-};
+interface FleetPlan {
+  readonly name: string;
+  readonly size: FleetSize;
+  readonly outcomes: readonly CheckOutcome[];
+}
+const fleets: readonly FleetPlan[] = [
+  { name: '1 app', size: { apps: 1, releasesPerApp: 2 }, outcomes: checkOutcomes },
+  options.quick
+    ? { name: '20 apps', size: { apps: 20, releasesPerApp: 5 }, outcomes: checkOutcomes }
+    : { name: '200 apps', size: { apps: 200, releasesPerApp: 50 }, outcomes: checkOutcomes },
+  {
+    name: 'channels',
+    size: { apps: 1, releasesPerApp: 1_000, channels: { count: 20, overrides: 10_000 } },
+    outcomes: ['hit'],
+  },
+];
 const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
 
 const connections = 32;
@@ -82,6 +107,7 @@ async function measure(load: LoadGenerator, server: MeasuredServer, job: Job): P
 interface Fleet {
   readonly dataDir: string;
   readonly apps: readonly SeededApp[];
+  readonly bundleFor: (device: number, app: SeededApp) => SeededBundle;
 }
 
 async function seedFleet(folder: string, size: FleetSize): Promise<Fleet> {
@@ -91,8 +117,7 @@ async function seedFleet(folder: string, size: FleetSize): Promise<Fleet> {
   const apps = await seedApps(server.running, size);
   await server.stop();
   undo.pop();
-  await copyReleases(dataDir, apps);
-  return { dataDir, apps };
+  return { dataDir, apps, bundleFor: await completeFleet(dataDir, size, apps) };
 }
 
 /** One scenario: the servers take turns, and in every other round the other begins. */
@@ -168,7 +193,7 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   notice(checksMeanwhile, 'ours, update checks while events come in');
 
   let readable = 0;
-  for (const app of fleet.apps) readable += await countEvents(server.running, app.id);
+  for (const app of fleet.apps) readable += await countEvents(server.running, app.id, reportedActions);
   if (readable !== acknowledged) {
     complaints += 1;
     progress(`WRONG: ${acknowledged} events were acknowledged, ${readable} can be read`);
@@ -190,11 +215,11 @@ async function bench(): Promise<void> {
 
   const scenarios: ScenarioReport[] = [];
   let events: EventsReport | undefined;
-  for (const [fleetName, size] of Object.entries(fleets)) {
-    const wanted = checkOutcomes
+  for (const { name: fleetName, size, outcomes } of fleets) {
+    const wanted = outcomes
       .map((outcome) => ({ outcome, name: `${outcome}, ${fleetName}` }))
       .filter(({ name }) => name.includes(options.only));
-    const wantsEvents = size.apps === 1 && 'stats'.includes(options.only);
+    const wantsEvents = fleetName === '1 app' && 'stats'.includes(options.only);
     if (wanted.length === 0 && !wantsEvents) continue;
 
     progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
@@ -205,7 +230,9 @@ async function bench(): Promise<void> {
     const bare = await startBareRoute(profileDir);
     undo.push(() => bare.stop());
     for (const { outcome, name } of wanted) {
-      scenarios.push(await compare(load, name, updateChecks(name, fleet.apps, outcome), ours, bare));
+      const bundleFor = size.channels ? fleet.bundleFor : undefined;
+      const workload = updateChecks(name, fleet.apps, outcome, bundleFor);
+      scenarios.push(await compare(load, name, workload, ours, bare));
     }
     if (wantsEvents) events = await measureEvents(load, fleet, ours);
     await undo.pop()?.();

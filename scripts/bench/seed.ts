@@ -4,18 +4,29 @@ import type { RunningServer } from '../../e2e/start-server.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { openSqliteStore } from '../../packages/server/src/persistence/sqlite/open-sqlite-store.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
+import type { Store } from '../../packages/server/src/ports/store.ts';
 import { zipFiles } from '../zip.ts';
+import { type ChannelFleetSize, seedChannels } from './channels.ts';
 
 export interface FleetSize {
   readonly apps: number;
   readonly releasesPerApp: number;
+  /** Lets channels serve the devices; without them the releases do. */
+  readonly channels?: ChannelFleetSize;
+}
+
+export interface SeededBundle {
+  readonly id: string;
+  readonly versionName: string;
+  readonly checksum: string;
 }
 
 export interface SeededApp {
   readonly id: string;
   readonly builtinBundleId: string;
-  readonly activeBundle: { readonly id: string; readonly versionName: string; readonly checksum: string };
-  /** What its devices may run; all serve the active bundle. */
+  /** The first is the active one of the releases, unless channels serve the devices. */
+  readonly bundles: readonly SeededBundle[];
+  /** What its devices may run. */
   readonly releases: readonly SeededRelease[];
 }
 
@@ -29,14 +40,17 @@ export interface SeededRelease {
 const appsAtOnce = 8;
 /** Of each app, the rest is copied: through the API 200 apps with 50 releases each would take over a minute. */
 const releasesThroughApi = 2;
+const ids = createIds(systemClock);
 const builtinVersion = '1.0.0';
-const activeVersion = '2.0.0';
+/** Not older than any release and of the same major version, so that a channel's default rules let it pass. */
+const bundleVersions = ['1.9.0', '1.9.1', '1.9.2', '1.9.3', '1.9.4', '1.9.5'];
 
+/** Version names repeat, as they do where each build has a number of its own. */
 function releaseAt(index: number): SeededRelease {
   const number = Math.floor(index / 2);
   return {
     platform: index % 2 === 0 ? 'android' : 'ios',
-    versionName: `${1 + Math.floor(number / 10)}.${number % 10}.0`,
+    versionName: `1.${number % 10}.0`,
     versionCode: String(100 + number),
   };
 }
@@ -46,9 +60,15 @@ export function appIdAt(index: number): string {
   return `com.example.app${String(index).padStart(4, '0')}`;
 }
 
+/** The bundle that the app's releases serve. */
+export function activeBundleOf({ bundles: [active] }: SeededApp): SeededBundle {
+  if (!active) throw new Error('an app without bundles');
+  return active;
+}
+
 /**
- * Makes the apps through the management API as operators do: two bundles each, one of them active, and the first
- * releases. `copyReleases` makes the others.
+ * Makes the apps through the management API as operators do: their bundles and the first releases. `copyReleases` makes
+ * the others.
  */
 export async function seedApps(server: RunningServer, size: FleetSize): Promise<readonly SeededApp[]> {
   const management = managementOf(server);
@@ -61,17 +81,21 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
       return management.uploadBundle(zip, { app_id: id, version_name: versionName });
     };
     const builtin = await upload(builtinVersion);
-    const active = await upload(activeVersion);
+    const bundles: SeededBundle[] = [];
+    for (const versionName of size.channels ? bundleVersions : bundleVersions.slice(0, 1)) {
+      const { id: bundleId, checksum } = await upload(versionName);
+      bundles.push({ id: bundleId, versionName, checksum });
+    }
     const releases = Array.from({ length: size.releasesPerApp }, (_, at) => releaseAt(at));
+    const app: SeededApp = { id, builtinBundleId: builtin.id, bundles, releases };
     for (const { platform, versionName, versionCode } of releases.slice(0, releasesThroughApi)) {
       const created = await management.createRelease({
         ...{ app_id: id, platform, version_name: versionName, version_code: versionCode },
         builtin_bundle_id: builtin.id,
       });
-      await management.setActiveBundle(created.id, active.id);
+      if (!size.channels) await management.setActiveBundle(created.id, activeBundleOf(app).id);
     }
-    const activeBundle = { id: active.id, versionName: activeVersion, checksum: active.checksum };
-    return { id, builtinBundleId: builtin.id, activeBundle, releases };
+    return app;
   }
 
   const apps: SeededApp[] = new Array(size.apps);
@@ -83,33 +107,58 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
   return apps;
 }
 
-/** Writes the releases that `seedApps` left out straight into the database; the server must not run meanwhile. */
-export async function copyReleases(dataDir: string, apps: readonly SeededApp[]): Promise<void> {
+async function copyReleases(store: Store, size: FleetSize, apps: readonly SeededApp[]): Promise<void> {
+  const now = systemClock.now();
+  for (const app of apps) {
+    const missing = app.releases.slice(releasesThroughApi);
+    const activeBundleId = size.channels ? null : activeBundleOf(app).id;
+    const inserted = missing.map((release) =>
+      store.insertRelease({
+        ...{ id: ids.next(), appId: app.id, ...release, releaseDateMs: null },
+        ...{ builtinBundleId: app.builtinBundleId, activeBundleId, createdAtMs: now, updatedAtMs: now },
+      }),
+    );
+    await Promise.all(inserted);
+  }
+}
+
+/**
+ * Writes what `seedApps` left out straight into the database; the server must not run meanwhile.
+ *
+ * @returns the bundle that is right for the device with a number, of the app that it asks for
+ */
+export async function completeFleet(
+  dataDir: string,
+  size: FleetSize,
+  apps: readonly SeededApp[],
+): Promise<(device: number, app: SeededApp) => SeededBundle> {
   const store = await openSqliteStore(join(dataDir, 'capgo.sqlite'));
-  const ids = createIds(systemClock);
   try {
-    const now = systemClock.now();
-    for (const app of apps) {
-      const missing = app.releases.slice(releasesThroughApi);
-      const inserted = missing.map((release) =>
-        store.insertRelease({
-          ...{ id: ids.next(), appId: app.id, ...release, releaseDateMs: null },
-          ...{ builtinBundleId: app.builtinBundleId, activeBundleId: app.activeBundle.id },
-          ...{ createdAtMs: now, updatedAtMs: now },
-        }),
-      );
-      await Promise.all(inserted);
-    }
+    await copyReleases(store, size, apps);
+    const { channels } = size;
+    if (!channels) return (_device, app) => activeBundleOf(app);
+    const served = new Map<SeededApp, (device: number) => SeededBundle>();
+    for (const app of apps) served.set(app, await seedChannels(store, channels, app));
+    return (device, app) => served.get(app)?.(device) ?? activeBundleOf(app);
   } finally {
     await store.close();
   }
 }
 
-/** How many events of the app can be read back. */
-export async function countEvents(server: RunningServer, appId: string): Promise<number> {
-  const response = await fetch(`${server.managementUrl}/api/v1/events.count?app_id=${appId}`, {
-    headers: { 'x-api-key': server.token },
-  });
-  if (!response.ok) throw new Error(`events.count answered ${response.status}: ${await response.text()}`);
-  return ((await response.json()) as { count: number }).count;
+/** How many events of the app with one of these actions can be read back. */
+export async function countEvents(
+  server: RunningServer,
+  appId: string,
+  actions: readonly string[],
+): Promise<number> {
+  let sum = 0;
+  for (const action of actions) {
+    const query = new URLSearchParams({ app_id: appId, action });
+    const response = await fetch(`${server.managementUrl}/api/v1/events.count?${query}`, {
+      headers: { 'x-api-key': server.token },
+    });
+    if (!response.ok) throw new Error(`events.count answered ${response.status}: ${await response.text()}`);
+    sum += ((await response.json()) as { count: number }).count;
+  }
+  return sum;
 }

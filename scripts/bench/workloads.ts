@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { deviceCount, deviceIdAt } from './devices.ts';
 import type { RequestSet } from './load-messages.ts';
-import { appIdAt, type SeededApp } from './seed.ts';
+import { activeBundleOf, appIdAt, type SeededApp, type SeededBundle } from './seed.ts';
 
 /** Many devices asking one thing, and what is right to answer them. */
 export interface Workload extends RequestSet {
@@ -12,21 +12,12 @@ export interface Workload extends RequestSet {
 export const checkOutcomes = ['hit', 'no new version', 'unknown app'] as const;
 export type CheckOutcome = (typeof checkOutcomes)[number];
 
-/** Different devices of one workload; a multiple of the number of apps, so that each answer finds its request. */
-const devices = 4_000;
 export const eventsPerBatch = 50;
 const batches = 200;
 /** As behind a proxy: one name for all servers, so that their requests are equal byte by byte. */
 const host = 'updates.example.com';
 const pluginVersions = ['8.51.14', '8.45.11', '7.43.3', '6.40.1'];
 const runningVersion = '1.4.2';
-
-/** A UUID that is the same in every run. */
-function deviceIdAt(index: number): string {
-  const hex = createHash('sha256').update(`device ${index}`).digest('hex');
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `a${hex.slice(17, 20)}`];
-  return [...parts, hex.slice(20, 32)].join('-');
-}
 
 function pick<T>(choices: readonly T[], index: number): T {
   const choice = choices[index % choices.length];
@@ -74,14 +65,14 @@ function deviceAt(index: number, apps: readonly SeededApp[]) {
   };
 }
 
-function answerFor(app: SeededApp, outcome: CheckOutcome): object {
+function answerFor(app: SeededApp, outcome: CheckOutcome, bundle: SeededBundle): object {
   switch (outcome) {
     case 'hit':
       return {
-        version: app.activeBundle.versionName,
-        url: `http://${host}/files/read/attachments/apps/${app.id}/bundles/${app.activeBundle.id}.zip`,
+        version: bundle.versionName,
+        url: `http://${host}/files/read/attachments/apps/${app.id}/bundles/${bundle.id}.zip`,
         session_key: '',
-        checksum: app.activeBundle.checksum,
+        checksum: bundle.checksum,
       };
     case 'no new version':
       return { error: 'no_new_version_available', message: 'No new version available', kind: 'up_to_date' };
@@ -90,19 +81,40 @@ function answerFor(app: SeededApp, outcome: CheckOutcome): object {
   }
 }
 
-/** `POST /updates` of devices of all the apps in turn. */
-export function updateChecks(name: string, apps: readonly SeededApp[], outcome: CheckOutcome): Workload {
-  const requests = Array.from({ length: devices }, (_, index) => {
+/**
+ * `POST /updates` of devices of all the apps in turn.
+ *
+ * @param bundleFor the bundle that is right for a device; without it each app has one for all of its devices
+ */
+export function updateChecks(
+  name: string,
+  apps: readonly SeededApp[],
+  outcome: CheckOutcome,
+  bundleFor?: (device: number, app: SeededApp) => SeededBundle,
+): Workload {
+  const requests = Array.from({ length: deviceCount }, (_, index) => {
     const { app, userAgent, info } = deviceAt(index, apps);
-    const versionName = outcome === 'no new version' ? app.activeBundle.versionName : info.version_name;
+    const versionName = outcome === 'no new version' ? activeBundleOf(app).versionName : info.version_name;
     // Ids after the last seeded one are nobody's.
     const appId = outcome === 'unknown app' ? appIdAt(apps.length + (index % apps.length)) : app.id;
     return post('/updates', userAgent, { ...info, app_id: appId, version_name: versionName });
   });
-  return { name, requests, answers: apps.map((app) => answerFor(app, outcome)) };
+  const answers = Array.from({ length: bundleFor ? deviceCount : apps.length }, (_, index) => {
+    const app = pick(apps, index);
+    return answerFor(app, outcome, bundleFor?.(index, app) ?? activeBundleOf(app));
+  });
+  return { name, requests, answers };
 }
 
-const actions = ['app_moved_to_foreground', 'download_complete', 'set', 'get', 'app_moved_to_background'];
+/** None that the server itself writes of an update check, so that what was sent can be counted. */
+export const reportedActions = [
+  'app_moved_to_foreground',
+  'download_complete',
+  'set',
+  'app_moved_to_background',
+] as const;
+/** The leading digits of a time, which count how often the batches were sent: a report sent again would not be kept. */
+const firstTime = '1760000';
 
 /** `POST /stats` in batches; a batch is of one device, as a plugin collects them. */
 export function eventBatches(apps: readonly SeededApp[]): Workload {
@@ -110,12 +122,12 @@ export function eventBatches(apps: readonly SeededApp[]): Workload {
     const { userAgent, info } = deviceAt(index, apps);
     const events = Array.from({ length: eventsPerBatch }, (_, at) => ({
       ...info,
-      action: pick(actions, at),
+      action: pick(reportedActions, at),
       old_version_name: '',
-      timestamp: 1_760_000_000_000 + at * 1_000,
+      timestamp: Number(firstTime) * 1_000_000 + at * 1_000,
     }));
     return post('/stats', userAgent, events);
   });
   const results = Array.from({ length: eventsPerBatch }, (_, index) => ({ status: 'ok', index }));
-  return { name: 'event batches', requests, answers: [{ status: 'ok', results }] };
+  return { name: 'event batches', requests, counter: firstTime, answers: [{ status: 'ok', results }] };
 }

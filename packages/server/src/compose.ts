@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
+import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { AppError } from './domain/errors.ts';
 import type { Dependency } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -21,17 +22,24 @@ import { addManagementRoutes, maxManagementBodyBytes } from './management-api/ro
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated } from './object-storage/validated.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
+import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { Store } from './ports/store.ts';
-import { createBundles } from './services/bundles.ts';
-import { createDeviceEvents } from './services/device-events.ts';
+import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { type Bundles, createBundles } from './services/bundles.ts';
+import { createChannelSelf } from './services/channel-self.ts';
+import { type Channels, createChannels } from './services/channels.ts';
+import { createCheckRecorder } from './services/check-recorder.ts';
+import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
+import { deleteOldEvents } from './services/event-retention.ts';
+import { findNoFileSizes } from './services/file-sizes.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
-import { createReleases } from './services/releases.ts';
-import { createUpdateChecks } from './services/update-check.ts';
+import { createReleases, type Releases } from './services/releases.ts';
+import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -39,6 +47,14 @@ export interface Product {
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
   readonly jobs: readonly Job[];
+  readonly services: {
+    readonly bundles: Bundles;
+    readonly releases: Releases;
+    readonly channels: Channels;
+    readonly deviceEvents: DeviceEvents;
+    readonly updateChecks: UpdateChecks;
+  };
+  readonly store: Store;
   /** The management token if this start made it; to be shown to the operator this once. */
   readonly newToken: string | undefined;
   /** Lets go of the database; to be called after the APIs are closed. */
@@ -48,6 +64,9 @@ export interface Product {
 const sqliteScheme = 'sqlite:';
 const missedRefreshEveryMs = 1_000;
 const objectDeletionsEveryMs = 60_000;
+const recordChecksEveryMs = 250;
+const autoPauseEveryMs = 60_000;
+const retentionEveryMs = 60 * 60 * 1000;
 /** Below it a setting of 0 would keep the database busy for nothing. */
 const minRefreshEveryMs = 1_000;
 
@@ -103,6 +122,7 @@ export async function composeProduct(
   });
   const archive = createZipBundleArchive();
   const appSnapshots = await loadAppSnapshots(store);
+  const deviceStates = await loadDeviceStates(store);
 
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
@@ -111,8 +131,14 @@ export async function composeProduct(
     ...{ clock, ids, limits },
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
-  const deviceEvents = createDeviceEvents({ log: groupedDeviceEvents(store), appSnapshots, clock });
-  const updateChecks = createUpdateChecks({ appSnapshots });
+  const channels = createChannels({ store, appSnapshots, clock, ids });
+  const log = groupedDeviceEvents(store);
+  const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids });
+  const recorder = createCheckRecorder({ log, deviceEvents, clock });
+  metrics.showUnrecordedChecks(() => recorder.droppedCount);
+  const rules = { failedBundleRetries: config.failedBundleRetries };
+  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
+  const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
     { name: 'database', ping: () => store.ping() },
@@ -128,7 +154,18 @@ export async function composeProduct(
     renderError: renderDeviceError,
   });
   addDeviceRoutes(deviceApi, {
-    ...{ updateChecks, deviceEvents, objectStorage, downloadUrls, metrics, clock, dependencies },
+    ...{
+      updateChecks,
+      deviceEvents,
+      channelSelf,
+      recorder,
+      objectStorage,
+      downloadUrls,
+      metrics,
+      clock,
+      dependencies,
+    },
+    findFileSizes: findNoFileSizes,
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
@@ -141,11 +178,14 @@ export async function composeProduct(
     renderError: renderManagementError,
   });
   await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, dependencies },
+    ...{ bundles, releases, deviceEvents, updateChecks, store, dependencies },
+    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
+      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
+    ),
     auth: createManagementAuth(tokens),
     bundleUrls: (request) => {
       const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
-      return (bundle) => downloadUrlOf(base, bundle.objectKey);
+      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
     },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
   });
@@ -158,18 +198,47 @@ export async function composeProduct(
   });
   addMetricsRoute(metricsApi, metrics);
 
+  async function pauseFailing(): Promise<void> {
+    const triggered = await pauseFailingRollouts({ store, log, channels, appSnapshots, clock });
+    for (const { channel, installs, failures } of triggered) {
+      logger.warn(
+        { event: 'rollout_failing', appId: channel.appId, channel: channel.name, installs, failures },
+        `the rollout of channel ${channel.name} fails too often: ${channel.autoPause.action}`,
+      );
+    }
+  }
+
   const jobs: readonly Job[] = [
-    { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: () => appSnapshots.refreshMissed() },
+    { name: 'record-checks', everyMs: recordChecksEveryMs, run: () => recorder.flush() },
+    {
+      name: 'refresh-missed',
+      everyMs: missedRefreshEveryMs,
+      run: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
+    },
     {
       name: 'refresh-all',
       everyMs: Math.max(config.cacheResultDurationMs, minRefreshEveryMs),
-      run: () => appSnapshots.refreshAll(),
+      run: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
     },
     { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: () => objectDeletions.carryOutDue() },
+    { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing },
+    {
+      name: 'event-retention',
+      everyMs: retentionEveryMs,
+      run: () => deleteOldEvents({ log, clock, retentionDays: config.statsRetentionDays }),
+    },
   ];
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    services: { bundles, releases, channels, deviceEvents, updateChecks },
+    store,
     async close() {
+      await recorder.flush().catch((error: unknown) => {
+        logger.warn(
+          { event: 'unrecorded_checks', err: error },
+          'the last update checks could not be recorded',
+        );
+      });
       await store.close();
       lock.release();
     },

@@ -166,6 +166,23 @@ const schema = {
     whenWrong:
       'Too small: well-compressed bundles are refused; too large: a small hostile zip can fill the disk.',
   },
+  failedBundleRetries: {
+    variable: 'FAILED_BUNDLE_RETRIES',
+    default: '2',
+    read: single(wholeNumber('failures', 0)),
+    description:
+      'Failed installs of one bundle a device may report and still be offered that bundle; after more it waits for another one. `0` offers it for ever.',
+    whenWrong:
+      'Too high: devices download a bundle that cannot work there again and again; too low: one bad moment costs a device an update.',
+  },
+  statsRetentionDays: {
+    variable: 'STATS_RETENTION_DAYS',
+    default: '90',
+    read: single(wholeNumber('days', 1)),
+    description: 'Days that single device events are kept; the daily counters and the device inventory stay.',
+    whenWrong:
+      'Too long: the database grows; too short: there is nothing to look at when a complaint comes late.',
+  },
   tlsCertFile: {
     variable: 'TLS_CERT_FILE',
     read: single(readableFile),

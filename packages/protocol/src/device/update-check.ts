@@ -39,6 +39,8 @@ export interface NoUpdateAnswer {
   readonly message: string;
   readonly kind: 'up_to_date' | 'blocked' | 'failed';
   readonly version?: string;
+  readonly old?: string;
+  readonly major?: true;
   readonly deviceKeyId?: string;
   readonly bundleKeyId?: string;
 }

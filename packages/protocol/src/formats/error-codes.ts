@@ -25,10 +25,13 @@ export const errorCodes = [
   'not_found',
   'bundle_not_found',
   'release_not_found',
+  'channel_not_found',
+  'device_not_found',
   // what the request would break
   'invalid_bundle',
   'version_already_exists',
   'release_already_exists',
+  'channel_already_exists',
   'bundle_in_use',
   // our own state
   'insufficient_storage',

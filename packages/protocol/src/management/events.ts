@@ -18,6 +18,8 @@ export interface DeviceEventView {
   readonly key_id: string | null;
   readonly install_source: string | null;
   readonly metadata: Readonly<Record<string, string>> | null;
+  /** The channel that served it; null for none. */
+  readonly channel: string | null;
   /** By the device's clock. */
   readonly device_time: string | null;
   readonly received_at: string;

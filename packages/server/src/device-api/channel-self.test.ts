@@ -1,27 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { someDeviceId } from '../testing/builders.ts';
-import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
+import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
+import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
+import type { Store } from '../ports/store.ts';
+import { buildBundle, buildRelease, nextId, someDeviceId, someTimeMs } from '../testing/builders.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
 interface Answer {
   readonly status: number;
+  readonly headers: Headers;
   readonly text: string;
   readonly body: unknown;
 }
 
+/** An app without channels, and one with. */
 const appId = 'com.example.channelself';
+const channelsAppId = 'com.example.channels';
 const unknownAppId = 'com.example.nobody';
+const pinnedDeviceId = 'aaaaaaaa-0000-4000-8000-000000000001';
+/** A device that was pinned to a channel that lets devices choose. */
+const loosePinnedDeviceId = 'aaaaaaaa-0000-4000-8000-000000000002';
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-  const response = await fetch(`${server.managementUrl}/api/v1/bundles.upload`, {
-    method: 'POST',
-    headers: { 'x-api-key': testToken },
-    body: bundleForm({ app_id: appId, version_name: '1.0.0' }),
+const phones = { ios: true, android: true, electron: false };
+
+async function addChannel(store: Store, name: string, given: Partial<Channel> = {}): Promise<number> {
+  const channel = await store.insertChannel({
+    appId: channelsAppId,
+    name,
+    ...channelDefaults,
+    rollout: { id: nextId(), ...rolloutDefaults },
+    autoPause: autoPauseDefaults,
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
+    ...given,
   });
-  if (response.status !== 200) throw new Error(`upload answered ${response.status}`);
+  return channel.id;
+}
+
+/** What operators have set up before the server starts. */
+async function prepare(store: Store): Promise<Record<string, number>> {
+  await store.insertBundle(buildBundle({ appId }));
+  const bundle = buildBundle({ appId: channelsAppId });
+  await store.insertBundle(bundle);
+  const active = buildRelease({ appId: channelsAppId, builtinBundleId: bundle.id, versionCode: '77' });
+  await store.insertRelease(active);
+  await store.deployToRelease(active.id, {
+    ...{ id: nextId(), bundleId: bundle.id, actor: 'operator', reason: 'test', createdAtMs: someTimeMs },
+  });
+  const ids = {
+    production: await addChannel(store, 'production', { isPublic: true }),
+    beta: await addChannel(store, 'beta', { allowDeviceSelfSet: true }),
+    alpha: await addChannel(store, 'alpha', { allowDeviceSelfSet: true, platforms: phones }),
+    lab: await addChannel(store, 'lab', { allowDeviceSelfSet: true, allowProd: false, allowDevice: false }),
+    staff: await addChannel(store, 'staff'),
+  };
+  await store.setDeviceOverride(channelsAppId, pinnedDeviceId, ids.staff);
+  await store.setDeviceOverride(channelsAppId, loosePinnedDeviceId, ids.beta);
+  return ids;
+}
+
+const clock = createFakeClock();
+let databaseDir: string;
+let server: TestServer;
+let channelIds: Record<string, number>;
+beforeAll(async () => {
+  databaseDir = await mkdtemp(join(tmpdir(), 'capgo-server-channel-self-'));
+  const databaseFile = join(databaseDir, 'test.db');
+  const store = await openSqliteStore(databaseFile);
+  channelIds = await prepare(store);
+  await store.close();
+  server = await startTestServer({ env: { DATABASE_URL: `sqlite:${databaseFile}` }, clock });
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  await rm(databaseDir, { recursive: true, force: true });
+});
 
 const device: Readonly<Record<string, unknown>> = {
   app_id: appId,
@@ -38,12 +94,17 @@ const device: Readonly<Record<string, unknown>> = {
 
 async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
-  return { status: response.status, text, body: JSON.parse(text) };
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
 }
 
 type Verb = 'POST' | 'PUT' | 'DELETE' | 'GET';
 
-async function ask(verb: Verb, given: Record<string, unknown>, path = '/channel_self'): Promise<Answer> {
+/** Asks at the same moment as the last time. */
+async function askAtOnce(
+  verb: Verb,
+  given: Record<string, unknown>,
+  path = '/channel_self',
+): Promise<Answer> {
   const all = Object.entries({ ...device, ...given }).filter(([, value]) => value !== undefined);
   if (verb === 'POST' || verb === 'PUT') {
     const init = { method: verb, headers: { 'content-type': 'application/json' } };
@@ -53,6 +114,12 @@ async function ask(verb: Verb, given: Record<string, unknown>, path = '/channel_
   }
   const query = new URLSearchParams(all.map(([name, value]): [string, string] => [name, String(value)]));
   return answerOf(await fetch(`${server.userUrl}${path}?${query}`, { method: verb }));
+}
+
+/** Asks when every limit has let go of what was asked before. */
+function ask(verb: Verb, given: Record<string, unknown>, path?: string): Promise<Answer> {
+  clock.advance(60_000);
+  return askAtOnce(verb, given, path);
 }
 
 function expectRefusal(answer: Answer, error: string, facts: Record<string, string> = {}): void {
@@ -67,7 +134,7 @@ function expectNested(answer: Answer, status: number, code: string): void {
   expect(answer.body).toMatchObject({ error: code });
 }
 
-describe('choosing a channel (POST)', () => {
+describe('choosing a channel (POST) in an app without any', () => {
   it.each([
     ['ios', '8.51.14'],
     ['android', '7.10.0'],
@@ -105,7 +172,7 @@ describe('choosing a channel (POST)', () => {
   });
 });
 
-describe('reading the channel (PUT)', () => {
+describe('reading the channel (PUT) in an app without any', () => {
   it.each(['8.51.14', '7.10.0', '5.0.0', '10.0.0', undefined])(
     'with plugin %s says that there is none, never a name that does not exist',
     async (plugin_version) => {
@@ -126,7 +193,7 @@ describe('reading the channel (PUT)', () => {
   });
 });
 
-describe('dropping the channel (DELETE)', () => {
+describe('dropping the channel (DELETE) in an app without any', () => {
   it.each(['8.51.14', '8.0.0', '7.34.0', '6.34.0', '5.34.0', '9.0.0', '0.0.1', '4.0.0', undefined])(
     'is fine with plugin %s, which keeps its channel itself',
     async (plugin_version) => {
@@ -135,7 +202,7 @@ describe('dropping the channel (DELETE)', () => {
     },
   );
 
-  it.each(['7.33.9', '6.33.9', '5.33.9', '5.0.0', '8.0.0-beta.1', 'abc'])(
+  it.each(['7.33.9', '6.33.9', '5.33.9', '5.0.0', '10.0.0', '8.0.0-beta.1', 'abc'])(
     'is refused with plugin %s, for which the server keeps none',
     async (plugin_version) => {
       expectRefusal(await ask('DELETE', { plugin_version }), 'cannot_override');
@@ -148,7 +215,7 @@ describe('dropping the channel (DELETE)', () => {
   });
 });
 
-describe('listing channels (GET)', () => {
+describe('listing channels (GET) in an app without any', () => {
   it.each(['ios', 'android'])('on %s answers an empty list', async (platform) => {
     const answer = await ask('GET', { platform });
     expect([answer.status, answer.body]).toEqual([200, []]);
@@ -169,6 +236,362 @@ describe('listing channels (GET)', () => {
     for (const given of [{}, { platform: 'electron' }, { platform: 'electron', action: 'list' }]) {
       expectRefusal(await ask('GET', { ...given, app_id: unknownAppId }), 'app_not_found');
     }
+  });
+});
+
+let lastDevice = 0;
+
+/** A device of the app with channels that nobody has heard of. */
+function newDevice(given: Record<string, unknown> = {}): Record<string, unknown> {
+  lastDevice += 1;
+  const device_id = `bbbbbbbb-0000-4000-8000-${String(lastDevice).padStart(12, '0')}`;
+  return { app_id: channelsAppId, device_id, ...given };
+}
+
+/** An answer's status and body. */
+async function answered(answer: Promise<Answer>): Promise<readonly [number, unknown]> {
+  const { status, body } = await answer;
+  return [status, body];
+}
+
+const ok = [200, { status: 'ok' }];
+
+describe('a device of a plugin that keeps its channel itself', () => {
+  it('is told whether it may have a channel', async () => {
+    const facts = { app_id: channelsAppId };
+    const device = newDevice();
+    expect(await answered(ask('POST', { ...device, channel: 'beta' }))).toEqual([
+      200,
+      { status: 'ok', allowSet: true },
+    ]);
+    for (const [channel, code] of [
+      ['nobody', 'channel_not_found'],
+      ['staff', 'channel_self_set_not_allowed'],
+      ['production', 'public_channel_self_set_not_allowed'],
+    ] as const) {
+      expectRefusal(await ask('POST', { ...device, channel }), code, { channel, ...facts });
+    }
+    expect(await answered(ask('PUT', device))).toEqual([200, { channel: 'production', status: 'default' }]);
+  });
+
+  it('reads the channel it would really get', async () => {
+    const rows: readonly [given: Record<string, unknown>, body: unknown][] = [
+      [{}, { channel: 'production', status: 'default' }],
+      [{ defaultChannel: '' }, { channel: 'production', status: 'default' }],
+      [{ defaultChannel: 'beta' }, { channel: 'beta', status: 'default' }],
+      [{ channel: 'beta' }, { channel: 'beta', status: 'override', allowSet: true }],
+      [{ channel: 'made up' }, { channel: 'production', status: 'default' }],
+      [
+        { channel: 'staff', defaultChannel: 'beta' },
+        { channel: 'beta', status: 'default' },
+      ],
+      [{ device_id: pinnedDeviceId }, { channel: 'staff', status: 'override', allowSet: false }],
+    ];
+    for (const [given, body] of rows) {
+      expect(await answered(ask('PUT', newDevice(given)))).toEqual([200, body]);
+    }
+    for (const given of [
+      { defaultChannel: 'staff' },
+      { defaultChannel: 'made up' },
+      { platform: 'electron', defaultChannel: 'alpha' },
+    ]) {
+      expectRefusal(await ask('PUT', newDevice(given)), 'channel_not_found');
+    }
+  });
+
+  it('has no channel when a release serves it, found by what it sends as its native build', async () => {
+    expectRefusal(await ask('PUT', newDevice({ version_code: '77' })), 'channel_not_found');
+    const other = newDevice({ version_code: 77 });
+    expect(await answered(ask('PUT', other))).toEqual([200, { channel: 'production', status: 'default' }]);
+  });
+
+  it('drops its channel without a word about what is kept here', async () => {
+    const pinned = newDevice({ device_id: pinnedDeviceId });
+    expect(await answered(ask('DELETE', pinned))).toEqual(ok);
+    expect((await ask('PUT', pinned)).body).toMatchObject({ channel: 'staff' });
+  });
+});
+
+describe('a device of a plugin whose channel the server keeps', () => {
+  const legacy = { plugin_version: '7.10.0' };
+
+  it('sets, reads and drops it', async () => {
+    const device = newDevice(legacy);
+    expect(await answered(ask('POST', { ...device, channel: 'beta' }))).toEqual(ok);
+    expect(await answered(ask('PUT', { ...device, defaultChannel: 'alpha' }))).toEqual([
+      200,
+      { channel: 'beta', status: 'override', allowSet: true },
+    ]);
+    expect(await answered(ask('POST', { ...device, channel: 'alpha' }))).toEqual(ok);
+    expect(await answered(ask('POST', { ...device, channel: 'alpha' }))).toEqual(ok);
+    expect((await ask('PUT', device)).body).toMatchObject({ channel: 'alpha' });
+    expect(await answered(ask('DELETE', device))).toEqual(ok);
+    expect(await answered(ask('PUT', device))).toEqual([200, { channel: 'production', status: 'default' }]);
+    expectRefusal(await ask('DELETE', device), 'cannot_override');
+  });
+
+  it('is known by its id in any letter case', async () => {
+    const device = newDevice(legacy);
+    const upper = { ...device, device_id: String(device['device_id']).toUpperCase() };
+    await ask('POST', { ...upper, channel: 'beta' });
+    expect((await ask('PUT', device)).body).toMatchObject({ channel: 'beta' });
+    expect(await answered(ask('DELETE', upper))).toEqual(ok);
+  });
+
+  it('cannot leave a channel that does not let devices choose', async () => {
+    const pinned = newDevice({ ...legacy, device_id: pinnedDeviceId });
+    expectRefusal(await ask('POST', { ...pinned, channel: 'beta' }), 'cannot_override');
+    expectRefusal(await ask('DELETE', pinned), 'cannot_override');
+    expect(await answered(ask('PUT', pinned))).toEqual([
+      200,
+      { channel: 'staff', status: 'override', allowSet: false },
+    ]);
+  });
+
+  it('can leave one that does, also when an operator put it there', async () => {
+    const device = newDevice({ ...legacy, device_id: loosePinnedDeviceId });
+    expect((await ask('PUT', device)).body).toMatchObject({ channel: 'beta', status: 'override' });
+    expect(await answered(ask('POST', { ...device, channel: 'alpha' }))).toEqual(ok);
+    expect((await ask('PUT', device)).body).toMatchObject({ channel: 'alpha', status: 'override' });
+  });
+});
+
+describe('the channels a device may choose from', () => {
+  const names = (body: unknown) => (body as { name: string }[]).map(({ name }) => name);
+
+  it('are a bare list of exactly these keys, the id a number', async () => {
+    const { status, body } = await ask('GET', newDevice());
+    expect(status).toBe(200);
+    expect(body).toStrictEqual([
+      { id: channelIds['alpha'], name: 'alpha', public: false, allow_self_set: true },
+      { id: channelIds['beta'], name: 'beta', public: false, allow_self_set: true },
+      { id: channelIds['production'], name: 'production', public: true, allow_self_set: false },
+    ]);
+    expect(typeof channelIds['alpha']).toBe('number');
+  });
+
+  it('depend on platform, emulator and build, of which nothing said is a device with a store build', async () => {
+    const dev = { is_emulator: true, is_prod: false };
+    expect(names((await ask('GET', newDevice(dev))).body)).toEqual(['alpha', 'beta', 'lab', 'production']);
+    for (const given of [{ is_emulator: true }, { is_prod: false }]) {
+      expect(names((await ask('GET', newDevice(given))).body)).not.toContain('lab');
+    }
+    const silent = { is_emulator: undefined, is_prod: undefined, device_id: undefined };
+    expect(names((await ask('GET', newDevice(silent))).body)).toEqual(['alpha', 'beta', 'production']);
+  });
+});
+
+describe('electron', () => {
+  const electron = { platform: 'electron', plugin_version: '0.0.1' };
+
+  it('reads its channel with GET as one object', async () => {
+    const read = (given: Record<string, unknown> = {}) =>
+      answered(ask('GET', newDevice({ ...electron, ...given })));
+    expect(await read()).toEqual([200, { channel: 'production', allow_set: false, status: 'default' }]);
+    expect(await read({ defaultChannel: 'beta', version_name: '', key_id: undefined })).toEqual([
+      200,
+      { channel: 'beta', allow_set: true, status: 'default' },
+    ]);
+    expect(await read({ device_id: pinnedDeviceId })).toEqual([
+      200,
+      { channel: 'staff', allow_set: false, status: 'override' },
+    ]);
+    expect(await read({ version_name: undefined, version_build: undefined })).toMatchObject([
+      200,
+      { channel: 'production' },
+    ]);
+    expectRefusal(await ask('GET', newDevice({ ...electron, defaultChannel: 'alpha' })), 'channel_not_found');
+  });
+
+  it('lists channels in an object, and without a device as everybody does', async () => {
+    const listed = [
+      { id: channelIds['beta'], name: 'beta', public: false, allow_self_set: true },
+      { id: channelIds['production'], name: 'production', public: true, allow_self_set: false },
+    ];
+    expect(await answered(ask('GET', newDevice({ ...electron, action: 'list' })))).toEqual([
+      200,
+      { channels: listed },
+    ]);
+    expect(await answered(ask('GET', newDevice({ ...electron, device_id: undefined })))).toEqual([
+      200,
+      listed,
+    ]);
+  });
+
+  it('sets and unsets with POST', async () => {
+    const device = newDevice(electron);
+    expect(await answered(ask('POST', { ...device, action: 'set', channel: 'beta' }))).toEqual([
+      200,
+      { status: 'ok', allowSet: true },
+    ]);
+    expectRefusal(
+      await ask('POST', { ...device, action: 'set', channel: 'staff' }),
+      'channel_self_set_not_allowed',
+      {
+        channel: 'staff',
+        app_id: channelsAppId,
+      },
+    );
+    expect(await answered(ask('POST', { ...device, action: 'unset' }))).toEqual(ok);
+    expectRefusal(await ask('POST', { ...device, action: 'set' }), 'missing_channel');
+  });
+});
+
+describe('what devices do with channels', () => {
+  /** The actions logged of a device, the oldest first, once what waits is written. */
+  async function loggedOf(device: Record<string, unknown>): Promise<Record<string, unknown>[]> {
+    await server.product.jobs.find(({ name }) => name === 'record-checks')?.run();
+    const query = new URLSearchParams({
+      app_id: String(device['app_id']),
+      device_id: String(device['device_id']),
+    });
+    const response = await fetch(`${server.managementUrl}/api/v1/events.list?${query}`, {
+      headers: { 'x-api-key': testToken },
+    });
+    return ((await response.json()) as { data: Record<string, unknown>[] }).data.toReversed();
+  }
+
+  it('is logged when it succeeds', async () => {
+    const device = newDevice({ plugin_version: '7.10.0' });
+    await ask('POST', { ...device, channel: 'beta' });
+    await ask('PUT', device);
+    await ask('DELETE', device);
+    await ask('GET', { ...device, platform: 'electron', version_os: '24.1' });
+    const logged = await loggedOf(device);
+    expect(logged.map(({ action }) => action)).toEqual([
+      'setChannel',
+      'getChannel',
+      'setChannel',
+      'getChannel',
+    ]);
+    expect(logged.map(({ channel }) => channel).slice(0, 2)).toEqual(['beta', 'beta']);
+    expect(logged.at(-1)).toMatchObject({ platform: 'electron', version_os: '24.1', version_name: '1.0.0' });
+  });
+
+  it('is not logged when it is refused, changes nothing, or only lists', async () => {
+    const device = newDevice({ plugin_version: '7.10.0' });
+    await ask('POST', { ...device, channel: 'staff' });
+    await ask('PUT', { ...device, defaultChannel: 'staff' });
+    await ask('DELETE', device);
+    await ask('GET', device);
+    expect(await loggedOf(device)).toEqual([]);
+    await ask('POST', { ...device, channel: 'beta' });
+    await ask('POST', { ...device, channel: 'beta' });
+    expect(await loggedOf(device)).toHaveLength(1);
+  });
+});
+
+describe('the limits', () => {
+  const operations: readonly [what: string, verb: Verb, given: Record<string, unknown>][] = [
+    ['reading', 'PUT', {}],
+    ['dropping', 'DELETE', {}],
+    ['listing', 'GET', {}],
+    ['reading by electron', 'GET', { platform: 'electron' }],
+    ['listing by electron', 'GET', { platform: 'electron', action: 'list' }],
+    ['dropping by electron', 'POST', { platform: 'electron', action: 'unset' }],
+  ];
+
+  it.each(operations)(
+    'let five of %s pass in a second and say when the next may',
+    async (_what, verb, given) => {
+      for (const app_id of [channelsAppId, unknownAppId]) {
+        const device = { ...newDevice(given), app_id };
+        clock.advance(250);
+        for (let request = 0; request < 5; request += 1) {
+          expect((await askAtOnce(verb, device)).status).toBe(200);
+        }
+        clock.advance(400);
+        const refused = await askAtOnce(verb, device);
+        expectNested(refused, 429, 'too_many_requests');
+        const resetAtMs = clock.now() + 600;
+        expect(refused.body).toEqual({
+          error: 'too_many_requests',
+          message: 'Too many requests',
+          moreInfo: {
+            app_id,
+            device_id: device['device_id' as keyof typeof device],
+            rateLimitResetAt: resetAtMs,
+            retryAfterSeconds: 1,
+          },
+        });
+        expect(refused.headers.get('retry-after')).toBe('1');
+        expect(refused.headers.get('x-ratelimit-reset')).toBe(String(Math.ceil(resetAtMs / 1_000)));
+        clock.advance(600);
+        expect((await askAtOnce(verb, device)).status).toBe(200);
+      }
+    },
+  );
+
+  it('count each operation and each device for itself', async () => {
+    const device = newDevice();
+    for (let request = 0; request < 5; request += 1) await askAtOnce('PUT', device);
+    expect((await askAtOnce('PUT', device)).status).toBe(429);
+    for (const verb of ['GET', 'DELETE', 'POST'] as const) {
+      expect((await askAtOnce(verb, { ...device, channel: 'beta' })).status).toBe(200);
+    }
+    expect((await askAtOnce('PUT', newDevice())).status).toBe(200);
+  });
+
+  it('let five different channels be set in a second', async () => {
+    const device = newDevice();
+    for (let request = 0; request < 5; request += 1) {
+      expect((await askAtOnce('POST', { ...device, channel: `channel-${request}` })).status).toBe(200);
+    }
+    expect((await askAtOnce('POST', { ...device, channel: 'beta' })).status).toBe(429);
+    clock.advance(1_000);
+    expect((await askAtOnce('POST', { ...device, channel: 'beta' })).status).toBe(200);
+  });
+
+  it.each(['beta', 'nobody', 'staff'])(
+    'refuse to set %s again within a minute, also when it failed',
+    async (channel) => {
+      const device = newDevice({ plugin_version: '7.10.0', channel });
+      expect((await askAtOnce('POST', device)).status).toBe(200);
+      clock.advance(2_000);
+      const refused = await askAtOnce('POST', device);
+      expectNested(refused, 429, 'too_many_requests');
+      expect(refused.headers.get('retry-after')).toBe('58');
+      expect((await askAtOnce('POST', { ...device, channel: 'alpha' })).status).toBe(200);
+      clock.advance(58_000);
+      expect((await askAtOnce('POST', device)).status).toBe(200);
+    },
+  );
+
+  it('do not count a set without a channel', async () => {
+    const device = newDevice();
+    for (let request = 0; request < 8; request += 1) {
+      expectRefusal(await askAtOnce('POST', device), 'missing_channel');
+    }
+    expect((await askAtOnce('POST', { ...device, channel: 'beta' })).status).toBe(200);
+  });
+
+  it('let a list that names no device pass, up to a thousand requests of an address in a minute', async () => {
+    clock.advance(60_000);
+    const nobody = newDevice({ device_id: undefined });
+    for (let request = 0; request < 1_000; request += 1) {
+      const { status } = await askAtOnce('GET', nobody);
+      if (status !== 200) expect([request, status]).toEqual([request, 200]);
+    }
+    clock.advance(20_000);
+    for (const [verb, given] of [
+      ['GET', nobody],
+      ['PUT', newDevice()],
+      ['DELETE', newDevice()],
+      ['POST', newDevice()],
+    ] as const) {
+      const refused = await askAtOnce(verb, given);
+      expectNested(refused, 429, 'too_many_requests');
+      expect((refused.body as { moreInfo: unknown }).moreInfo).toEqual({
+        reason: 'ip_rate_limit_exceeded',
+        app_id: channelsAppId,
+        rateLimitResetAt: clock.now() + 40_000,
+        retryAfterSeconds: 40,
+      });
+      expect(refused.headers.get('retry-after')).toBe('40');
+    }
+    expect((await askAtOnce('PUT', newDevice({ app_id: appId }))).status).toBe(200);
+    clock.advance(40_000);
+    expect((await askAtOnce('GET', nobody)).status).toBe(200);
   });
 });
 
@@ -271,13 +694,13 @@ describe('validation', () => {
   it.each(verbs)('%s takes an upper-case device id', async (verb) => {
     const lower = await ask(verb, { channel: 'beta' });
     const upper = await ask(verb, { channel: 'beta', device_id: someDeviceId.toUpperCase() });
-    expect(upper).toEqual(lower);
+    expect(upper.body).toEqual(lower.body);
     expect(upper.status).toBe(200);
   });
 
   it.each(verbs)('%s answers the same below /plugin', async (verb) => {
-    expect(await ask(verb, { channel: 'beta' }, '/plugin/channel_self')).toEqual(
-      await ask(verb, { channel: 'beta' }),
-    );
+    const below = await ask(verb, { channel: 'beta' }, '/plugin/channel_self');
+    expect(below.body).toEqual((await ask(verb, { channel: 'beta' })).body);
+    expect(below.status).toBe(200);
   });
 });

@@ -1,73 +1,212 @@
-import type { Platform } from '@capgo-server/protocol/formats/identifiers';
-import { parseSemver } from '@capgo-server/protocol/formats/semver';
+import type { ChannelListQuery, ChannelSelfBody } from '@capgo-server/protocol/device/channel-self';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { pluginFeatures } from '../domain/plugin-features.ts';
-import type { DeviceEvents } from '../services/device-events.ts';
-import { bodyOfQuery, parseChannelListQuery, parseChannelSelf, parseChannelSelfQuery } from './parse-body.ts';
+import type { Channel } from '../domain/channel.ts';
+import { createChannelSelfLimits, type LimitedRequest } from '../http/window-limit.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ChannelAsker, ChannelRefusal, ChannelSelf } from '../services/channel-self.ts';
+import {
+  bodyOfQuery,
+  type ParsedBody,
+  parseChannelListQuery,
+  parseChannelSelf,
+  parseChannelSelfQuery,
+} from './parse-body.ts';
 
-/** A business answer to a channel request: HTTP 200; `status` keeps Electron from taking it for a success (protocol §6.9). */
-function refusal(error: string, message: string, facts: Record<string, string> = {}) {
-  return { error, message, status: 'error', ...facts };
+/** A request that has passed validation, with the native build that its schema does not know; '' for none. */
+export type ChannelSelfFacts = ChannelSelfBody & { readonly version_code: string };
+
+/**
+ * Told of what a device did, for the event of that name and the inventory (protocol §5.4). Fields of the request beyond
+ * the type may still be in the body, unchecked. The answer does not wait for it, and it must not throw.
+ */
+export type OnChannelSelfSuccess = (action: 'setChannel' | 'getChannel', body: ChannelSelfFacts) => void;
+
+type ChannelSelfRequest = ParsedBody<typeof ChannelSelfBody>;
+
+const messages: Readonly<Record<ChannelRefusal | 'missing_channel', string>> = {
+  missing_channel: 'Cannot find channel in body',
+  app_not_found: 'App not found',
+  channel_not_found: 'Cannot find channel',
+  cannot_override: "Cannot change device override current channel don't allow it",
+  channel_self_set_not_allowed: 'This channel does not allow devices to self associate',
+  public_channel_self_set_not_allowed:
+    'This channel is public and does not allow devices to choose it. Unset the channel: the device then gets the public one',
+  override_not_allowed: 'Cannot change the channel of the device right now',
+};
+
+/** Codes whose answer names what was asked for. */
+const namesChannel: readonly string[] = [
+  'channel_not_found',
+  'channel_self_set_not_allowed',
+  'public_channel_self_set_not_allowed',
+];
+
+/** A business answer: HTTP 200; `status` keeps Electron from taking it for a success (protocol §6.9). */
+function refusal(code: keyof typeof messages, facts: Readonly<Record<string, string>> = {}) {
+  return { error: code, message: messages[code], status: 'error', ...facts };
 }
 
-const appNotFound = refusal('app_not_found', 'App not found');
-const noChannel = refusal('channel_not_found', 'No channel serves this device');
-
-/** Whether the server keeps this device's channel: a version that says nothing counts as old, none at all as new (protocol §6.1). */
-function usesServerStorage(platform: Platform, pluginVersion: string | undefined): boolean {
-  if (!pluginVersion) return false;
-  return (
-    parseSemver(pluginVersion) === undefined || pluginFeatures(platform, pluginVersion).serverChannelStorage
-  );
+/** Releases are found by the native build, and Electron says by `action` what it wants, but neither is validated. */
+function textOf(given: unknown, field: 'version_code' | 'action'): string {
+  const value = (given as Record<string, unknown> | null | undefined)?.[field];
+  const isUsable = typeof value === 'string' && value.length <= 255 && !value.includes('\0');
+  return isUsable ? value : '';
 }
 
-/** The four verbs of `/channel_self` (protocol §6, §0.3 D4, D8, D9) for apps that have no channels. */
-export function createChannelSelfHandlers({ deviceEvents }: { readonly deviceEvents: DeviceEvents }) {
-  function isUnknown(appId: string): boolean {
-    return !deviceEvents.isAppRegistered(appId);
+function toFacts({ body }: ChannelSelfRequest, given: unknown): ChannelSelfFacts {
+  return { ...body, version_code: textOf(given, 'version_code') };
+}
+
+function toAsker({ body, rawVersionBuild }: ChannelSelfRequest, given: unknown): ChannelAsker {
+  return {
+    appId: body.app_id,
+    deviceId: body.device_id,
+    platform: body.platform,
+    pluginVersion: body.plugin_version,
+    defaultChannel: body.defaultChannel || undefined,
+    rawNativeVersion: rawVersionBuild,
+    nativeBuild: textOf(given, 'version_code'),
+  };
+}
+
+function toListed(channel: Channel) {
+  return {
+    id: channel.id,
+    name: channel.name,
+    public: channel.isPublic,
+    allow_self_set: channel.allowDeviceSelfSet,
+  };
+}
+
+/** The four verbs of `/channel_self` (protocol §6, §0.3 D4, D8, D9); what happens in which order can be seen from outside. */
+export function createChannelSelfHandlers(deps: {
+  readonly channelSelf: ChannelSelf;
+  readonly clock: Clock;
+  readonly onSuccess: OnChannelSelfSuccess;
+}) {
+  const { channelSelf, onSuccess } = deps;
+  const limits = createChannelSelfLimits(deps.clock);
+
+  /** Runs an operation the device may do now, and counts it however it ends. */
+  async function withinLimits(
+    limited: LimitedRequest,
+    request: FastifyRequest,
+    run: () => Promise<object> | object,
+  ): Promise<object> {
+    limits.checkDevice(limited);
+    try {
+      return await run();
+    } finally {
+      limits.record(limited, request.ip);
+    }
+  }
+
+  async function answerSet(parsed: ChannelSelfRequest, channel: string, given: unknown): Promise<object> {
+    const { code } = await channelSelf.set(toAsker(parsed, given), channel);
+    switch (code) {
+      case 'allowed':
+        onSuccess('setChannel', toFacts(parsed, given));
+        return { status: 'ok', allowSet: true };
+      case 'stored':
+      case 'override_removed':
+        onSuccess('setChannel', toFacts(parsed, given));
+        return { status: 'ok' };
+      case 'already_set':
+        return { status: 'ok' };
+      default:
+        return refusal(code, namesChannel.includes(code) ? { channel, app_id: parsed.body.app_id } : {});
+    }
+  }
+
+  async function answerUnset(parsed: ChannelSelfRequest, given: unknown): Promise<object> {
+    const { code } = await channelSelf.unset(toAsker(parsed, given));
+    if (code !== 'unset') return refusal(code);
+    onSuccess('setChannel', toFacts(parsed, given));
+    return { status: 'ok' };
+  }
+
+  function answerGet(
+    parsed: ChannelSelfRequest,
+    given: unknown,
+    toAnswer: (channel: Channel, status: 'override' | 'default') => object,
+  ): object {
+    const result = channelSelf.get(toAsker(parsed, given), parsed.body.channel);
+    if (result.code !== 'override' && result.code !== 'default') return refusal(result.code);
+    onSuccess('getChannel', toFacts(parsed, given));
+    return toAnswer(result.channel, result.code);
+  }
+
+  function answerList(query: ChannelListQuery, isElectronList: boolean): object {
+    const { app_id: appId, platform, is_emulator: isEmulator, is_prod: isProd } = query;
+    const result = channelSelf.list({ appId, platform, isEmulator, isProd });
+    if (result.code !== 'listed') return refusal(result.code);
+    const channels = result.channels.map(toListed);
+    return isElectronList ? { channels } : channels;
+  }
+
+  /** Electron reads its channel with GET and wants all of it in one object (protocol §6.9). */
+  function answerElectronGet(request: FastifyRequest): Promise<object> {
+    // Of a list no more is asked than what it needs; a device's own channel wants the same fields, empty or not.
+    const raw = { version_name: '', version_build: '', ...bodyOfQuery(request.query) };
+    const parsed = parseChannelSelfQuery(raw);
+    const { app_id: appId, device_id: deviceId } = parsed.body;
+    return withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
+      answerGet(parsed, request.query, ({ name, allowDeviceSelfSet }, status) => {
+        return { channel: name, allow_set: allowDeviceSelfSet, status };
+      }),
+    );
   }
 
   return {
-    set(request: FastifyRequest, reply: FastifyReply): void {
-      const { body } = parseChannelSelf(request.body);
-      const isElectronUnset =
-        body.platform === 'electron' && (request.body as { action?: unknown }).action === 'unset';
-      if (!body.channel && !isElectronUnset) {
-        reply.send(refusal('missing_channel', 'Cannot find channel in body'));
-      } else if (isUnknown(body.app_id)) {
-        reply.send(appNotFound);
-      } else if (isElectronUnset) {
-        reply.send({ status: 'ok' });
-      } else {
-        const facts = { channel: body.channel ?? '', app_id: body.app_id };
-        reply.send(refusal('channel_not_found', 'Cannot find channel', facts));
+    async set(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+      const parsed = parseChannelSelf(request.body);
+      const { app_id: appId, device_id: deviceId, platform, channel } = parsed.body;
+      limits.checkAddress(appId, request.ip);
+      if (platform === 'electron' && textOf(request.body, 'action') === 'unset') {
+        const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
+        return reply.send(await withinLimits(limited, request, () => answerUnset(parsed, request.body)));
       }
+      if (!channel) return reply.send(refusal('missing_channel'));
+      const limited: LimitedRequest = { appId, deviceId, operation: 'set', channel };
+      return reply.send(await withinLimits(limited, request, () => answerSet(parsed, channel, request.body)));
     },
 
-    get(request: FastifyRequest, reply: FastifyReply): void {
-      const { body } = parseChannelSelf(request.body);
-      reply.send(isUnknown(body.app_id) ? appNotFound : noChannel);
+    async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+      const parsed = parseChannelSelf(request.body);
+      const { app_id: appId, device_id: deviceId } = parsed.body;
+      limits.checkAddress(appId, request.ip);
+      const answer = await withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
+        answerGet(parsed, request.body, ({ name, allowDeviceSelfSet }, status) =>
+          status === 'override'
+            ? { channel: name, status, allowSet: allowDeviceSelfSet }
+            : { channel: name, status },
+        ),
+      );
+      return reply.send(answer);
     },
 
-    unset(request: FastifyRequest, reply: FastifyReply): void {
-      const { body } = parseChannelSelfQuery(bodyOfQuery(request.query));
-      if (isUnknown(body.app_id)) {
-        reply.send(appNotFound);
-      } else if (usesServerStorage(body.platform, body.plugin_version)) {
-        reply.send(refusal('cannot_override', 'This device has no channel of its own'));
-      } else {
-        reply.send({ status: 'ok' });
-      }
+    async unset(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+      const parsed = parseChannelSelfQuery(bodyOfQuery(request.query));
+      const { app_id: appId, device_id: deviceId } = parsed.body;
+      limits.checkAddress(appId, request.ip);
+      const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
+      return reply.send(await withinLimits(limited, request, () => answerUnset(parsed, request.query)));
     },
 
-    list(request: FastifyRequest, reply: FastifyReply): void {
-      const { body } = parseChannelListQuery(bodyOfQuery(request.query));
+    async list(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+      const raw = bodyOfQuery(request.query);
+      const { body } = parseChannelListQuery(raw);
+      const appId = body.app_id;
+      limits.checkAddress(appId, request.ip);
+      const deviceId = raw['device_id'] ? String(raw['device_id']) : undefined;
       const isElectron = body.platform === 'electron';
-      const isElectronList = isElectron && (request.query as { action?: unknown }).action === 'list';
-      if (isUnknown(body.app_id)) reply.send(appNotFound);
-      else if (isElectronList) reply.send({ channels: [] });
-      else if (isElectron) reply.send(noChannel);
-      else reply.send([]);
+      const isElectronList = isElectron && textOf(request.query, 'action') === 'list';
+      // Without a device there is no channel to read: then it is the list that is asked for.
+      if (isElectron && !isElectronList && deviceId !== undefined) {
+        return reply.send(await answerElectronGet(request));
+      }
+      const limited: LimitedRequest = { appId, deviceId, operation: 'list' };
+      return reply.send(await withinLimits(limited, request, () => answerList(body, isElectronList)));
     },
   };
 }

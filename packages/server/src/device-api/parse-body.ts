@@ -1,5 +1,6 @@
 import { ChannelListQuery, ChannelSelfBody } from '@capgo-server/protocol/device/channel-self';
 import { DeviceEventBody } from '@capgo-server/protocol/device/device-events';
+import { ManifestSizeBody } from '@capgo-server/protocol/device/manifest-size';
 import { UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
 import type { ErrorCode } from '@capgo-server/protocol/formats/error-codes';
 import { coerceNativeVersion, plainVersion } from '@capgo-server/protocol/formats/native-version';
@@ -118,6 +119,7 @@ function createParser<Schema extends TSchema>(schema: Schema, rules: RouteRules)
 
 const jsonRoute: RouteRules = { invalidCode: 'invalid_json_body', needsDeviceId: true };
 export const parseUpdateCheck = createParser(UpdateCheckBody, jsonRoute);
+export const parseManifestSize = createParser(ManifestSizeBody, jsonRoute);
 export const parseDeviceEvent = createParser(DeviceEventBody, jsonRoute);
 export const parseChannelSelf = createParser(ChannelSelfBody, jsonRoute);
 export const parseChannelSelfQuery = createParser(ChannelSelfBody, {

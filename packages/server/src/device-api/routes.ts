@@ -5,18 +5,26 @@ import { acceptJsonBodies } from '../http/json-body.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { clientKey, createRateLimit } from '../http/rate-limit.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { FindFileSizes } from '../ports/file-sizes.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
+import type { ChannelSelf } from '../services/channel-self.ts';
+import type { CheckRecorder } from '../services/check-recorder.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import { createChannelSelfHandlers } from './channel-self.ts';
 import { allowAppOrigins } from './cors.ts';
 import { createDeviceEventsHandler } from './device-events.ts';
 import { createDownloadHandler, type DownloadUrls, downloadPath } from './downloads.ts';
+import { createManifestSizeHandler, maxManifestSizeBodyBytes } from './manifest-size.ts';
 import { createUpdateCheckHandler } from './update-check.ts';
+import { toChannelEvent } from './wire.ts';
 
 export interface DeviceApi {
   readonly updateChecks: UpdateChecks;
   readonly deviceEvents: DeviceEvents;
+  readonly channelSelf: ChannelSelf;
+  readonly recorder: Pick<CheckRecorder, 'noteEvent'>;
+  readonly findFileSizes: FindFileSizes;
   readonly objectStorage: ObjectStorage;
   readonly downloadUrls: DownloadUrls;
   readonly metrics: Metrics;
@@ -58,13 +66,18 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
 
   const isAlive = () => ({ status: 'ok' });
   const recordEvents = createDeviceEventsHandler(api);
-  const channelSelf = createChannelSelfHandlers(api);
+  const channelSelf = createChannelSelfHandlers({
+    ...api,
+    onSuccess: (action, body) => api.recorder.noteEvent(toChannelEvent(action, body)),
+  });
+  const manifestSize = createManifestSizeHandler(api);
   const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);
   for (const prefix of ['', '/plugin']) {
     const observe = api.metrics.requestObserver('device', 'POST', `${prefix}/updates`);
     const checkUpdate = createUpdateCheckHandler({ ...api, observe });
     server.post(`${prefix}/updates`, { ...rateLimited, config: { observe } }, checkUpdate);
     server.get(`${prefix}/updates`, isAlive);
+    server.post(`${prefix}/updates/manifest_size`, { bodyLimit: maxManifestSizeBodyBytes }, manifestSize);
     server.post(`${prefix}/stats`, { bodyLimit: maxEventsBodyBytes }, recordEvents);
     server.get(`${prefix}/stats`, isAlive);
     server.post(`${prefix}/channel_self`, channelSelf.set);

@@ -1,7 +1,10 @@
+import type { ChannelSelfBody } from '@capgo-server/protocol/device/channel-self';
 import type { DeviceEventBody } from '@capgo-server/protocol/device/device-events';
 import type { UpdateCheckAnswer, UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
 import type { DeviceCheck } from '../domain/device.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
+import type { InventoryDevice } from '../ports/device-events.ts';
+import type { CheckFacts } from '../services/check-recorder.ts';
 import type { ReportedEvent } from '../services/device-events.ts';
 import type { ParsedBody } from './parse-body.ts';
 
@@ -12,6 +15,20 @@ function presentOrUndefined(text: string | undefined): string | undefined {
 
 function presentOrNull(text: string | null | undefined): string | null {
   return text === undefined || text === '' ? null : text;
+}
+
+/** What the log and the inventory keep of a check, beside what the decision needs; a fact of the wrong type is none. */
+export function toCheckFacts(body: Readonly<Record<string, unknown>>): CheckFacts {
+  const text = (field: string, maxLength: number): string | null => {
+    const value = body[field];
+    if (typeof value !== 'string' || value.length > maxLength || value.includes('\0')) return null;
+    return presentOrNull(value.trim());
+  };
+  return {
+    osVersion: text('version_os', 255),
+    customId: text('custom_id', 36),
+    installSource: text('install_source', 64)?.toLowerCase() ?? null,
+  };
 }
 
 export function toDeviceCheck({ body, rawVersionBuild }: ParsedBody<typeof UpdateCheckBody>): DeviceCheck {
@@ -46,7 +63,7 @@ export function toUpdateAnswer(
       const { bundle, checksum } = decision;
       return {
         version: bundle.versionName,
-        url: downloadUrl(bundle.objectKey),
+        url: bundle.externalUrl ?? downloadUrl(bundle.objectKey ?? ''),
         session_key: bundle.sessionKey,
         checksum,
       };
@@ -69,7 +86,7 @@ function deviceTime(timestamp: unknown): number | null {
 
 /** @param body an event that has passed `parseDeviceEvent` */
 export function toReportedEvent(
-  { body }: ParsedBody<typeof DeviceEventBody>,
+  { body, rawVersionBuild }: ParsedBody<typeof DeviceEventBody>,
   timestamp: unknown,
 ): ReportedEvent {
   return {
@@ -81,6 +98,7 @@ export function toReportedEvent(
     platform: body.platform,
     pluginVersion: presentOrNull(body.plugin_version),
     nativeVersion: presentOrNull(body.version_build),
+    rawNativeVersion: rawVersionBuild,
     nativeBuild: presentOrNull(body.version_code),
     osVersion: presentOrNull(body.version_os),
     isEmulator: body.is_emulator,
@@ -91,5 +109,50 @@ export function toReportedEvent(
     installSource: presentOrNull(body.install_source?.trim().toLowerCase()),
     metadata: (body.metadata as Record<string, string> | undefined) ?? null,
     deviceTimeMs: deviceTime(timestamp),
+  };
+}
+
+/** What a device of the inventory would send when it asked now. */
+export function toUpdateCheckBody(device: InventoryDevice): object {
+  return {
+    app_id: device.appId,
+    device_id: device.deviceId,
+    platform: device.platform,
+    version_name: device.versionName,
+    version_build: device.nativeVersion ?? '',
+    version_code: device.nativeBuild ?? '',
+    plugin_version: device.pluginVersion ?? '',
+    is_emulator: device.isEmulator,
+    is_prod: device.isProd,
+    defaultChannel: device.defaultChannel ?? '',
+    ...(device.keyId === null ? {} : { key_id: device.keyId }),
+  };
+}
+
+/** @param body a request that has passed `parseChannelSelf`, with its build number checked as text */
+export function toChannelEvent(
+  action: string,
+  body: ChannelSelfBody & { readonly version_code: string },
+): ReportedEvent {
+  const facts = toCheckFacts(body as Readonly<Record<string, unknown>>);
+  return {
+    appId: body.app_id,
+    deviceId: body.device_id,
+    action,
+    // Electron sends '' on builtin, where the others name the native version.
+    versionName: body.version_name === '' ? body.version_build : body.version_name,
+    oldVersionName: null,
+    platform: body.platform,
+    pluginVersion: presentOrNull(body.plugin_version),
+    nativeVersion: presentOrNull(body.version_build),
+    rawNativeVersion: body.version_build,
+    nativeBuild: presentOrNull(body.version_code),
+    ...facts,
+    isEmulator: body.is_emulator,
+    isProd: body.is_prod,
+    defaultChannel: presentOrNull(body.defaultChannel),
+    keyId: presentOrNull(body.key_id),
+    metadata: null,
+    deviceTimeMs: null,
   };
 }

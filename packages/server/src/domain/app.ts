@@ -1,11 +1,14 @@
+import { type Platform, platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { Bundle } from './bundle.ts';
+import type { Channel } from './channel.ts';
 import { type Release, releaseKey } from './release.ts';
 
-/** Everything stored of one app that an update decision can need. */
+/** Everything stored of one app that an update decision can need and that is common to its devices. */
 export interface AppState {
   readonly appId: string;
   readonly releases: readonly Release[];
-  /** At least every bundle that a release serves. */
+  readonly channels: readonly Channel[];
+  /** Every bundle that was not deleted. */
   readonly bundles: readonly Bundle[];
 }
 
@@ -15,22 +18,61 @@ export interface ServedRelease {
   readonly activeBundle: Bundle | undefined;
 }
 
+export interface ServedChannel {
+  readonly channel: Channel;
+  /** Undefined while the channel serves builtin. */
+  readonly bundle: Bundle | undefined;
+  readonly rolloutBundle: Bundle | undefined;
+}
+
 /** What is common to all devices of an app, laid out for look-ups; replaced as a whole when the app changes. */
 export interface AppSnapshot {
   readonly appId: string;
   /** By `releaseKey`. */
   readonly releases: ReadonlyMap<string, ServedRelease>;
+  readonly channelsById: ReadonlyMap<number, ServedChannel>;
+  readonly channelsByName: ReadonlyMap<string, ServedChannel>;
+  /** Of several the first by name, then by id (protocol §2.2). */
+  readonly publicChannels: Readonly<Record<Platform, ServedChannel | undefined>>;
+  readonly bundlesById: ReadonlyMap<string, Bundle>;
+  readonly bundlesByName: ReadonlyMap<string, Bundle>;
+}
+
+function compareChannels(left: ServedChannel, right: ServedChannel): number {
+  if (left.channel.name !== right.channel.name) return left.channel.name < right.channel.name ? -1 : 1;
+  return left.channel.id - right.channel.id;
 }
 
 export function buildAppSnapshot(state: AppState): AppSnapshot {
   const bundles = new Map(state.bundles.map((bundle) => [bundle.id, bundle]));
+  const find = (id: string | null) => (id === null ? undefined : bundles.get(id));
+
   const releases = new Map<string, ServedRelease>();
   for (const release of state.releases) {
-    const activeBundle = release.activeBundleId === null ? undefined : bundles.get(release.activeBundleId);
-    releases.set(releaseKey(release.platform, release.versionName, release.versionCode), {
-      release,
-      activeBundle,
-    });
+    const key = releaseKey(release.platform, release.versionName, release.versionCode);
+    releases.set(key, { release, activeBundle: find(release.activeBundleId) });
   }
-  return { appId: state.appId, releases };
+
+  const channels = state.channels
+    // A channel that points at a deleted bundle is as good as none (protocol §2.2).
+    .filter((channel) => channel.bundleId === null || bundles.has(channel.bundleId))
+    .map((channel): ServedChannel => {
+      return { channel, bundle: find(channel.bundleId), rolloutBundle: find(channel.rollout.bundleId) };
+    })
+    .sort(compareChannels);
+  const publicOn = (platform: Platform) =>
+    channels.find(({ channel }) => channel.isPublic && channel.platforms[platform]);
+
+  return {
+    appId: state.appId,
+    releases,
+    channelsById: new Map(channels.map((served) => [served.channel.id, served])),
+    channelsByName: new Map(channels.map((served) => [served.channel.name, served])),
+    publicChannels: Object.fromEntries(platforms.map((platform) => [platform, publicOn(platform)])) as Record<
+      Platform,
+      ServedChannel | undefined
+    >,
+    bundlesById: bundles,
+    bundlesByName: new Map(state.bundles.map((bundle) => [bundle.versionName, bundle])),
+  };
 }

@@ -6,7 +6,7 @@ export interface Bundle {
   /** Semver; unique in its app for ever, also after deletion. */
   readonly versionName: string;
   readonly description: string;
-  /** CRC-32 of the stored bytes, 8 lower-case hex characters. */
+  /** CRC-32 of the zip's bytes, 8 lower-case hex characters; '' of an external bundle that was never fetched. */
   readonly crcChecksum: string;
   /** SHA-256 of the stored bytes in lower-case hex; of an encrypted bundle, the text its uploader gave. */
   readonly checksum: string;
@@ -17,8 +17,10 @@ export interface Bundle {
   readonly keyId: string | null;
   /** Lowest native version this bundle runs on. */
   readonly minUpdateVersion: string | null;
-  /** Where the zip lies in object storage. */
-  readonly objectKey: string;
+  /** Where the zip lies in object storage; null when it lies elsewhere. */
+  readonly objectKey: string | null;
+  /** Where the zip lies when it is not ours to store. */
+  readonly externalUrl: string | null;
   readonly createdAtMs: number;
 }
 

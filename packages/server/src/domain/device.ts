@@ -28,8 +28,10 @@ export function isOnBuiltin(
   return device.versionName === device.nativeVersion || device.versionName === device.rawNativeVersion;
 }
 
-/** One thing a device reports through the statistics API. */
+/** One thing a device reports through the statistics API, or that we record of answering it. */
 export interface DeviceEvent {
+  /** 24 hex characters, in the order of arrival on a node. */
+  readonly id: string;
   readonly appId: string;
   /** Lower-case UUID. */
   readonly deviceId: string;
@@ -50,8 +52,31 @@ export interface DeviceEvent {
   readonly keyId: string | null;
   readonly installSource: string | null;
   readonly metadata: Readonly<Record<string, string>> | null;
+  /** The channel that served the device by our own resolution, never by what it says; null for none. */
+  readonly channelName: string | null;
   /** When it happened by the device's clock. */
   readonly deviceTimeMs: number | null;
   /** When it reached us. */
   readonly receivedAtMs: number;
+}
+
+/** What the inventory knows of a device: its last state. */
+export interface DeviceRecord {
+  readonly appId: string;
+  readonly deviceId: string;
+  readonly platform: string;
+  readonly pluginVersion: string | null;
+  readonly osVersion: string | null;
+  readonly nativeVersion: string | null;
+  readonly nativeBuild: string | null;
+  /** The bundle it runs, or was given last. */
+  readonly versionName: string;
+  readonly customId: string | null;
+  readonly isEmulator: boolean;
+  readonly isProd: boolean;
+  readonly defaultChannel: string | null;
+  readonly keyId: string | null;
+  readonly installSource: string | null;
+  /** When this state was seen. */
+  readonly seenAtMs: number;
 }

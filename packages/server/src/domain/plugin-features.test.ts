@@ -1,3 +1,4 @@
+import { deviceGenerations } from '@capgo-server/protocol/fixtures/device-requests';
 import { describe, expect, it } from 'vitest';
 import { pluginFeatures } from './plugin-features.ts';
 
@@ -93,6 +94,60 @@ describe('what a plugin can do', () => {
       expect(pluginFeatures('electron', version)).toMatchObject({ checksum: 'sha256', builtinRevert: true });
     }
     expect(pluginFeatures('electron', '0.0.1').keyCheck).toBe(false);
+  });
+
+  it.each([
+    ['0.0.1', 'sha256', true, false, false],
+    ['0.0.6', 'sha256', true, false, false],
+    ['1.0.0', 'sha256', true, false, false],
+    ['8.40.7', 'sha256', true, false, false],
+    ['8.40.8', 'sha256', true, true, false],
+  ] as const)(
+    'on Electron at version %s: checksum %s, builtin %s, key %s, channel kept here %s',
+    (version, checksum, builtinRevert, keyCheck, serverChannelStorage) => {
+      const features = { checksum, builtinRevert, keyCheck, serverChannelStorage };
+      expect(pluginFeatures('electron', version)).toMatchObject(features);
+    },
+  );
+
+  it.each([
+    ['4.17.48', 'crc32', false, false, false],
+    ['5.9.9', 'crc32', false, false, true],
+    ['5.10.0', 'sha256', false, false, true],
+    ['5.34.0', 'sha256', false, false, false],
+    ['6.2.0', 'crc32', true, false, true],
+    ['6.25.0', 'sha256', true, false, true],
+    ['7.0.29', 'crc32', true, false, true],
+    ['7.34.0', 'sha256', true, false, false],
+    ['8.40.7', 'sha256', true, false, false],
+    ['8.51.14', 'sha256', true, true, false],
+    ['9.0.0', 'sha256', true, true, false],
+    ['10.0.0', 'crc32', false, false, true],
+    ['10.0.1', 'sha256', true, true, false],
+  ] as const)(
+    'on a phone at version %s: checksum %s, builtin %s, key %s, channel kept here %s',
+    (version, checksum, builtinRevert, keyCheck, serverChannelStorage) => {
+      const features = { checksum, builtinRevert, keyCheck, serverChannelStorage };
+      for (const platform of ['ios', 'android'] as const) {
+        expect(pluginFeatures(platform, version)).toMatchObject(features);
+      }
+    },
+  );
+
+  it.each(deviceGenerations)('is what the recorded $name expects of its answers', (generation) => {
+    const { platform, pluginVersion, answer } = generation;
+    const { checksum, builtinRevert } = pluginFeatures(platform, pluginVersion);
+    expect({ checksum, builtinRevert }).toEqual({
+      checksum: answer.checksum,
+      builtinRevert: answer.builtinRevert,
+    });
+  });
+
+  it('takes only exactly 10.0.0 for the mislabelled build', () => {
+    expect(pluginFeatures('ios', '10.0.0')).toEqual(pluginFeatures('ios', '5.0.0'));
+    for (const version of ['10.0.0-rc.1', '10.0.1', '10.1.0', '11.0.0']) {
+      expect(pluginFeatures('ios', version)).toEqual(pluginFeatures('ios', '9.0.0'));
+    }
   });
 
   it('does not depend on a leading v, blanks or a build part', () => {

@@ -42,16 +42,20 @@ function hasSince(first: FirstVersions, version: string, major: number): boolean
 
 /** Enough for every version in the field; what devices make up beyond it is only computed again. */
 const maxRemembered = 1_000;
-const remembered = new Map<string, PluginFeatures>();
+const remembered: Record<Platform, Map<string, PluginFeatures>> = {
+  ios: new Map(),
+  android: new Map(),
+  electron: new Map(),
+};
 
 /** @param pluginVersion anything a semver parser accepts; validated before. */
 export function pluginFeatures(platform: Platform, pluginVersion: string): PluginFeatures {
-  const key = `${platform} ${pluginVersion}`;
-  const known = remembered.get(key);
+  const ofPlatform = remembered[platform];
+  const known = ofPlatform.get(pluginVersion);
   if (known) return known;
   const features = computeFeatures(platform, pluginVersion);
-  if (remembered.size >= maxRemembered) remembered.clear();
-  remembered.set(key, features);
+  if (ofPlatform.size >= maxRemembered) ofPlatform.clear();
+  ofPlatform.set(pluginVersion, features);
   return features;
 }
 

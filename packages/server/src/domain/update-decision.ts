@@ -1,33 +1,23 @@
-import type { AppSnapshot } from './app.ts';
+import type { AppSnapshot, ServedChannel } from './app.ts';
 import { type Bundle, isEncrypted } from './bundle.ts';
+import { findPolicyRefusal } from './channel-policies.ts';
+import { type Resolution, resolveServing } from './channel-resolution.ts';
 import { type DeviceCheck, isOnBuiltin } from './device.ts';
+import { type DeviceState, noDeviceState } from './device-state.ts';
 import { type PluginFeatures, pluginFeatures } from './plugin-features.ts';
-import { releaseKey } from './release.ts';
+import { type RefusalCode, type RefusalFacts, type RefusalKind, refusalCodes, refusals } from './refusals.ts';
+import { drawRollout } from './rollout.ts';
+import type { Trace } from './trace.ts';
 
-/** How a plugin is to take an answer without an update: as quiet, as an operator's "no", or as a failure. */
-export type RefusalKind = 'up_to_date' | 'blocked' | 'failed';
-
-/** Facts of a refusal that the device or a person reading its log may want. */
-export interface RefusalFacts {
-  /** The version the device was not given. */
-  readonly version?: string;
-  readonly deviceKeyId?: string;
-  readonly bundleKeyId?: string;
+/** What was considered for a device, whatever became of it. */
+export interface Considered {
+  readonly resolution: Resolution;
+  /** Undefined for builtin. */
+  readonly bundle: Bundle | undefined;
 }
 
-const refusals = {
-  app_not_found: ['blocked', 'App not found'],
-  no_channel: ['failed', 'No channel and no release serves this device'],
-  key_id_mismatch: ['blocked', 'The bundle is encrypted for another key than the one in this app'],
-  no_new_version_available: ['up_to_date', 'No new version available'],
-  already_on_builtin: ['up_to_date', 'Already on builtin'],
-  revert_to_builtin_plugin_version_too_old: ['failed', 'This plugin version cannot go back to builtin'],
-} as const satisfies Record<string, readonly [RefusalKind, string]>;
-
-export type RefusalCode = keyof typeof refusals;
-
 /** Our answer to an update check, with its reason. */
-export type UpdateDecision =
+export type UpdateDecision = { readonly considered: Considered | undefined } & (
   | {
       readonly outcome: 'update_available';
       readonly bundle: Bundle;
@@ -40,7 +30,8 @@ export type UpdateDecision =
       readonly kind: RefusalKind;
       readonly message: string;
       readonly facts: RefusalFacts;
-    };
+    }
+);
 
 export type UpdateOutcome = UpdateDecision['outcome'];
 
@@ -48,44 +39,162 @@ export type UpdateOutcome = UpdateDecision['outcome'];
 export const updateOutcomes: readonly UpdateOutcome[] = [
   'update_available',
   'revert_to_builtin',
-  ...(Object.keys(refusals) as RefusalCode[]),
+  ...refusalCodes,
 ];
+
+/** Settings of the whole server that bear on decisions. */
+export interface DecisionRules {
+  /** How often a device may fail to install a bundle and still be offered it; 0 for ever. */
+  readonly failedBundleRetries: number;
+}
 
 const noFacts: RefusalFacts = {};
 
-function refuse(outcome: RefusalCode, facts: RefusalFacts = noFacts): UpdateDecision {
-  const [kind, message] = refusals[outcome];
-  return { outcome, kind, message, facts };
-}
-
 /**
- * Decides what a device is to run (protocol §2.1 in the order of §0.3 D2).
+ * Decides what a device is to run: protocol §2.1 in its order, with the resolution of §0.3 D2 and the builtin table of
+ * §3.7. Pure: the same arguments always have the same answer.
  *
  * @param app the app's snapshot, or undefined when no such app is registered
+ * @param state what is remembered of the device
+ * @param trace hears each step and why it went as it did
  */
-export function decideUpdate(app: AppSnapshot | undefined, device: DeviceCheck): UpdateDecision {
-  if (!app) return refuse('app_not_found');
-  const served = app.releases.get(releaseKey(device.platform, device.rawNativeVersion, device.nativeBuild));
-  if (!served) return refuse('no_channel');
-  const features = pluginFeatures(device.platform, device.pluginVersion);
-  return served.activeBundle
-    ? offerBundle(served.activeBundle, device, features)
-    : leaveOnBuiltin(device, features);
+export function decideUpdate(
+  app: AppSnapshot | undefined,
+  device: DeviceCheck,
+  state: DeviceState = noDeviceState,
+  rules: DecisionRules = { failedBundleRetries: 0 },
+  trace?: Trace,
+): UpdateDecision {
+  if (!app) {
+    trace?.('app_not_found', `no app ${device.appId} is registered`);
+    return refuse('app_not_found', noFacts, undefined);
+  }
+  const resolution = resolveServing(app, device, state, trace);
+  switch (resolution.kind) {
+    case 'none':
+      trace?.('no_channel', 'nothing serves this device');
+      return refuse('no_channel', noFacts, undefined);
+    case 'release': {
+      const bundle = resolution.source === 'release' ? resolution.served.activeBundle : undefined;
+      return decideFor(device, state, rules, { resolution, bundle }, trace);
+    }
+    case 'channel': {
+      const bundle = pickBundle(resolution.served, device, trace);
+      return decideFor(device, state, rules, { resolution, bundle }, trace);
+    }
+  }
 }
 
-/** Protocol §2.1 rows 15, 16 and 34: an operator's explicit choice, so no channel policy stands before it. */
-function offerBundle(bundle: Bundle, device: DeviceCheck, features: PluginFeatures): UpdateDecision {
-  if (features.keyCheck && device.keyId && bundle.keyId && device.keyId !== bundle.keyId) {
-    return refuse('key_id_mismatch', { deviceKeyId: device.keyId, bundleKeyId: bundle.keyId });
+function refuse(
+  outcome: RefusalCode,
+  facts: RefusalFacts,
+  considered: Considered | undefined,
+): UpdateDecision {
+  const { kind, message } = refusals[outcome];
+  return { outcome, kind, message, facts, considered };
+}
+
+/** The stable or the rollout bundle of a channel. */
+function pickBundle(
+  { channel, bundle, rolloutBundle }: ServedChannel,
+  device: DeviceCheck,
+  trace?: Trace,
+): Bundle | undefined {
+  if (!rolloutBundle) return bundle;
+  const draw = drawRollout(
+    channel.rollout,
+    device.deviceId,
+    device.versionName === rolloutBundle.versionName,
+  );
+  const bucket =
+    draw.bucket === undefined ? '' : ` (bucket ${draw.bucket} of ${channel.rollout.percentageBps})`;
+  trace?.(
+    'rollout',
+    `${draw.reason}${bucket}: ${draw.isSelected ? rolloutBundle.versionName : 'the stable bundle'}`,
+  );
+  return draw.isSelected ? rolloutBundle : bundle;
+}
+
+function decideFor(
+  device: DeviceCheck,
+  state: DeviceState,
+  rules: DecisionRules,
+  considered: Considered,
+  trace: Trace | undefined,
+): UpdateDecision {
+  const { resolution, bundle } = considered;
+  const features = pluginFeatures(device.platform, device.pluginVersion);
+  trace?.('target', bundle ? `bundle ${bundle.versionName}` : 'the builtin bundle');
+
+  const early = bundle && findEarlyRefusal(bundle, device, features);
+  if (early) {
+    trace?.(early.code, refusals[early.code].message);
+    return refuse(early.code, early.facts, considered);
   }
-  if (device.versionName === bundle.versionName) return refuse('no_new_version_available');
-  const useCrc = features.checksum === 'crc32' && !isEncrypted(bundle);
-  return { outcome: 'update_available', bundle, checksum: useCrc ? bundle.crcChecksum : bundle.checksum };
+  // A release is an operator's explicit choice for one native build: no channel's policy stands before it.
+  if (resolution.kind === 'channel') {
+    const isOverride = resolution.source === 'device_override';
+    const refused = findPolicyRefusal({ channel: resolution.served.channel, bundle, device, isOverride });
+    if (refused) {
+      trace?.(refused.code, refusals[refused.code].message);
+      return refuse(refused.code, refused.facts, considered);
+    }
+    trace?.('policies', `every rule of channel ${resolution.served.channel.name} lets this device pass`);
+  }
+  if (!bundle) return leaveOnBuiltin(device, features, considered, trace);
+
+  if (bundle.externalUrl !== null && !/^https?:\/\//i.test(bundle.externalUrl)) {
+    trace?.('no_bundle_url', 'the URL of the external bundle is not http or https');
+    return refuse('no_bundle_url', noFacts, considered);
+  }
+  const failures = state.failedInstalls.get(bundle.versionName) ?? 0;
+  if (rules.failedBundleRetries > 0 && failures > rules.failedBundleRetries) {
+    trace?.(
+      'bundle_failed_on_device',
+      `this device failed to install ${bundle.versionName} ${failures} times`,
+    );
+    return refuse(
+      'bundle_failed_on_device',
+      { version: bundle.versionName, old: device.versionName },
+      considered,
+    );
+  }
+  trace?.('update_available', `bundle ${bundle.versionName} is offered`);
+  // What we never read has no CRC; the text its uploader gave is the only checksum there is (protocol §0.3 D1).
+  const useCrc = features.checksum === 'crc32' && !isEncrypted(bundle) && bundle.crcChecksum !== '';
+  const checksum = useCrc ? bundle.crcChecksum : bundle.checksum;
+  return { outcome: 'update_available', bundle, checksum, considered };
+}
+
+/** Rows 14 to 16 of protocol §2.1: they come before any policy, and a wrong key before "nothing new". */
+function findEarlyRefusal(
+  bundle: Bundle,
+  device: DeviceCheck,
+  features: PluginFeatures,
+): { code: RefusalCode; facts: RefusalFacts } | undefined {
+  if (bundle.objectKey === null && bundle.externalUrl === null) return { code: 'no_bundle', facts: noFacts };
+  if (features.keyCheck && device.keyId && bundle.keyId && device.keyId !== bundle.keyId) {
+    return { code: 'key_id_mismatch', facts: { deviceKeyId: device.keyId, bundleKeyId: bundle.keyId } };
+  }
+  if (device.versionName === bundle.versionName) return { code: 'no_new_version_available', facts: noFacts };
+  return undefined;
 }
 
 /** Protocol §3.7: a device already on builtin is told so, because a repeated revert resets the app each time. */
-function leaveOnBuiltin(device: DeviceCheck, features: PluginFeatures): UpdateDecision {
-  if (isOnBuiltin(device)) return refuse('already_on_builtin', { version: 'builtin' });
-  if (features.builtinRevert) return { outcome: 'revert_to_builtin' };
-  return refuse('revert_to_builtin_plugin_version_too_old');
+function leaveOnBuiltin(
+  device: DeviceCheck,
+  features: PluginFeatures,
+  considered: Considered,
+  trace: Trace | undefined,
+): UpdateDecision {
+  if (isOnBuiltin(device)) {
+    trace?.('already_on_builtin', 'the device runs its builtin bundle');
+    return refuse('already_on_builtin', { version: 'builtin' }, considered);
+  }
+  if (features.builtinRevert) {
+    trace?.('revert_to_builtin', 'the device is sent back to its builtin bundle');
+    return { outcome: 'revert_to_builtin', considered };
+  }
+  trace?.('revert_to_builtin_plugin_version_too_old', `plugin ${device.pluginVersion} cannot go back`);
+  return refuse('revert_to_builtin_plugin_version_too_old', noFacts, considered);
 }

@@ -1,5 +1,5 @@
 import { knownActions } from '@capgo-server/protocol/device/device-events';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type UpdateOutcome, updateOutcomes } from '../domain/update-decision.ts';
 
 /** What the product counts. No label holds a value that a device or caller can make up. */
@@ -8,6 +8,8 @@ export interface Metrics {
   countUpdateCheck(outcome: UpdateOutcome): void;
   /** Actions outside the protocol's catalogue count as `other`. */
   countDeviceEvent(action: string): void;
+  /** Shows how many update checks could not be recorded since the start. */
+  showUnrecordedChecks(read: () => number): void;
   /**
    * What a route's requests are measured with; to be asked for once, not at each request.
    *
@@ -62,6 +64,16 @@ export function createMetrics(): Metrics {
         }
         duration.observe(seconds);
       };
+    },
+    showUnrecordedChecks(read) {
+      new Gauge({
+        name: 'capgo_update_checks_unrecorded',
+        help: 'Update checks answered since the start that could not be recorded, because the store did not keep up',
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
     },
   };
 }

@@ -1,21 +1,21 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { DeviceEventView } from '@capgo-server/protocol/management/events';
 import type { FastifyRequest } from 'fastify';
-import { AppError } from '../domain/errors.ts';
-import type { DeviceEventFilter, StoredDeviceEvent } from '../ports/device-events.ts';
+import type { DeviceEvent } from '../domain/device.ts';
+import type { DeviceEventFilter } from '../ports/device-events.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
 import {
-  appIdParameter,
   listAnswer,
   pageParameters,
   type Query,
+  requiredAppId,
   textParameter,
   timeParameter,
 } from './page-query.ts';
 
 const defaultRows = 100;
 
-function toView(event: StoredDeviceEvent): DeviceEventView {
+function toView(event: DeviceEvent): DeviceEventView {
   return {
     id: event.id,
     app_id: event.appId,
@@ -35,16 +35,15 @@ function toView(event: StoredDeviceEvent): DeviceEventView {
     key_id: event.keyId,
     install_source: event.installSource,
     metadata: event.metadata,
+    channel: event.channelName,
     device_time: event.deviceTimeMs === null ? null : formatTimestamp(event.deviceTimeMs),
     received_at: formatTimestamp(event.receivedAtMs),
   };
 }
 
 function filterOf(query: Query): DeviceEventFilter {
-  const appId = appIdParameter(query);
-  if (appId === undefined) throw new AppError('invalid_request', 'app_id is required');
   return {
-    appId,
+    appId: requiredAppId(query),
     deviceId: textParameter(query, 'device_id')?.toLowerCase(),
     action: textParameter(query, 'action'),
     fromMs: timeParameter(query, 'from'),

@@ -1,5 +1,5 @@
 import { isAppId, isRecordId } from '@capgo-server/protocol/formats/identifiers';
-import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import { formatTimestamp, parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import { AppError } from '../domain/errors.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 
@@ -28,6 +28,22 @@ export function appIdParameter(query: Query): string | undefined {
     throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
   }
   return appId;
+}
+
+/** The app that a request must name. */
+export function requiredAppId(query: Query): string {
+  const appId = appIdParameter(query);
+  if (appId === undefined) throw new AppError('invalid_request', 'app_id is required');
+  return appId;
+}
+
+/** A UTC day, `2026-01-31`, of a date or a date-time with zone; at most the last of the year 9999. */
+export function dateParameter(query: Query, name: string): string | undefined {
+  const time = timeParameter(query, name);
+  if (time === undefined) return undefined;
+  const text = formatTimestamp(time);
+  // Days are compared as texts: `+010000-01-01`, the day after it, would stand before all others.
+  return text.startsWith('+') ? '9999-12-31' : text.slice(0, 10);
 }
 
 /** Epoch milliseconds of an ISO date, an ISO date-time with zone, or a number of milliseconds. */

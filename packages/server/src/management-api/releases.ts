@@ -20,6 +20,9 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 
+/** Who is named in the deployment log: all that a management token says of its holder. */
+const actor = 'management token';
+
 function toView(release: Release): ReleaseView {
   return {
     id: release.id,
@@ -81,7 +84,11 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
     async setActive(request: FastifyRequest) {
       const body = parseBody(ReleaseSetActiveBody, request.body);
       const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
-      const release = await releases.setActiveBundle(recordId(body.release_id, 'release_id'), bundleId);
+      const release = await releases.setActiveBundle(
+        recordId(body.release_id, 'release_id'),
+        bundleId,
+        actor,
+      );
       return { message: 'Release updated successfully', release: toView(release) };
     },
 

@@ -4,12 +4,16 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteHandle
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
+import type { CounterReader, DeviceInventory } from '../ports/device-events.ts';
 import type { Bundles } from '../services/bundles.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
 import type { Releases } from '../services/releases.ts';
+import type { UpdateChecks } from '../services/update-check.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleUrls, createBundleHandlers } from './bundles.ts';
+import { createDeviceHandlers } from './devices.ts';
 import { createEventHandlers } from './events.ts';
+import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
 import { createReleaseHandlers } from './releases.ts';
 
 export interface ManagementApi {
@@ -17,6 +21,9 @@ export interface ManagementApi {
   readonly bundles: Bundles;
   readonly releases: Releases;
   readonly deviceEvents: DeviceEvents;
+  readonly updateChecks: UpdateChecks;
+  readonly updateCheckWire: UpdateCheckWire;
+  readonly store: CounterReader & DeviceInventory;
   readonly bundleUrls: BundleUrls;
   readonly dependencies: readonly Dependency[];
   /** Published to the console so that it can sign in; '' when there is none. */
@@ -64,6 +71,12 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   const bundles = createBundleHandlers(api);
   const releases = createReleaseHandlers(api);
   const events = createEventHandlers(api);
+  const devices = createDeviceHandlers(api);
+  const explain = createExplainHandler({
+    updateChecks: api.updateChecks,
+    inventory: api.store,
+    wire: api.updateCheckWire,
+  });
   route('GET', '/api/v1/bundles.list', 'token', bundles.list);
   route('POST', '/api/v1/bundles.upload', 'token', bundles.upload, bundles.requireForm);
   route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
@@ -74,6 +87,10 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   route('POST', '/api/v1/releases.delete', 'token', releases.delete);
   route('GET', '/api/v1/events.list', 'token', events.list);
   route('GET', '/api/v1/events.count', 'token', events.count);
+  route('GET', '/api/v1/counters.list', 'token', devices.listCounters);
+  route('GET', '/api/v1/devices.list', 'token', devices.list);
+  route('GET', '/api/v1/devices.get', 'token', devices.get);
+  route('POST', '/api/v1/updates.explain', 'token', explain);
   route('GET', '/apipublic/v1/oauth2.config', 'public', async () => ({
     issuer: api.oauth.issuer,
     client_id: api.oauth.clientId,

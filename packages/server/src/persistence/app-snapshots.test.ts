@@ -200,14 +200,14 @@ describe('app snapshots', () => {
   });
 
   it('show apps that came and forget apps that went when all are refreshed', async () => {
-    const states = new Map<string, AppState>([[appId, { appId, releases: [], bundles: [] }]]);
+    const states = new Map<string, AppState>([[appId, { appId, releases: [], channels: [], bundles: [] }]]);
     const reader: AppStateReader = {
       readAppState: async (id) => states.get(id),
       readAllAppStates: async () => [...states.values()],
     };
     snapshots = await loadAppSnapshots(reader);
     states.delete(appId);
-    states.set(otherAppId, { appId: otherAppId, releases: [], bundles: [] });
+    states.set(otherAppId, { appId: otherAppId, releases: [], channels: [], bundles: [] });
     await snapshots.refreshAll();
     expect(snapshots.find(appId)).toBeUndefined();
     expect(snapshots.find(otherAppId)).toMatchObject({ appId: otherAppId });

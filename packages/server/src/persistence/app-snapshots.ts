@@ -1,4 +1,4 @@
-import { type AppSnapshot, type AppState, buildAppSnapshot } from '../domain/app.ts';
+import { type AppSnapshot, buildAppSnapshot } from '../domain/app.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { AppStateReader } from '../ports/store.ts';
 
@@ -16,16 +16,16 @@ export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapsh
   }
 
   async function readOne(appId: string): Promise<void> {
-    let state: AppState | undefined;
     try {
-      state = await store.readAppState(appId);
+      const state = await store.readAppState(appId);
+      if (state) snapshots.set(appId, buildAppSnapshot(state));
+      else snapshots.delete(appId);
+      missed.delete(appId);
     } catch (error) {
+      // Here and not earlier: a whole read that was under way at the call forgets what was missed before it.
       missed.add(appId);
       throw error;
     }
-    if (state) snapshots.set(appId, buildAppSnapshot(state));
-    else snapshots.delete(appId);
-    missed.delete(appId);
   }
 
   async function readAll(): Promise<void> {
@@ -35,9 +35,7 @@ export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapsh
     missed.clear();
   }
 
-  async function refresh(appId: string): Promise<void> {
-    await inTurn(() => readOne(appId));
-  }
+  const refresh = (appId: string) => inTurn(() => readOne(appId));
 
   await readAll();
   return {

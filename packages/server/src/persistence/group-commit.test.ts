@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../domain/errors.ts';
 import type { DeviceEventLog } from '../ports/device-events.ts';
 import type { Store } from '../ports/store.ts';
-import { buildDeviceEvent } from '../testing/builders.ts';
+import { buildRecordedEvent } from '../testing/builders.ts';
 import { newAppId } from './contract/opened-store.ts';
 import { groupedDeviceEvents } from './group-commit.ts';
 import { openSqliteStore } from './sqlite/open-sqlite-store.ts';
@@ -53,7 +53,7 @@ describe('device events written in groups', () => {
 
   const eventsOf = (count: number, prefix = '') =>
     Array.from({ length: count }, (_each, index) =>
-      buildDeviceEvent({ ...filter, versionName: `${prefix}${index}` }),
+      buildRecordedEvent({ ...filter, versionName: `${prefix}${index}` }),
     );
 
   it('share one transaction when they come while another one is written', async () => {
@@ -80,7 +80,7 @@ describe('device events written in groups', () => {
     const countsWhenAcknowledged: number[] = [];
     const callers = Array.from({ length: 10 }, async () => {
       const appId = newAppId();
-      await log.appendDeviceEvents([buildDeviceEvent({ appId })]);
+      await log.appendDeviceEvents([buildRecordedEvent({ appId })]);
       countsWhenAcknowledged.push(await store.countDeviceEvents({ appId }));
     });
     await Promise.all(callers);
@@ -119,7 +119,7 @@ describe('device events written in groups', () => {
     const release = under.hold();
     const first = log.appendDeviceEvents(eventsOf(1));
     const unfit = log.appendDeviceEvents([
-      { ...buildDeviceEvent(filter), action: null } as unknown as ReturnType<typeof buildDeviceEvent>,
+      buildRecordedEvent({ ...filter, action: null as unknown as string }),
     ]);
     release();
     await expect(first).resolves.toBeUndefined();
@@ -140,8 +140,7 @@ describe('device events written in groups', () => {
   it('are refused when too many wait, and taken again once those are written', async () => {
     const release = under.hold();
     const first = log.appendDeviceEvents(eventsOf(1));
-    const thousand = eventsOf(1_000);
-    const waiting = Array.from({ length: 100 }, () => log.appendDeviceEvents(thousand));
+    const waiting = Array.from({ length: 100 }, () => log.appendDeviceEvents(eventsOf(1_000)));
     await expect(log.appendDeviceEvents(eventsOf(1))).rejects.toMatchObject({ code: 'unavailable' });
     release();
     await Promise.all([first, ...waiting]);

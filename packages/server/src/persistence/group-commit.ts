@@ -1,6 +1,5 @@
-import type { DeviceEvent } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
-import type { DeviceEventLog } from '../ports/device-events.ts';
+import type { DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
 
 /** Most events of one transaction; a larger one only makes the first of its callers wait longer. */
 const maxEventsPerCommit = 4_000;
@@ -8,7 +7,7 @@ const maxEventsPerCommit = 4_000;
 const maxEventsWaiting = 100_000;
 
 interface Waiting {
-  readonly events: readonly DeviceEvent[];
+  readonly events: readonly RecordedEvent[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }

@@ -1,9 +1,14 @@
-import type { DeviceEvent } from '../domain/device.ts';
+import type { RolloutOutcomes } from '../domain/auto-pause.ts';
+import type { DeviceEvent, DeviceRecord } from '../domain/device.ts';
+import type { CounterName, EventEffects } from '../domain/event-effects.ts';
 import type { Page, PageRequest } from './page.ts';
 
-export interface StoredDeviceEvent extends DeviceEvent {
-  /** Opaque; in the order of arrival. */
-  readonly id: string;
+/** An event with what it changes beside the log. */
+export interface RecordedEvent {
+  readonly event: DeviceEvent;
+  readonly effects: EventEffects;
+  /** The device's new state in the inventory; undefined when there is nothing worth writing. */
+  readonly device: DeviceRecord | undefined;
 }
 
 /** Which events to read; times are epoch milliseconds of arrival, from included, to excluded. */
@@ -17,11 +22,56 @@ export interface DeviceEventFilter {
 
 export interface DeviceEventLog {
   /**
-   * Keeps all of the events or none: when it resolves they are committed and survive a crash. Rejects with
-   * `unavailable` when the store refuses writes. The order of the events is kept.
+   * Keeps all of the events with their effects or none: when it resolves they are committed and survive a crash.
+   * - An event that was kept before (same app, device, action, version name and device time) is kept once and has its
+   *   effects once; events without a device time are all different.
+   * - Counters add up over calls and nodes; a device's record is replaced by the newest, its first sight is kept.
+   * - Rejects with `unavailable` when the store refuses writes.
    */
-  appendDeviceEvents(events: readonly DeviceEvent[]): Promise<void>;
-  /** A page, newest arrival first; events that arrived at the same time by the latest written first. */
-  listDeviceEvents(filter: DeviceEventFilter, page: PageRequest): Promise<Page<StoredDeviceEvent>>;
+  appendDeviceEvents(events: readonly RecordedEvent[]): Promise<void>;
+  /** A page, newest arrival first; events that arrived at the same time by the latest id first. */
+  listDeviceEvents(filter: DeviceEventFilter, page: PageRequest): Promise<Page<DeviceEvent>>;
   countDeviceEvents(filter: DeviceEventFilter): Promise<number>;
+  /** Deletes at most `limit` events that arrived before a time, the oldest first; counters and devices stay. */
+  deleteDeviceEventsBefore(timeMs: number, limit: number): Promise<number>;
+  /**
+   * Installs (`set`) and failures (`…_fail`, a legacy `download_fail` not counted) of a bundle by devices of a channel
+   * since a time, of real users only.
+   */
+  countRolloutOutcomes(query: {
+    readonly appId: string;
+    readonly channelName: string;
+    readonly versionName: string;
+    readonly sinceMs: number;
+  }): Promise<RolloutOutcomes>;
+}
+
+/** The counters of one day, bundle, channel and platform. */
+export interface CounterRow extends Readonly<Record<CounterName, number>> {
+  /** UTC day, `2026-01-31`. */
+  readonly date: string;
+  readonly bundle: string;
+  /** '' for no channel. */
+  readonly channel: string;
+  readonly platform: string;
+}
+
+export interface CounterReader {
+  /** Days from and to, both included, by date, bundle, channel and platform. */
+  listCounters(query: {
+    readonly appId: string;
+    readonly fromDate: string;
+    readonly toDate: string;
+  }): Promise<readonly CounterRow[]>;
+}
+
+/** A device of the inventory. */
+export interface InventoryDevice extends DeviceRecord {
+  readonly firstSeenAtMs: number;
+}
+
+export interface DeviceInventory {
+  findDevice(appId: string, deviceId: string): Promise<InventoryDevice | undefined>;
+  /** First seen last comes first; paging holds while devices come and report. */
+  listDevices(filter: { readonly appId: string }, page: PageRequest): Promise<Page<InventoryDevice>>;
 }

@@ -1,7 +1,10 @@
 import type { AppState } from '../domain/app.ts';
 import type { Bundle } from '../domain/bundle.ts';
+import type { Channel } from '../domain/channel.ts';
+import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
+import type { DeviceState } from '../domain/device-state.ts';
 import type { Release } from '../domain/release.ts';
-import type { DeviceEventLog } from './device-events.ts';
+import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { Page, PageRequest } from './page.ts';
 
 /**
@@ -10,7 +13,17 @@ import type { Page, PageRequest } from './page.ts';
  * A store that cannot be reached, or refuses writes, rejects with `unavailable`; a full disk with
  * `insufficient_storage`.
  */
-export interface Store extends BundleStore, ReleaseStore, AppStateReader, PlannedDeletions, DeviceEventLog {
+export interface Store
+  extends BundleStore,
+    ReleaseStore,
+    ChannelStore,
+    DeploymentLog,
+    AppStateReader,
+    DeviceStateStore,
+    PlannedDeletions,
+    DeviceEventLog,
+    CounterReader,
+    DeviceInventory {
   /** Rejects with `unavailable` when the store does not answer. */
   ping(): Promise<void>;
   /** Finishes what is under way and lets go of the database. */
@@ -31,9 +44,11 @@ export interface BundleStore {
   /** Bundles that were not deleted, of one app or of all; paging holds while bundles are added and deleted. */
   listBundles(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   /**
-   * Marks the bundle deleted and plans the deletion of its object for now; its version name stays taken.
-   * Rejects with `bundle_not_found`, or with `bundle_in_use` (details `release_ids`) while a release has it as
-   * builtin or active bundle. A release cannot come to use it at the same moment.
+   * Marks the bundle deleted, plans the deletion of its object for now and forgets what devices failed to install of it;
+   * its version name stays taken.
+   * Rejects with `bundle_not_found`, or with `bundle_in_use` (details `release_ids`, `channel_ids`) while a release has
+   * it as builtin or active bundle or a channel as stable or rollout bundle. Neither can come to use it at the same
+   * moment.
    */
   deleteBundle(id: string, nowMs: number): Promise<Bundle>;
 }
@@ -50,12 +65,67 @@ export interface ReleaseStore {
   /** Rejects with `release_not_found`. */
   setReleaseDate(id: string, releaseDateMs: number | null, nowMs: number): Promise<Release>;
   /**
-   * Makes a bundle the active one, or none. Rejects with `release_not_found`, and with `bundle_not_found` when the
-   * bundle is not one of the release's app.
+   * Makes the deployment's bundle the active one, or none, and logs the deployment in the same step. Rejects with
+   * `release_not_found`, and with `bundle_not_found` when the bundle is not one of the release's app.
    */
-  setActiveBundle(id: string, bundleId: string | null, nowMs: number): Promise<Release>;
+  deployToRelease(id: string, deployment: NewDeployment): Promise<Release>;
   /** Deletes and answers what was deleted; rejects with `release_not_found`. */
   deleteRelease(id: string): Promise<Release>;
+}
+
+/** A deployment whose app and target the store knows. */
+export type NewDeployment = Omit<Deployment, 'appId' | 'target'>;
+
+/** What a change makes of a channel: what it is then, and the deployment when it serves something else than before. */
+export interface ChannelChange {
+  readonly channel: Channel;
+  readonly deployment?: NewDeployment | undefined;
+}
+
+export interface ChannelStore {
+  /**
+   * Adds a channel under a number that was never used and registers its app if it is the first thing of it. Rejects with
+   * `channel_already_exists` for a name its app has, and with `bundle_not_found` as `updateChannel` does. One that is
+   * public takes that from the others, as there.
+   */
+  insertChannel(channel: Omit<Channel, 'id'>, deployment?: NewDeployment): Promise<Channel>;
+  /**
+   * Applies a pure change to the channel as it is at that moment: of changes made at once none is lost. Logs the
+   * deployment in the same step. When the channel is public afterwards, every other public channel of the app that
+   * shares a platform stops being public. Rejects with `channel_not_found`, `channel_already_exists` when the new name
+   * is taken, `bundle_not_found` when a bundle it is to serve is not one of its app, and with the change's own error.
+   */
+  updateChannel(id: number, change: (current: Channel) => ChannelChange): Promise<Channel>;
+  findChannel(id: number): Promise<Channel | undefined>;
+  /** By name. */
+  listChannels(appId: string): Promise<readonly Channel[]>;
+  /** Every channel with a rollout that may pause itself. */
+  listAutoPausingChannels(): Promise<readonly Channel[]>;
+  /** Deletes it with what devices chose and operators pinned; its deployments stay. Rejects with `channel_not_found`. */
+  deleteChannel(id: number): Promise<Channel>;
+}
+
+export interface DeploymentLog {
+  /** Newest first. */
+  listDeployments(target: DeploymentTarget, page: PageRequest): Promise<Page<Deployment>>;
+}
+
+/** A device with something to remember. */
+export interface StoredDeviceState extends DeviceState {
+  readonly appId: string;
+  readonly deviceId: string;
+}
+
+export interface DeviceStateStore {
+  /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
+  setDeviceOverride(appId: string, deviceId: string, channelId: number | null): Promise<void>;
+  /** Keeps or forgets the channel a device chose. Rejects with `channel_not_found`. */
+  setSelfSetChannel(appId: string, deviceId: string, channelId: number | null): Promise<void>;
+  /** Forgets a device's failures of one bundle, or of all. */
+  clearFailedInstalls(appId: string, deviceId: string, versionName?: string): Promise<void>;
+  readDeviceState(appId: string, deviceId: string): Promise<DeviceState>;
+  /** Every device of which something is remembered. */
+  readAllDeviceStates(): Promise<readonly StoredDeviceState[]>;
 }
 
 export interface AppStateReader {

@@ -133,10 +133,10 @@ export function createBundles(deps: {
       const staged = await objectStorage.stage(measured());
       const digests: Digests = { sha256: sha256.digest('hex'), crc32: formatCrc32(crc) };
 
-      async function storeObject(bundle: Bundle): Promise<void> {
-        await objectDeletions.planUnlessClaimed(bundle.objectKey);
+      async function storeObject(bundle: Bundle, objectKey: string): Promise<void> {
+        await objectDeletions.planUnlessClaimed(objectKey);
         try {
-          await staged.store(bundle.objectKey);
+          await staged.store(objectKey);
           await store.insertBundle(bundle);
         } catch (error) {
           // The insert can have been committed although its answer was lost; only without a row is the object ours
@@ -145,7 +145,7 @@ export function createBundles(deps: {
             (row) => row === undefined,
             () => false,
           );
-          if (isOrphan) await objectDeletions.carryOut(bundle.objectKey).catch(() => undefined);
+          if (isOrphan) await objectDeletions.carryOut(objectKey).catch(() => undefined);
           throw error;
         }
       }
@@ -168,6 +168,7 @@ export function createBundles(deps: {
             });
           }
           const id = ids.next();
+          const objectKey = bundleObjectKey(facts.appId, id);
           const bundle: Bundle = {
             id,
             appId: facts.appId,
@@ -179,10 +180,11 @@ export function createBundles(deps: {
             sessionKey: facts.sessionKey,
             keyId: facts.keyId === '' ? null : facts.keyId,
             minUpdateVersion: facts.minUpdateVersion === '' ? null : facts.minUpdateVersion,
-            objectKey: bundleObjectKey(facts.appId, id),
+            objectKey,
+            externalUrl: null,
             createdAtMs: clock.now(),
           };
-          await storeObject(bundle);
+          await storeObject(bundle, objectKey);
           await appSnapshots.refresh(bundle.appId);
           return bundle;
         },
@@ -196,7 +198,7 @@ export function createBundles(deps: {
       const bundle = await store.deleteBundle(id, clock.now());
       await appSnapshots.refresh(bundle.appId);
       // The row is gone whatever happens here; a failed deletion stays planned and is tried again.
-      await objectDeletions.carryOut(bundle.objectKey).catch(() => undefined);
+      if (bundle.objectKey !== null) await objectDeletions.carryOut(bundle.objectKey).catch(() => undefined);
     },
   };
 }

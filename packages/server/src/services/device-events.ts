@@ -1,31 +1,127 @@
+import { platforms } from '@capgo-server/protocol/formats/identifiers';
+import type { AppSnapshot } from '../domain/app.ts';
+import { attributeChannel } from '../domain/channel-resolution.ts';
 import type { DeviceEvent } from '../domain/device.ts';
+import { effectsOf } from '../domain/event-effects.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DeviceEventFilter, DeviceEventLog, StoredDeviceEvent } from '../ports/device-events.ts';
+import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
+import type { DeviceStates } from '../ports/device-states.ts';
+import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
+import { createSightings, type Sightings } from './sightings.ts';
 
 /** An event as its device tells it. */
-export type ReportedEvent = Omit<DeviceEvent, 'receivedAtMs'>;
+export interface ReportedEvent extends Omit<DeviceEvent, 'id' | 'channelName' | 'receivedAtMs'> {
+  /** The native version exactly as sent: releases are found by it. */
+  readonly rawNativeVersion: string;
+}
 
 export interface DeviceEvents {
   isAppRegistered(appId: string): boolean;
-  /** Keeps all of the events, in their order, or none; when it resolves they are committed. */
+  /**
+   * Keeps all of the events of registered apps, in their order, or none; when it resolves they are committed, and what
+   * they teach of their devices is known to the next update check.
+   */
   record(events: readonly ReportedEvent[]): Promise<void>;
-  list(filter: DeviceEventFilter, page: PageRequest): Promise<Page<StoredDeviceEvent>>;
+  /**
+   * The same events ready to be kept, for a caller that keeps them later.
+   *
+   * @param runningVersionName the bundle the device runs, when the event is about another one
+   */
+  prepare(event: ReportedEvent, runningVersionName?: string): readonly RecordedEvent[];
+  list(filter: DeviceEventFilter, page: PageRequest): Promise<Page<DeviceEvent>>;
   count(filter: DeviceEventFilter): Promise<number>;
 }
+
+/** The bundle that a `set` has replaced, as an event of its own (protocol §5.3 rule 4). */
+function withUninstall(event: ReportedEvent, app: AppSnapshot): ReportedEvent[] {
+  const old = event.oldVersionName;
+  const isReplaced =
+    event.action === 'set' && old !== null && old !== event.versionName && app.bundlesByName.has(old);
+  if (!isReplaced) return [event];
+  return [event, { ...event, action: 'uninstall', versionName: old, oldVersionName: null, metadata: null }];
+}
+
+/** @param nativeVersion as sent, so that what is found by it is found for the inventory's device too */
+function deviceOf(event: DeviceEvent, versionName: string, nativeVersion: string | null) {
+  const { appId, deviceId, platform, pluginVersion, osVersion, nativeBuild } = event;
+  const { customId, isEmulator, isProd, defaultChannel, keyId, installSource } = event;
+  return {
+    ...{ appId, deviceId, platform, pluginVersion, osVersion, nativeVersion, nativeBuild, versionName },
+    ...{ customId, isEmulator, isProd, defaultChannel, keyId, installSource },
+    seenAtMs: event.receivedAtMs,
+  };
+}
+
+/** Failures name the bundle that failed, not the one that runs, and `uninstall` the one that is gone (protocol §5.3 rule 5). */
+function tellsState({ action }: Pick<DeviceEvent, 'action'>): boolean {
+  return !action.endsWith('_fail') && action !== 'uninstall';
+}
+
+/** Actions about a bundle that the device does not run, or not yet (protocol §5.4). */
+const aboutOtherBundle = /^(delete|set_next|download_.*)$/;
 
 export function createDeviceEvents(deps: {
   readonly log: DeviceEventLog;
   readonly appSnapshots: AppSnapshots;
+  readonly deviceStates: DeviceStates;
   readonly clock: Clock;
+  readonly ids: Ids;
 }): DeviceEvents {
-  const { log, appSnapshots, clock } = deps;
+  const { log, appSnapshots, deviceStates, clock, ids } = deps;
+  const sightings: Sightings = createSightings();
+
+  function channelOf(event: ReportedEvent, app: AppSnapshot): string | null {
+    const platform = platforms.find((known) => known === event.platform);
+    if (!platform || app.channelsById.size === 0) return null;
+    const asker = {
+      platform,
+      pluginVersion: event.pluginVersion ?? '0.0.0',
+      defaultChannel: event.defaultChannel ?? undefined,
+      rawNativeVersion: event.rawNativeVersion,
+      nativeBuild: event.nativeBuild ?? '',
+    };
+    return attributeChannel(app, asker, deviceStates.find(event.appId, event.deviceId));
+  }
+
+  function prepare(reported: ReportedEvent, runningVersionName = reported.versionName): RecordedEvent[] {
+    const app = appSnapshots.find(reported.appId);
+    if (!app) return [];
+    const receivedAtMs = clock.now();
+    const channelName = channelOf(reported, app);
+    return withUninstall(reported, app).map(({ rawNativeVersion, ...each }) => {
+      const event: DeviceEvent = { ...each, id: ids.next(), channelName, receivedAtMs };
+      const isOther = aboutOtherBundle.test(event.action);
+      const running = (isOther ? sightings.runningVersionName(event) : undefined) ?? runningVersionName;
+      const nativeVersion = rawNativeVersion === '' ? null : rawNativeVersion;
+      const device = tellsState(event) ? deviceOf(event, running, nativeVersion) : undefined;
+      const isNews = device !== undefined && sightings.isNews(device);
+      return { event, effects: effectsOf(event, app), device: isNews ? device : undefined };
+    });
+  }
+
   return {
     isAppRegistered: (appId) => appSnapshots.find(appId) !== undefined,
-    async record(events) {
-      const receivedAtMs = clock.now();
-      await log.appendDeviceEvents(events.map((event) => ({ ...event, receivedAtMs })));
+    prepare,
+    async record(reported) {
+      const recorded = reported.flatMap((event) => prepare(event));
+      try {
+        await log.appendDeviceEvents(recorded);
+      } catch (error) {
+        // What was not written is still news the next time.
+        for (const { device } of recorded) if (device) sightings.forget(device);
+        throw error;
+      }
+      const failed = new Map(
+        recorded
+          .filter(({ effects }) => effects.failedInstall !== null)
+          .map(({ event }) => [`${event.appId}\n${event.deviceId}`, event]),
+      );
+      for (const { appId, deviceId } of failed.values()) {
+        // The events are committed: a device that was told otherwise would send them again. The refresh is tried again.
+        await deviceStates.refresh(appId, deviceId).catch(() => undefined);
+      }
     },
     list: (filter, page) => log.listDeviceEvents(filter, page),
     count: (filter) => log.countDeviceEvents(filter),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bundleObjectKey } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import { createFilesystemObjectStorage } from '../object-storage/filesystem.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
@@ -74,21 +75,23 @@ describe('deletions of objects', () => {
 
   it('never touch an object that a row claimed', async () => {
     const bundle = buildBundle();
-    await deletions.planUnlessClaimed(bundle.objectKey);
-    await storeObject(bundle.objectKey);
+    const objectKey = bundleObjectKey(bundle.appId, bundle.id);
+    await deletions.planUnlessClaimed(objectKey);
+    await storeObject(objectKey);
     await store.insertBundle(bundle);
     clock.advance(100 * hourMs);
     expect(await deletions.carryOutDue()).toBe(0);
-    expect(await exists(bundle.objectKey)).toBe(true);
+    expect(await exists(objectKey)).toBe(true);
   });
 
   it('delete the object of a deleted bundle', async () => {
     const bundle = buildBundle();
-    await storeObject(bundle.objectKey);
+    const objectKey = bundleObjectKey(bundle.appId, bundle.id);
+    await storeObject(objectKey);
     await store.insertBundle(bundle);
     await store.deleteBundle(bundle.id, clock.now());
     expect(await deletions.carryOutDue()).toBe(1);
-    expect(await exists(bundle.objectKey)).toBe(false);
+    expect(await exists(objectKey)).toBe(false);
   });
 
   it('are done also when the object was never stored or is gone already', async () => {

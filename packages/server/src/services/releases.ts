@@ -1,11 +1,12 @@
 import { isAppId, type Platform, parsePlatform } from '@capgo-server/protocol/formats/identifiers';
+import { type Deployment, previouslyServed, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { ReleaseStore } from '../ports/store.ts';
+import type { DeploymentLog, ReleaseStore } from '../ports/store.ts';
 
 /** What an operator says of a release; texts as they came. */
 export interface ReleaseFacts {
@@ -22,12 +23,22 @@ export interface Releases {
   list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Release>>;
   /** @param releaseDateMs epoch milliseconds, or null for "not released" */
   setReleaseDate(id: string, releaseDateMs: number | null): Promise<Release>;
-  /** Serves the bundle, or the builtin one for null, from the next update check on. */
-  setActiveBundle(id: string, bundleId: string | null): Promise<Release>;
+  /**
+   * Serves the bundle, or the builtin one for null, from the next update check on.
+   *
+   * @param actor who asked for it, for the deployment log
+   */
+  setActiveBundle(id: string, bundleId: string | null, actor: string): Promise<Release>;
+  /** Serves what was served before; rollback after rollback walks further back. Rejects with `invalid_request` at the end. */
+  rollback(id: string, actor: string): Promise<Release>;
+  /** Newest first. */
+  listDeployments(id: string, page: PageRequest): Promise<Page<Deployment>>;
   delete(id: string): Promise<void>;
 }
 
 const maxVersionLength = 128;
+/** How many deployments a rollback looks back over. */
+const rollbackDepth = 1_000;
 
 function requireText(text: string, name: string): void {
   if (text.trim() === '' || text.length > maxVersionLength || /\p{Cc}/u.test(text)) {
@@ -45,7 +56,7 @@ function requirePlatform(text: string): Platform {
 }
 
 export function createReleases(deps: {
-  readonly store: ReleaseStore;
+  readonly store: ReleaseStore & DeploymentLog;
   readonly appSnapshots: AppSnapshots;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -55,6 +66,16 @@ export function createReleases(deps: {
   async function published(release: Release): Promise<Release> {
     await appSnapshots.refresh(release.appId);
     return release;
+  }
+
+  async function deploy(
+    id: string,
+    bundleId: string | null,
+    actor: string,
+    reason: string,
+  ): Promise<Release> {
+    const deployment = { id: ids.next(), bundleId, actor, reason, createdAtMs: clock.now() };
+    return published(await store.deployToRelease(id, deployment));
   }
 
   return {
@@ -84,8 +105,25 @@ export function createReleases(deps: {
     list: (filter, page) => store.listReleases(filter, page),
     setReleaseDate: async (id, releaseDateMs) =>
       published(await store.setReleaseDate(id, releaseDateMs, clock.now())),
-    setActiveBundle: async (id, bundleId) =>
-      published(await store.setActiveBundle(id, bundleId, clock.now())),
+    setActiveBundle: (id, bundleId, actor) => deploy(id, bundleId, actor, 'set active bundle'),
+    async rollback(id, actor) {
+      const release = await store.findRelease(id);
+      if (!release) throw new AppError('release_not_found', `There is no release ${id}`);
+      const alive = appSnapshots.find(release.appId)?.bundlesById;
+      const history = await store.listDeployments(
+        { kind: 'release', releaseId: id },
+        { limit: rollbackDepth },
+      );
+      const previous = previouslyServed(history.items, null, (bundleId) => alive?.has(bundleId) ?? false);
+      if (previous === undefined) {
+        throw new AppError(
+          'invalid_request',
+          'The release has served nothing before that it could go back to',
+        );
+      }
+      return deploy(id, previous, actor, rollbackReason);
+    },
+    listDeployments: (id, page) => store.listDeployments({ kind: 'release', releaseId: id }, page),
     async delete(id) {
       await published(await store.deleteRelease(id));
     },

@@ -1,12 +1,43 @@
 import type { DeviceCheck } from '../domain/device.ts';
-import { decideUpdate, type UpdateDecision } from '../domain/update-decision.ts';
+import { type DecisionRules, decideUpdate, type UpdateDecision } from '../domain/update-decision.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { DeviceStates } from '../ports/device-states.ts';
+import type { CheckFacts, CheckRecorder } from './check-recorder.ts';
 
-export interface UpdateChecks {
-  /** Answers from memory: no database and no storage is asked. */
-  decide(device: DeviceCheck): UpdateDecision;
+/** A decision with each step taken, in order, and why it went as it did. */
+export interface ExplainedDecision {
+  readonly decision: UpdateDecision;
+  readonly steps: readonly { readonly step: string; readonly why: string }[];
 }
 
-export function createUpdateChecks(deps: { readonly appSnapshots: AppSnapshots }): UpdateChecks {
-  return { decide: (device) => decideUpdate(deps.appSnapshots.find(device.appId), device) };
+export interface UpdateChecks {
+  /** Answers from memory: no database and no storage is asked, and nothing waits for the recording of it. */
+  decide(device: DeviceCheck, facts: CheckFacts): UpdateDecision;
+  /** What `decide` would answer now, with its reasons; nothing is recorded. */
+  explain(device: DeviceCheck): ExplainedDecision;
+}
+
+export function createUpdateChecks(deps: {
+  readonly appSnapshots: AppSnapshots;
+  readonly deviceStates: DeviceStates;
+  readonly recorder: Pick<CheckRecorder, 'note'>;
+  readonly rules: DecisionRules;
+}): UpdateChecks {
+  const { appSnapshots, deviceStates, recorder, rules } = deps;
+  return {
+    decide(device, facts) {
+      const state = deviceStates.find(device.appId, device.deviceId);
+      const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules);
+      recorder.note(device, facts, decision);
+      return decision;
+    },
+    explain(device) {
+      const steps: { step: string; why: string }[] = [];
+      const state = deviceStates.find(device.appId, device.deviceId);
+      const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules, (step, why) =>
+        steps.push({ step, why }),
+      );
+      return { decision, steps };
+    },
+  };
 }

@@ -1,6 +1,10 @@
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
-import type { DeviceCheck, DeviceEvent } from '../domain/device.ts';
+import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
+import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
+import type { EventEffects } from '../domain/event-effects.ts';
 import type { Release } from '../domain/release.ts';
+import type { RecordedEvent } from '../ports/device-events.ts';
+import type { NewDeployment } from '../ports/store.ts';
 
 /** Values that pass every rule; a test names only what it is about. */
 export const someAppId = 'com.example.app';
@@ -30,6 +34,7 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     keyId: null,
     minUpdateVersion: null,
     objectKey: bundleObjectKey(appId, id),
+    externalUrl: null,
     createdAtMs: someTimeMs,
     ...given,
   };
@@ -47,6 +52,36 @@ export function buildRelease(given: Partial<Release> & Pick<Release, 'builtinBun
     activeBundleId: null,
     createdAtMs: someTimeMs,
     updatedAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+/** A channel that is not stored yet; the store gives it its number. */
+export function buildNewChannel(given: Partial<Omit<Channel, 'id'>> = {}): Omit<Channel, 'id'> {
+  return {
+    ...channelDefaults,
+    appId: someAppId,
+    name: `channel-${nextId()}`,
+    rollout: { id: nextId(), ...rolloutDefaults },
+    autoPause: autoPauseDefaults,
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+export function buildChannel(given: Partial<Channel> = {}): Channel {
+  return { ...buildNewChannel(given), id: given.id ?? Number.parseInt(nextId(), 16) };
+}
+
+/** A deployment of builtin, unless a bundle is given. */
+export function buildNewDeployment(given: Partial<NewDeployment> = {}): NewDeployment {
+  return {
+    id: nextId(),
+    bundleId: null,
+    actor: 'tester',
+    reason: 'test',
+    createdAtMs: someTimeMs,
     ...given,
   };
 }
@@ -71,6 +106,7 @@ export function buildDeviceCheck(given: Partial<DeviceCheck> = {}): DeviceCheck 
 
 export function buildDeviceEvent(given: Partial<DeviceEvent> = {}): DeviceEvent {
   return {
+    id: given.id ?? nextId(),
     appId: someAppId,
     deviceId: someDeviceId,
     action: 'set',
@@ -88,9 +124,44 @@ export function buildDeviceEvent(given: Partial<DeviceEvent> = {}): DeviceEvent 
     keyId: null,
     installSource: null,
     metadata: null,
+    channelName: null,
     deviceTimeMs: null,
     receivedAtMs: someTimeMs,
     ...given,
+  };
+}
+
+/** What the inventory is told of the device of an event. */
+export function buildDeviceRecord(given: Partial<DeviceRecord> = {}): DeviceRecord {
+  return {
+    appId: someAppId,
+    deviceId: someDeviceId,
+    platform: 'ios',
+    pluginVersion: '8.45.11',
+    osVersion: '17.0',
+    nativeVersion: '1.0.0',
+    nativeBuild: '1',
+    versionName: '1.0.1',
+    customId: null,
+    isEmulator: false,
+    isProd: true,
+    defaultChannel: null,
+    keyId: null,
+    installSource: null,
+    seenAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+/** An event without effects and without a device record, unless they are given. */
+export function buildRecordedEvent(
+  given: Partial<DeviceEvent> = {},
+  { effects, device }: { effects?: Partial<EventEffects>; device?: DeviceRecord } = {},
+): RecordedEvent {
+  return {
+    event: buildDeviceEvent(given),
+    effects: { counters: [], failedInstall: null, ...effects },
+    device,
   };
 }
 

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppState } from '../../domain/app.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildRelease, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildNewDeployment,
+  buildRelease,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 
 /** Whether every bundle that a release serves is there. */
@@ -13,8 +19,14 @@ function servesOnlyKnownBundles({ releases, bundles }: AppState): boolean {
 
 const byId = (left: { id: string }, right: { id: string }) => left.id.localeCompare(right.id);
 
-function sorted({ appId, releases, bundles }: AppState): AppState {
-  return { appId, releases: releases.toSorted(byId), bundles: bundles.toSorted(byId) };
+function sorted({ appId, releases, channels, bundles }: AppState): AppState {
+  const byNumber = (left: { id: number }, right: { id: number }) => left.id - right.id;
+  return {
+    appId,
+    releases: releases.toSorted(byId),
+    channels: channels.toSorted(byNumber),
+    bundles: bundles.toSorted(byId),
+  };
 }
 
 /** The duties of `AppStateReader`. */
@@ -40,7 +52,7 @@ export function describeAppStates(open: OpenStore): void {
       const active = await insertedBundle(appId);
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
       await store.insertRelease(release);
-      await store.setActiveBundle(release.id, active.id, someTimeMs);
+      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
       return { appId, builtin, active, release: { ...release, activeBundleId: active.id } };
     }
 
@@ -61,7 +73,10 @@ export function describeAppStates(open: OpenStore): void {
 
     it('follow every change', async () => {
       const { appId, release } = await appWithRelease();
-      await store.setActiveBundle(release.id, null, someTimeMs + 1);
+      await store.deployToRelease(
+        release.id,
+        buildNewDeployment({ bundleId: null, createdAtMs: someTimeMs + 1 }),
+      );
       expect((await store.readAppState(appId))?.releases).toStrictEqual([
         { ...release, activeBundleId: null, updatedAtMs: someTimeMs + 1 },
       ]);
@@ -69,6 +84,22 @@ export function describeAppStates(open: OpenStore): void {
       await store.insertRelease(second);
       await store.deleteRelease(release.id);
       expect((await store.readAppState(appId))?.releases).toStrictEqual([second]);
+    });
+
+    it('hold every bundle that was not deleted, and every channel', async () => {
+      const { appId, builtin, active } = await appWithRelease();
+      const spare = await insertedBundle(appId);
+      const deleted = await insertedBundle(appId);
+      await store.deleteBundle(deleted.id, someTimeMs);
+      const channels = [
+        await store.insertChannel(buildNewChannel({ appId, bundleId: spare.id })),
+        await store.insertChannel(buildNewChannel({ appId })),
+      ];
+      const gone = await store.insertChannel(buildNewChannel({ appId }));
+      await store.deleteChannel(gone.id);
+      const state = sorted((await store.readAppState(appId)) as AppState);
+      expect(state.bundles).toStrictEqual([builtin, active, spare].toSorted(byId));
+      expect(state.channels).toStrictEqual(channels);
     });
 
     it('of all apps are the states of each app, also of apps without a release', async () => {
@@ -93,7 +124,7 @@ export function describeAppStates(open: OpenStore): void {
           let servedId = active.id;
           for (let round = 0; round < 15; round += 1) {
             const { id } = await insertedBundle(appId);
-            await store.setActiveBundle(release.id, id, someTimeMs);
+            await store.deployToRelease(release.id, buildNewDeployment({ bundleId: id }));
             await store.deleteBundle(servedId, someTimeMs);
             // A fourth step: three of them could fall in step with a reader's queries and never come between two.
             await store.findBundle(id);

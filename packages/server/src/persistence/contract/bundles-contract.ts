@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Channel } from '../../domain/channel.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildRelease, nextId, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildNewDeployment,
+  buildRelease,
+  nextId,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
-import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
+import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { describePaging } from './paging-contract.ts';
 
 /** Version names that a careless comparison takes for one: case, Unicode form, blanks. */
@@ -112,17 +120,17 @@ export function describeBundles(open: OpenStore): void {
 
     it('takes back the planned deletion of the object of a bundle it inserts', async () => {
       const bundle = buildBundle({ appId: newAppId() });
-      await store.planObjectDeletion(bundle.objectKey, someTimeMs);
+      await store.planObjectDeletion(objectKeyOf(bundle), someTimeMs);
       await store.insertBundle(bundle);
-      expect(await isPlanned(bundle.objectKey, someTimeMs + 1)).toBe(false);
+      expect(await isPlanned(objectKeyOf(bundle), someTimeMs + 1)).toBe(false);
     });
 
     it('leaves the planned deletion of the object of a bundle it refuses', async () => {
       const { appId, versionName } = await insertedBundle();
       const refused = buildBundle({ appId, versionName });
-      await store.planObjectDeletion(refused.objectKey, someTimeMs);
+      await store.planObjectDeletion(objectKeyOf(refused), someTimeMs);
       await expect(store.insertBundle(refused)).rejects.toMatchObject({ code: 'version_already_exists' });
-      expect(await isPlanned(refused.objectKey, someTimeMs + 1)).toBe(true);
+      expect(await isPlanned(objectKeyOf(refused), someTimeMs + 1)).toBe(true);
     });
 
     it('knows no bundle under an id that was never given', async () => {
@@ -173,8 +181,8 @@ export function describeBundles(open: OpenStore): void {
       const bundle = await insertedBundle();
       const now = someTimeMs + 1_000;
       await store.deleteBundle(bundle.id, now);
-      expect(await isPlanned(bundle.objectKey, now - 1)).toBe(false);
-      expect(await isPlanned(bundle.objectKey, now)).toBe(true);
+      expect(await isPlanned(objectKeyOf(bundle), now - 1)).toBe(false);
+      expect(await isPlanned(objectKeyOf(bundle), now)).toBe(true);
     });
 
     it('refuses to delete a bundle that does not exist or no longer does', async () => {
@@ -204,14 +212,54 @@ export function describeBundles(open: OpenStore): void {
       const asActive = buildRelease({ appId, builtinBundleId: other.id });
       const unconcerned = buildRelease({ appId, builtinBundleId: other.id });
       for (const release of [asBuiltin, asActive, unconcerned]) await store.insertRelease(release);
-      await store.setActiveBundle(asActive.id, bundle.id, someTimeMs);
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }));
 
       const refusal = await store.deleteBundle(bundle.id, someTimeMs).catch((error: unknown) => error);
       expect(refusal).toMatchObject({ code: 'bundle_in_use' });
       const { release_ids } = (refusal as { details: { release_ids: string[] } }).details;
       expect(release_ids.toSorted()).toStrictEqual([asBuiltin.id, asActive.id].toSorted());
       expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
-      expect(await isPlanned(bundle.objectKey, someTimeMs)).toBe(false);
+      expect(await isPlanned(objectKeyOf(bundle), someTimeMs)).toBe(false);
+    });
+
+    it('refuses to delete a bundle that channels serve, names them all and changes nothing', async () => {
+      const bundle = await insertedBundle();
+      const { appId } = bundle;
+      const add = (given: Partial<Channel>) => store.insertChannel(buildNewChannel({ appId, ...given }));
+      const { rollout } = buildNewChannel();
+      const channels = [
+        await add({ bundleId: bundle.id }),
+        await add({ rollout: { ...rollout, bundleId: bundle.id } }),
+      ];
+      await add({});
+      const channelIds = channels.map(({ id }) => id);
+      await expect(store.deleteBundle(bundle.id, someTimeMs)).rejects.toMatchObject({
+        code: 'bundle_in_use',
+        details: { release_ids: [], channel_ids: channelIds },
+      });
+      expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
+      expect(await isPlanned(objectKeyOf(bundle), someTimeMs)).toBe(false);
+
+      const [stable, rolling] = channelIds as [number, number];
+      await store.updateChannel(stable, (channel) => ({ channel: { ...channel, bundleId: null } }));
+      await expect(store.deleteBundle(bundle.id, someTimeMs)).rejects.toMatchObject({
+        details: { channel_ids: [rolling] },
+      });
+      await store.deleteChannel(rolling);
+      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+    });
+
+    it('keeps a bundle that lies elsewhere, and plans no deletion for it', async () => {
+      const own = await open();
+      try {
+        const bundle = buildBundle({ objectKey: null, externalUrl: 'https://cdn.example.com/ä.zip?a=1' });
+        await own.store.insertBundle(bundle);
+        expect(await own.store.findBundle(bundle.id)).toStrictEqual(bundle);
+        expect(await own.store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+        expect(await own.store.listDueObjectDeletions(someTimeMs, 10)).toStrictEqual([]);
+      } finally {
+        await own.destroy();
+      }
     });
 
     it('deletes a bundle once its last release has let go of it', async () => {
@@ -221,8 +269,8 @@ export function describeBundles(open: OpenStore): void {
       const asBuiltin = buildRelease({ appId, builtinBundleId: bundle.id });
       const asActive = buildRelease({ appId, builtinBundleId: other.id });
       for (const release of [asBuiltin, asActive]) await store.insertRelease(release);
-      await store.setActiveBundle(asActive.id, bundle.id, someTimeMs);
-      await store.setActiveBundle(asActive.id, null, someTimeMs);
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }));
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: null }));
       await store.deleteRelease(asBuiltin.id);
       expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
     });

@@ -1,7 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceEvent } from '../../domain/device.ts';
 import type { DeviceEventFilter, DeviceEventLog } from '../../ports/device-events.ts';
-import { buildDeviceEvent, nextId, someDeviceId, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildDeviceEvent,
+  buildRecordedEvent,
+  nextId,
+  someDeviceId,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
 import { newAppId, outcomesOf, readPages } from './opened-store.ts';
 import { describePaging } from './paging-contract.ts';
@@ -22,10 +28,12 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
     });
     afterAll(() => opened.destroy());
 
-    async function listed(filter: DeviceEventFilter, limit = 100): Promise<DeviceEvent[]> {
-      const { items } = await log.listDeviceEvents(filter, { limit });
-      return items.map(({ id: _id, ...event }) => event);
+    async function listed(filter: DeviceEventFilter, limit = 100): Promise<readonly DeviceEvent[]> {
+      return (await log.listDeviceEvents(filter, { limit })).items;
     }
+
+    const append = (...events: DeviceEvent[]) =>
+      log.appendDeviceEvents(events.map((event) => buildRecordedEvent(event)));
 
     /** Names of the events, oldest first. */
     async function namesOf(appId: string): Promise<string[]> {
@@ -38,7 +46,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
 
     const numbered = (appId: string, count: number, prefix = '') =>
       Array.from({ length: count }, (_each, index) =>
-        buildDeviceEvent({ appId, versionName: `${prefix}${index}` }),
+        buildRecordedEvent({ appId, versionName: `${prefix}${index}` }),
       );
 
     it('keeps every field as it was given', async () => {
@@ -59,6 +67,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
         defaultChannel: 'Beta',
         keyId: 'MIIBCgKCAQEA12345678',
         installSource: 'app_store',
+        channelName: 'Productiön 👋',
         metadata: { reason: 'Grüße 👋\n"\\', '': '', 'a.b$c': '1' },
         deviceTimeMs: someTimeMs - 86_400_000,
         receivedAtMs: someTimeMs + 1,
@@ -71,7 +80,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
         nativeBuild: null,
         osVersion: null,
       });
-      await log.appendDeviceEvents([bare, full]);
+      await append(bare, full);
       expect(await listed({ appId })).toStrictEqual([full, bare]);
     });
 
@@ -81,22 +90,15 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
       ['large', Object.fromEntries(Array.from({ length: 30 }, (_each, n) => [`key${n}`, 'ü'.repeat(2_048)]))],
     ])('keeps metadata that is %s', async (_what, metadata: Record<string, string>) => {
       const appId = newAppId();
-      await log.appendDeviceEvents([buildDeviceEvent({ appId, metadata })]);
+      await append(buildDeviceEvent({ appId, metadata }));
       const [event] = await listed({ appId });
       expect(Object.entries(event?.metadata ?? { missing: '' })).toStrictEqual(Object.entries(metadata));
-    });
-
-    it('gives every event an id of its own', async () => {
-      const appId = newAppId();
-      await log.appendDeviceEvents(numbered(appId, 50));
-      const { items } = await log.listDeviceEvents({ appId }, { limit: 100 });
-      expect(new Set(items.map(({ id }) => id)).size).toBe(50);
     });
 
     it('keeps the order of the events of a call', async () => {
       const appId = newAppId();
       await log.appendDeviceEvents(numbered(appId, 200));
-      expect(await namesOf(appId)).toStrictEqual(numbered(appId, 200).map(({ versionName }) => versionName));
+      expect(await namesOf(appId)).toStrictEqual(numbered(appId, 200).map(({ event }) => event.versionName));
     });
 
     it('takes no events without complaint', async () => {
@@ -105,7 +107,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
 
     it('keeps none of the events when one of them cannot be kept, and goes on working', async () => {
       const appId = newAppId();
-      const unfit = { ...buildDeviceEvent({ appId }), action: null } as unknown as DeviceEvent;
+      const unfit = buildRecordedEvent({ appId, action: null as unknown as string });
       await expect(
         log.appendDeviceEvents([...numbered(appId, 10), unfit, ...numbered(appId, 10)]),
       ).rejects.toThrow();
@@ -150,7 +152,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
       expect(names).toHaveLength(500);
       for (const prefix of prefixes) {
         expect(names.filter((name) => name.startsWith(prefix))).toStrictEqual(
-          numbered(appId, 25, prefix).map(({ versionName }) => versionName),
+          numbered(appId, 25, prefix).map(({ event }) => event.versionName),
         );
       }
     });
@@ -162,7 +164,7 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
       const second = buildDeviceEvent({ appId, receivedAtMs: someTimeMs + 10, action: 'set_fail' });
       const third = buildDeviceEvent({ appId, receivedAtMs: someTimeMs + 20, deviceId: otherDeviceId });
       const ofOtherApp = buildDeviceEvent({ appId: appId.toUpperCase() });
-      beforeAll(() => log.appendDeviceEvents([first, second, third, ofOtherApp]));
+      beforeAll(() => append(first, second, third, ofOtherApp));
 
       const cases: [string, Omit<DeviceEventFilter, 'appId'>, DeviceEvent[]][] = [
         ['by app alone', {}, [third, second, first]],
@@ -203,19 +205,185 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
       });
     });
 
+    it('keeps an event that is told twice once: the first telling', async () => {
+      const appId = newAppId();
+      const deviceTimeMs = someTimeMs - 1;
+      const first = buildDeviceEvent({ appId, deviceTimeMs, osVersion: 'first' });
+      const again = { ...first, id: nextId(), osVersion: 'again', receivedAtMs: someTimeMs + 9 };
+      await append(first, again);
+      await append(again);
+      await append({ ...again, id: nextId() }, { ...again, id: nextId() });
+      expect(await listed({ appId })).toStrictEqual([first]);
+    });
+
+    it.each([
+      ['app', { appId: newAppId() }],
+      ['device', { deviceId: someDeviceId.replace(/^./, '0') }],
+      ['action', { action: 'SET' }],
+      ['version name', { versionName: '1.0.1:index.html' }],
+      ['device time', { deviceTimeMs: someTimeMs + 1 }],
+    ])('keeps events that differ in their %s alone', async (_part, difference) => {
+      const appId = newAppId();
+      const first = buildDeviceEvent({ appId, deviceTimeMs: someTimeMs });
+      const second = { ...first, id: nextId(), ...difference };
+      await append(first, second);
+      await append(first, second);
+      const count = async (ofApp: string) => log.countDeviceEvents({ appId: ofApp });
+      const counts = second.appId === appId ? [2] : [1, 1];
+      expect(await Promise.all([...new Set([appId, second.appId])].map(count))).toStrictEqual(counts);
+    });
+
+    it('keeps all events without a device time, however alike', async () => {
+      const appId = newAppId();
+      const event = buildDeviceEvent({ appId, deviceTimeMs: null });
+      const alike = Array.from({ length: 3 }, () => ({ ...event, id: nextId() }));
+      await append(...alike);
+      await append(event);
+      expect(await log.countDeviceEvents({ appId })).toBe(4);
+    });
+
+    describe('deleted by age', () => {
+      let own: OpenedLog;
+      beforeEach(async () => {
+        own = await open();
+      });
+      afterEach(() => own.destroy());
+
+      const appIds = [newAppId(), newAppId()] as const;
+      async function timesLeft(): Promise<number[]> {
+        const pages = await Promise.all(
+          appIds.map((appId) => own.log.listDeviceEvents({ appId }, { limit: 100 })),
+        );
+        const times = pages.flatMap(({ items }) =>
+          items.map(({ receivedAtMs }) => receivedAtMs - someTimeMs),
+        );
+        return times.toSorted((left, right) => left - right);
+      }
+      const appendAt = (...offsets: number[]) =>
+        own.log.appendDeviceEvents(
+          offsets.map((offset, index) => {
+            const appId = appIds[index % 2] as string;
+            return buildRecordedEvent({ appId, receivedAtMs: someTimeMs + offset });
+          }),
+        );
+
+      it('are those that arrived before the time, of every app', async () => {
+        await appendAt(3, 1, 4, 2, 5, 3);
+        expect(await own.log.deleteDeviceEventsBefore(someTimeMs + 3, 100)).toBe(2);
+        expect(await timesLeft()).toStrictEqual([3, 3, 4, 5]);
+        expect(await own.log.deleteDeviceEventsBefore(someTimeMs + 3, 100)).toBe(0);
+      });
+
+      it('are the oldest first, up to the limit', async () => {
+        await appendAt(3, 1, 4, 2, 5, 6);
+        expect(await own.log.deleteDeviceEventsBefore(someTimeMs + 6, 3)).toBe(3);
+        expect(await timesLeft()).toStrictEqual([4, 5, 6]);
+        expect(await own.log.deleteDeviceEventsBefore(someTimeMs + 6, 3)).toBe(2);
+        expect(await timesLeft()).toStrictEqual([6]);
+      });
+    });
+
+    describe('counted as outcomes of a rollout', () => {
+      const served = (appId: string) => ({ appId, channelName: 'production', versionName: '2.0.0' });
+      const event = (appId: string, given: Partial<DeviceEvent>) =>
+        buildDeviceEvent({ ...served(appId), action: 'set', ...given });
+      const outcomesIn = (appId: string, sinceMs = someTimeMs) =>
+        log.countRolloutOutcomes({ ...served(appId), sinceMs });
+
+      it('are installs and failures, and nothing else a device reports', async () => {
+        const appId = newAppId();
+        const actions = [
+          ...['set', 'set', 'set_fail', 'update_fail', 'download_fail', 'checksum_fail'],
+          ...['get', 'download_complete', 'download_10', 'app_crash', 'setNext', 'fail', 'SET_FAIL'],
+        ];
+        await append(...actions.map((action) => event(appId, { action })));
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 2, failures: 4 });
+      });
+
+      it('are none where nothing was reported', async () => {
+        expect(await outcomesIn(newAppId())).toStrictEqual({ installs: 0, failures: 0 });
+      });
+
+      it('are those that arrived since the time, included', async () => {
+        const appId = newAppId();
+        await append(
+          ...[-1, 0, 1].map((offset) => event(appId, { receivedAtMs: someTimeMs + offset })),
+          ...[-1, 1].map((offset) => event(appId, { action: 'set_fail', receivedAtMs: someTimeMs + offset })),
+        );
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 2, failures: 1 });
+        expect(await outcomesIn(appId, someTimeMs + 1)).toStrictEqual({ installs: 1, failures: 1 });
+        expect(await outcomesIn(appId, 0)).toStrictEqual({ installs: 3, failures: 2 });
+      });
+
+      it.each([
+        ['app', { appId: newAppId() }],
+        ['channel', { channelName: 'Production' }],
+        ['channel, which is none', { channelName: null }],
+        ['bundle', { versionName: '2.0.0-rc' }],
+        ['bundle, whose name starts alike', { versionName: '2.0.01' }],
+      ])('are not those of another %s', async (_what, difference) => {
+        const appId = newAppId();
+        await append(event(appId, {}), event(appId, difference));
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 0 });
+      });
+
+      it('are also failures of single files of the bundle', async () => {
+        const appId = newAppId();
+        const versionName = '2.0.0:assets/main:1.js';
+        await append(event(appId, { action: 'download_manifest_file_fail', versionName }));
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 0, failures: 1 });
+      });
+
+      it('are those of real users only', async () => {
+        const appId = newAppId();
+        for (const [isProd, isEmulator] of [
+          [true, true],
+          [false, false],
+          [true, false],
+        ] as const) {
+          await append(
+            event(appId, { isProd, isEmulator }),
+            event(appId, { isProd, isEmulator, action: 'set_fail' }),
+          );
+        }
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 1 });
+      });
+
+      it.each([
+        ['4.15.6', 0],
+        ['6.14.24', 0],
+        ['6.14.25', 1],
+        ['7.16.9', 0],
+        ['7.17.0', 1],
+        ['8.45.11', 1],
+        [null, 0],
+      ])('with plugin %s count %i of a failed download', async (pluginVersion, failures) => {
+        const appId = newAppId();
+        await append(event(appId, { action: 'download_fail', pluginVersion }));
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 0, failures });
+      });
+
+      it('are counted once for an event that is told twice', async () => {
+        const appId = newAppId();
+        const told = event(appId, { deviceTimeMs: someTimeMs });
+        await append(told, { ...told, id: nextId() });
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 0 });
+      });
+    });
+
     describePaging('device events', () => {
       const appId = newAppId();
       return {
         async add(receivedAtMs) {
           const versionName = nextId();
-          await log.appendDeviceEvents([buildDeviceEvent({ appId, versionName, receivedAtMs })]);
+          await append(buildDeviceEvent({ appId, versionName, receivedAtMs }));
           return versionName;
         },
         async list(page) {
           const { items, nextCursor } = await log.listDeviceEvents({ appId }, page);
           return { items: items.map(({ versionName }) => versionName), nextCursor };
         },
-        foreignCursor: encodeCursor({ timeMs: someTimeMs, id: nextId() }),
+        foreignCursor: encodeCursor({ timeMs: someTimeMs, id: someDeviceId }),
       };
     });
   });

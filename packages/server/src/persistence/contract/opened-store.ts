@@ -1,3 +1,4 @@
+import type { Bundle } from '../../domain/bundle.ts';
 import type { Page, PageRequest } from '../../ports/page.ts';
 import type { Store } from '../../ports/store.ts';
 import { nextId } from '../../testing/builders.ts';
@@ -16,6 +17,12 @@ export type OpenStore = () => Promise<OpenedStore>;
 /** An app that no other test uses, so that tests can share a store. */
 export function newAppId(): string {
   return `com.example.app${Number.parseInt(nextId(), 16)}`;
+}
+
+/** The key of a bundle that is ours to store. */
+export function objectKeyOf({ objectKey }: Pick<Bundle, 'objectKey'>): string {
+  if (objectKey === null) throw new Error('The bundle has no object');
+  return objectKey;
 }
 
 const maxPages = 10_000;

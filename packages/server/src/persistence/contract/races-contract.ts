@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CounterIncrement } from '../../domain/event-effects.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildRelease, someTimeMs } from '../../testing/builders.ts';
-import { newAppId, outcomesOf } from './opened-store.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildNewDeployment,
+  buildRecordedEvent,
+  buildRelease,
+  someDeviceId,
+  someTimeMs,
+} from '../../testing/builders.ts';
+import { newAppId, objectKeyOf, outcomesOf } from './opened-store.ts';
 
 export interface OpenedNodes {
   /** Two stores over the same data, as two nodes have them; or twice the same one. */
@@ -60,7 +69,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const outcomes = await atOnce(
           round,
           () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.setActiveBundle(release.id, bundle.id, someTimeMs),
+          () => there.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id })),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         const isActive = (await here.findRelease(release.id))?.activeBundleId === bundle.id;
@@ -69,7 +78,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
             ? { outcomes: ['done', 'bundle_not_found'], isDeleted: true, isActive: false }
             : { outcomes: ['bundle_in_use', 'done'], isDeleted: false, isActive: true },
         );
-        await here.setActiveBundle(release.id, null, someTimeMs);
+        await here.deployToRelease(release.id, buildNewDeployment({ bundleId: null }));
       }
     });
 
@@ -92,20 +101,106 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       }
     });
 
+    it('a bundle is either deleted or served by a channel, never both', async () => {
+      const appId = newAppId();
+      const { id } = await here.insertChannel(buildNewChannel({ appId }));
+      for (let round = 0; round < rounds; round += 1) {
+        const bundle = await insertedBundle(appId);
+        const outcomes = await atOnce(
+          round,
+          () => here.deleteBundle(bundle.id, someTimeMs),
+          () => there.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: bundle.id } })),
+        );
+        const isDeleted = (await there.findBundle(bundle.id)) === undefined;
+        expect({ outcomes, servedId: (await here.findChannel(id))?.bundleId }).toStrictEqual(
+          isDeleted
+            ? { outcomes: ['done', 'bundle_not_found'], servedId: null }
+            : { outcomes: ['bundle_in_use', 'done'], servedId: bundle.id },
+        );
+        await here.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: null } }));
+      }
+    });
+
+    it('of two channels made public one stays it', async () => {
+      const appId = newAppId();
+      const ids: number[] = [];
+      for (let each = 0; each < 2; each += 1) {
+        ids.push((await here.insertChannel(buildNewChannel({ appId }))).id);
+      }
+      const [first, second] = ids as [number, number];
+      const publish = (store: Store, id: number) =>
+        store.updateChannel(id, (channel) => ({ channel: { ...channel, isPublic: true } }));
+      for (let round = 0; round < rounds; round += 1) {
+        const outcomes = await atOnce(
+          round,
+          () => publish(here, first),
+          () => publish(there, second),
+        );
+        expect(outcomes).toStrictEqual(['done', 'done']);
+        expect((await here.listChannels(appId)).filter(({ isPublic }) => isPublic)).toHaveLength(1);
+      }
+    });
+
+    it('changes of one channel are all kept', async () => {
+      const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }));
+      const increase = (store: Store) =>
+        store.updateChannel(id, (channel) => {
+          const { rollout } = channel;
+          return {
+            channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
+          };
+        });
+      await Promise.all(
+        Array.from({ length: 20 }, (_each, index) => increase(index % 2 === 0 ? here : there)),
+      );
+      expect((await here.findChannel(id))?.rollout.percentageBps).toBe(20);
+    });
+
+    it('a device is never left pinned to a channel that is deleted', async () => {
+      const appId = newAppId();
+      for (let round = 0; round < rounds; round += 1) {
+        const { id } = await here.insertChannel(buildNewChannel({ appId }));
+        await atOnce(
+          round,
+          () => here.deleteChannel(id),
+          () => there.setDeviceOverride(appId, someDeviceId, id),
+        );
+        expect(await here.readDeviceState(appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
+      }
+    });
+
+    it('counters add up and an event told to both counts once', async () => {
+      const appId = newAppId();
+      const counters: CounterIncrement[] = [
+        { date: '2026-01-15', bundle: '1.0.0', channel: '', platform: 'ios', counter: 'get' },
+      ];
+      await Promise.all(
+        Array.from({ length: rounds }, (_each, round) => {
+          const told = () =>
+            buildRecordedEvent({ appId, deviceTimeMs: someTimeMs + round }, { effects: { counters } });
+          const own = () => buildRecordedEvent({ appId }, { effects: { counters } });
+          return [here, there].map((store) => store.appendDeviceEvents([told(), own()]));
+        }).flat(),
+      );
+      const [row] = await here.listCounters({ appId, fromDate: '2026-01-01', toDate: '2026-12-31' });
+      expect(row?.get).toBe(rounds * 3);
+      expect(await there.countDeviceEvents({ appId })).toBe(rounds * 3);
+    });
+
     it('an upload claims its object or its version name is refused and the object stays planned', async () => {
       const appId = newAppId();
       for (let round = 0; round < rounds; round += 1) {
         const versionName = `2.0.${round}`;
         const rivals = [buildBundle({ appId, versionName }), buildBundle({ appId, versionName })] as const;
-        for (const { objectKey } of rivals) await here.planObjectDeletion(objectKey, someTimeMs);
+        for (const rival of rivals) await here.planObjectDeletion(objectKeyOf(rival), someTimeMs);
         const outcomes = await atOnce(
           round,
           () => here.insertBundle(rivals[0]),
           () => there.insertBundle(rivals[1]),
         );
         const planned = await there.listDueObjectDeletions(someTimeMs, 10_000);
-        for (const [index, { objectKey }] of rivals.entries()) {
-          expect(planned.includes(objectKey)).toBe(outcomes[index] !== 'done');
+        for (const [index, rival] of rivals.entries()) {
+          expect(planned.includes(objectKeyOf(rival))).toBe(outcomes[index] !== 'done');
         }
       }
     });

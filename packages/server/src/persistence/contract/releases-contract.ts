@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Release } from '../../domain/release.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildRelease, nextId, someTimeMs } from '../../testing/builders.ts';
+import { buildBundle, buildNewDeployment, buildRelease, nextId, someTimeMs } from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
 import { lookalikes } from './bundles-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
@@ -177,7 +177,12 @@ export function describeReleases(open: OpenStore): void {
       for (const [index, activeBundleId] of steps.entries()) {
         const updatedAtMs = someTimeMs + index + 1;
         const expected = { ...release, activeBundleId, updatedAtMs };
-        expect(await store.setActiveBundle(release.id, activeBundleId, updatedAtMs)).toStrictEqual(expected);
+        expect(
+          await store.deployToRelease(
+            release.id,
+            buildNewDeployment({ bundleId: activeBundleId, createdAtMs: updatedAtMs }),
+          ),
+        ).toStrictEqual(expected);
         expect(await store.findRelease(release.id)).toStrictEqual(expected);
       }
     });
@@ -185,12 +190,14 @@ export function describeReleases(open: OpenStore): void {
     it('refuses an active bundle that is unknown, deleted or of another app, and keeps the old one', async () => {
       const release = await insertedRelease();
       const active = await insertedBundle(release.appId);
-      await store.setActiveBundle(release.id, active.id, someTimeMs);
+      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
       const deleted = await insertedBundle(release.appId);
       await store.deleteBundle(deleted.id, someTimeMs);
       const foreign = await insertedBundle(newAppId());
       for (const bundleId of [nextId(), deleted.id, foreign.id]) {
-        await expect(store.setActiveBundle(release.id, bundleId, someTimeMs + 5)).rejects.toMatchObject({
+        await expect(
+          store.deployToRelease(release.id, buildNewDeployment({ bundleId, createdAtMs: someTimeMs + 5 })),
+        ).rejects.toMatchObject({
           code: 'bundle_not_found',
         });
       }
@@ -205,7 +212,10 @@ export function describeReleases(open: OpenStore): void {
       const release = await insertedRelease();
       const active = await insertedBundle(release.appId);
       await Promise.all([
-        store.setActiveBundle(release.id, active.id, someTimeMs + 1),
+        store.deployToRelease(
+          release.id,
+          buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
+        ),
         store.setReleaseDate(release.id, someTimeMs, someTimeMs + 1),
       ]);
       expect(await store.findRelease(release.id)).toStrictEqual({
@@ -231,8 +241,8 @@ export function describeReleases(open: OpenStore): void {
       for (const missing of [id, nextId()]) {
         for (const change of [
           () => store.setReleaseDate(missing, null, someTimeMs),
-          () => store.setActiveBundle(missing, null, someTimeMs),
-          () => store.setActiveBundle(missing, builtinBundleId, someTimeMs),
+          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: null })),
+          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: builtinBundleId })),
           () => store.deleteRelease(missing),
         ]) {
           await expect(change()).rejects.toMatchObject({ code: 'release_not_found' });

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { buildBundle, buildDeviceEvent, buildRelease, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewDeployment,
+  buildRecordedEvent,
+  buildRelease,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { describeAppStates } from './app-states-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
+import { describeChannels } from './channels-contract.ts';
+import { describeDeployments } from './deployments-contract.ts';
 import { describeDeviceEvents } from './device-events-contract.ts';
+import { describeDeviceStates } from './device-states-contract.ts';
+import { describeEventEffects } from './event-effects-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces } from './races-contract.ts';
@@ -17,12 +27,16 @@ export function describeStoreContract(name: string, open: OpenStore): void {
   describe(`the store contract on ${name}`, { timeout: 20_000 }, () => {
     describeBundles(open);
     describeReleases(open);
+    describeChannels(open);
+    describeDeployments(open);
+    describeDeviceStates(open);
     describeAppStates(open);
     describePlannedDeletions(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();
       return { log: store, destroy };
     });
+    describeEventEffects(open);
     describeRaces('one store', async () => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };
@@ -55,7 +69,7 @@ function describeLife(open: OpenStore): void {
         const appId = newAppId();
         const underWay = [
           store.insertBundle(buildBundle({ appId })),
-          store.appendDeviceEvents([buildDeviceEvent({ appId })]),
+          store.appendDeviceEvents([buildRecordedEvent({ appId })]),
           store.readAppState(appId),
         ];
         const outcomes = Promise.allSettled(underWay);
@@ -87,10 +101,13 @@ function describeLife(open: OpenStore): void {
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
         await store.insertRelease(release);
         await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
-        await store.setActiveBundle(release.id, active.id, someTimeMs + 1);
+        await store.deployToRelease(
+          release.id,
+          buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
+        );
         await store.deleteBundle(deleted.id, someTimeMs);
         await store.planObjectDeletion('planned', someTimeMs + 1);
-        const events = [buildDeviceEvent({ appId, metadata: { a: 'b' } }), buildDeviceEvent({ appId })];
+        const events = [buildRecordedEvent({ appId, metadata: { a: 'b' } }), buildRecordedEvent({ appId })];
         await store.appendDeviceEvents(events);
         const firstPage = await store.listDeviceEvents({ appId }, { limit: 1 });
 
@@ -112,7 +129,7 @@ function describeLife(open: OpenStore): void {
         expect(await again.countDeviceEvents({ appId })).toBe(2);
         const cursor = firstPage.nextCursor ?? '';
         const [oldest] = (await again.listDeviceEvents({ appId }, { limit: 5, cursor })).items;
-        expect(oldest).toMatchObject(events[0] ?? {});
+        expect(oldest).toStrictEqual(events[0]?.event);
       }));
   });
 }

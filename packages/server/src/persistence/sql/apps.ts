@@ -2,27 +2,30 @@ import type { Kysely } from 'kysely';
 import type { AppState } from '../../domain/app.ts';
 import type { AppStateReader } from '../../ports/store.ts';
 import { toBundle } from './bundles.ts';
+import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
 import type { Schema, SqlDatabase } from './schema.ts';
 
+/** To be run in a transaction, so that all of it is as of one moment. */
 async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[]> {
-  const apps = db.selectFrom('apps').select('app_id');
-  const appRows = await (appId === undefined ? apps : apps.where('app_id', '=', appId)).execute();
-  const releases = db.selectFrom('releases').selectAll();
-  const releaseRows = await (appId === undefined ? releases : releases.where('app_id', '=', appId)).execute();
-  const bundles = db
-    .selectFrom('bundles')
-    .selectAll()
-    .where('id', 'in', (query) =>
-      query.selectFrom('releases').select('active_bundle_id').where('active_bundle_id', 'is not', null),
-    );
-  const bundleRows = await (appId === undefined ? bundles : bundles.where('app_id', '=', appId)).execute();
-
-  const releasesByApp = Map.groupBy(releaseRows, (row) => row.app_id);
-  const bundlesByApp = Map.groupBy(bundleRows, (row) => row.app_id);
+  let apps = db.selectFrom('apps').select('app_id');
+  let releases = db.selectFrom('releases').selectAll();
+  let channels = db.selectFrom('channels').selectAll();
+  let bundles = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
+  if (appId !== undefined) {
+    apps = apps.where('app_id', '=', appId);
+    releases = releases.where('app_id', '=', appId);
+    channels = channels.where('app_id', '=', appId);
+    bundles = bundles.where('app_id', '=', appId);
+  }
+  const appRows = await apps.execute();
+  const releasesByApp = Map.groupBy(await releases.execute(), (row) => row.app_id);
+  const channelsByApp = Map.groupBy(await channels.execute(), (row) => row.app_id);
+  const bundlesByApp = Map.groupBy(await bundles.execute(), (row) => row.app_id);
   return appRows.map((row) => ({
     appId: row.app_id,
     releases: (releasesByApp.get(row.app_id) ?? []).map(toRelease),
+    channels: (channelsByApp.get(row.app_id) ?? []).map(toChannel),
     bundles: (bundlesByApp.get(row.app_id) ?? []).map(toBundle),
   }));
 }

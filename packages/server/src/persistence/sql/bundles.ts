@@ -20,6 +20,7 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     keyId: row.key_id,
     minUpdateVersion: row.min_update_version,
     objectKey: row.object_key,
+    externalUrl: row.external_url,
     createdAtMs: row.created_at,
   };
 }
@@ -32,6 +33,34 @@ function selectLive(db: Kysely<Schema>, id: string) {
 export async function requireBundleOfApp(db: Kysely<Schema>, id: string, appId: string): Promise<void> {
   const row = await selectLive(db, id).where('app_id', '=', appId).executeTakeFirst();
   if (!row) throw new AppError('bundle_not_found', `App ${appId} has no bundle with id ${id}`);
+}
+
+/** Rejects with `bundle_in_use` while a release or a channel serves, or could fall back to, the bundle. */
+async function requireUnused(db: Kysely<Schema>, bundle: Bundle): Promise<void> {
+  const releases = await db
+    .selectFrom('releases')
+    .select(['id', 'platform', 'version_name', 'version_code'])
+    .where(({ eb, or }) =>
+      or([eb('builtin_bundle_id', '=', bundle.id), eb('active_bundle_id', '=', bundle.id)]),
+    )
+    .orderBy('id')
+    .execute();
+  const channels = await db
+    .selectFrom('channels')
+    .select(['id', 'name'])
+    .where(({ eb, or }) => or([eb('bundle_id', '=', bundle.id), eb('rollout_bundle_id', '=', bundle.id)]))
+    .orderBy('id')
+    .execute();
+  if (releases.length + channels.length === 0) return;
+  const users = [
+    ...releases.map((user) => `release ${user.platform} ${user.version_name} (${user.version_code})`),
+    ...channels.map((user) => `channel ${user.name}`),
+  ];
+  throw new AppError(
+    'bundle_in_use',
+    `Bundle ${bundle.versionName} is used by ${users.join(', ')}; set another bundle there or delete the release or channel first`,
+    { details: { release_ids: releases.map(({ id }) => id), channel_ids: channels.map(({ id }) => id) } },
+  );
 }
 
 export function createSqlBundles(database: SqlDatabase): BundleStore {
@@ -55,14 +84,17 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               key_id: bundle.keyId,
               min_update_version: bundle.minUpdateVersion,
               object_key: bundle.objectKey,
+              external_url: bundle.externalUrl,
               created_at: bundle.createdAtMs,
               deleted_at: null,
             })
             .execute();
-          await transaction
-            .deleteFrom('planned_deletions')
-            .where('object_key', '=', bundle.objectKey)
-            .execute();
+          if (bundle.objectKey !== null) {
+            await transaction
+              .deleteFrom('planned_deletions')
+              .where('object_key', '=', bundle.objectKey)
+              .execute();
+          }
         });
       } catch (error) {
         if (!database.isUniqueViolation(error)) throw error;
@@ -105,25 +137,20 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
       db.transaction().execute(async (transaction) => {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
-        const users = await transaction
-          .selectFrom('releases')
-          .select(['id', 'platform', 'version_name', 'version_code'])
-          .where(({ eb, or }) => or([eb('builtin_bundle_id', '=', id), eb('active_bundle_id', '=', id)]))
-          .execute();
-        if (users.length > 0) {
-          const names = users.map((user) => `${user.platform} ${user.version_name} (${user.version_code})`);
-          throw new AppError(
-            'bundle_in_use',
-            `Bundle ${row.version_name} is used by release ${names.join(', ')}; set another bundle there or delete the release first`,
-            { details: { release_ids: users.map((user) => user.id) } },
-          );
-        }
+        await requireUnused(transaction, toBundle(row));
         await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
         await transaction
-          .insertInto('planned_deletions')
-          .values({ object_key: row.object_key, due_at: nowMs })
-          .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+          .deleteFrom('device_failures')
+          .where('app_id', '=', row.app_id)
+          .where('version_name', '=', row.version_name)
           .execute();
+        if (row.object_key !== null) {
+          await transaction
+            .insertInto('planned_deletions')
+            .values({ object_key: row.object_key, due_at: nowMs })
+            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+            .execute();
+        }
         return toBundle(row);
       }),
   };

@@ -1,11 +1,17 @@
-import type { ExpressionBuilder, Selectable } from 'kysely';
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { DeviceEvent } from '../../domain/device.ts';
-import type { DeviceEventFilter, DeviceEventLog, StoredDeviceEvent } from '../../ports/device-events.ts';
+import { bundleNameOf } from '../../domain/event-effects.ts';
+import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
-import type { DeviceEventsTable, Schema, SqlDatabase } from './schema.ts';
+import { rolloutOutcomeOf } from '../rollout-outcome.ts';
+import { addToCounters } from './counters.ts';
+import { recordDevices } from './devices.ts';
+import type { DeviceEventsTable, DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
-function toRow(event: DeviceEvent): Omit<DeviceEventsTable, 'id'> {
+function toRow(event: DeviceEvent): DeviceEventsTable {
+  const outcome = rolloutOutcomeOf(event);
   return {
+    id: event.id,
     app_id: event.appId,
     device_id: event.deviceId,
     received_at: event.receivedAtMs,
@@ -25,12 +31,15 @@ function toRow(event: DeviceEvent): Omit<DeviceEventsTable, 'id'> {
     key_id: event.keyId,
     install_source: event.installSource,
     metadata: event.metadata === null ? null : JSON.stringify(event.metadata),
+    channel_name: event.channelName,
+    outcome,
+    outcome_bundle: outcome === null ? null : bundleNameOf(event.versionName),
   };
 }
 
-function toStoredEvent(row: Selectable<DeviceEventsTable>): StoredDeviceEvent {
+function toEvent(row: Selectable<DeviceEventsTable>): DeviceEvent {
   return {
-    id: String(row.id),
+    id: row.id,
     appId: row.app_id,
     deviceId: row.device_id,
     receivedAtMs: row.received_at,
@@ -50,6 +59,7 @@ function toStoredEvent(row: Selectable<DeviceEventsTable>): StoredDeviceEvent {
     keyId: row.key_id,
     installSource: row.install_source,
     metadata: row.metadata === null ? null : JSON.parse(row.metadata),
+    channelName: row.channel_name,
   };
 }
 
@@ -64,19 +74,63 @@ function matches(filter: DeviceEventFilter) {
   };
 }
 
+/** Counts the failures of devices to install a bundle; 0 or more of each event. */
+async function addFailures(
+  database: SqlDatabase,
+  transaction: Kysely<Schema>,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  const rows = new Map<string, DeviceFailuresTable>();
+  for (const { event, effects } of events) {
+    if (effects.failedInstall === null) continue;
+    const key = JSON.stringify([event.appId, event.deviceId, effects.failedInstall]);
+    const row = rows.get(key);
+    if (row) row.failures += 1;
+    else {
+      rows.set(key, {
+        app_id: event.appId,
+        device_id: event.deviceId,
+        version_name: effects.failedInstall,
+        failures: 1,
+      });
+    }
+  }
+  await database.upsertMany(transaction, 'device_failures', [...rows.values()], (conflict) =>
+    conflict.columns(['app_id', 'device_id', 'version_name']).doUpdateSet(({ eb, ref }) => ({
+      failures: eb('device_failures.failures', '+', ref('excluded.failures')),
+    })),
+  );
+}
+
 export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
   const { db } = database;
   return {
     async appendDeviceEvents(events) {
-      if (events.length > 0) await database.insertMany('device_events', events.map(toRow));
+      if (events.length === 0) return;
+      // Before the transaction: while it runs, nobody else can use the database.
+      const rows = events.map(({ event }) => toRow(event));
+      await db.transaction().execute(async (transaction) => {
+        const isNew = await database.insertNew(transaction, 'device_events', rows);
+        const told = events.filter((_, index) => isNew[index]);
+        const increments = told.flatMap(({ event, effects }) =>
+          effects.counters.map((increment) => ({ appId: event.appId, increment })),
+        );
+        await addToCounters(database, transaction, increments);
+        await addFailures(database, transaction, told);
+        await recordDevices(
+          database,
+          transaction,
+          told.flatMap(({ device }) => (device ? [device] : [])),
+        );
+      });
     },
 
     async listDeviceEvents(filter, page) {
       let query = db.selectFrom('device_events').selectAll().where(matches(filter));
       if (page.cursor !== undefined) {
-        const after = decodeCursor(page.cursor, /^\d{1,15}$/);
+        const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
         query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('received_at', 'id'), '<', tuple(after.timeMs, Number(after.id))),
+          eb(refTuple('received_at', 'id'), '<', tuple(after.timeMs, after.id)),
         );
       }
       const rows = await query
@@ -84,12 +138,7 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
         .orderBy('id', 'desc')
         .limit(page.limit + 1)
         .execute();
-      return cutPage(
-        rows,
-        page.limit,
-        (row) => ({ timeMs: row.received_at, id: String(row.id) }),
-        toStoredEvent,
-      );
+      return cutPage(rows, page.limit, (row) => ({ timeMs: row.received_at, id: row.id }), toEvent);
     },
 
     async countDeviceEvents(filter) {
@@ -99,6 +148,37 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
         .where(matches(filter))
         .executeTakeFirstOrThrow();
       return Number(row.count);
+    },
+
+    async deleteDeviceEventsBefore(timeMs, limit) {
+      const { numDeletedRows } = await db
+        .deleteFrom('device_events')
+        .where('id', 'in', (query) =>
+          query
+            .selectFrom('device_events')
+            .select('id')
+            .where('received_at', '<', timeMs)
+            .orderBy('received_at')
+            .orderBy('id')
+            .limit(limit),
+        )
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+
+    async countRolloutOutcomes({ appId, channelName, versionName, sinceMs }) {
+      const rows = await db
+        .selectFrom('device_events')
+        .select(({ fn }) => ['outcome', fn.countAll<number>().as('count')])
+        .where('app_id', '=', appId)
+        .where('channel_name', '=', channelName)
+        .where('outcome_bundle', '=', versionName)
+        .where('received_at', '>=', sinceMs)
+        .groupBy('outcome')
+        .execute();
+      const countOf = (outcome: 'install' | 'fail') =>
+        Number(rows.find((row) => row.outcome === outcome)?.count ?? 0);
+      return { installs: countOf('install'), failures: countOf('fail') };
     },
   };
 }

@@ -6,6 +6,7 @@ import type { ReleaseStore } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { requireBundleOfApp } from './bundles.ts';
+import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { ReleasesTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -37,6 +38,9 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
       try {
         await db.transaction().execute(async (transaction) => {
           await requireBundleOfApp(transaction, release.builtinBundleId, release.appId);
+          if (release.activeBundleId !== null) {
+            await requireBundleOfApp(transaction, release.activeBundleId, release.appId);
+          }
           await ensureApp(transaction, release.appId, release.createdAtMs);
           await transaction
             .insertInto('releases')
@@ -92,16 +96,19 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
         return { ...release, releaseDateMs, updatedAtMs: nowMs };
       }),
 
-    setActiveBundle: (id, bundleId, nowMs) =>
+    deployToRelease: (id, deployment) =>
       db.transaction().execute(async (transaction) => {
         const release = await requireRelease(transaction, id);
+        const { bundleId, createdAtMs } = deployment;
         if (bundleId !== null) await requireBundleOfApp(transaction, bundleId, release.appId);
         await transaction
           .updateTable('releases')
-          .set({ active_bundle_id: bundleId, updated_at: nowMs })
+          .set({ active_bundle_id: bundleId, updated_at: createdAtMs })
           .where('id', '=', id)
           .execute();
-        return { ...release, activeBundleId: bundleId, updatedAtMs: nowMs };
+        const target = { kind: 'release', releaseId: id } as const;
+        await insertDeployment(transaction, { ...deployment, appId: release.appId, target });
+        return { ...release, activeBundleId: bundleId, updatedAtMs: createdAtMs };
       }),
 
     deleteRelease: (id) =>

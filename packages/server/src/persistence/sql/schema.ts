@@ -1,11 +1,25 @@
-import type { Generated, Kysely } from 'kysely';
+import type {
+  Generated,
+  Insertable,
+  Kysely,
+  OnConflictBuilder,
+  OnConflictDoNothingBuilder,
+  OnConflictUpdateBuilder,
+} from 'kysely';
 
 /** Times are epoch milliseconds, truth values 0 or 1, absent texts null. */
 export interface Schema {
   apps: AppsTable;
   bundles: BundlesTable;
   releases: ReleasesTable;
+  channels: ChannelsTable;
+  deployments: DeploymentsTable;
+  device_overrides: DeviceChannelsTable;
+  device_self_channels: DeviceChannelsTable;
+  device_failures: DeviceFailuresTable;
   device_events: DeviceEventsTable;
+  counters: CountersTable;
+  devices: DevicesTable;
   planned_deletions: PlannedDeletionsTable;
 }
 
@@ -25,7 +39,9 @@ export interface BundlesTable {
   session_key: string;
   key_id: string | null;
   min_update_version: string | null;
-  object_key: string;
+  /** Of this and the next one is null. */
+  object_key: string | null;
+  external_url: string | null;
   created_at: number;
   /** Deleted bundles keep their row: it is what keeps their version name taken. */
   deleted_at: number | null;
@@ -44,8 +60,71 @@ export interface ReleasesTable {
   updated_at: number;
 }
 
-export interface DeviceEventsTable {
+export interface ChannelsTable {
+  /** Never given out twice, also after deletion: devices and operators may still hold an old number. */
   id: Generated<number>;
+  app_id: string;
+  name: string;
+  is_public: number;
+  allow_device_self_set: number;
+  ios: number;
+  android: number;
+  electron: number;
+  policy: string;
+  blocks_under_native: number;
+  allow_prod: number;
+  allow_dev: number;
+  allow_device: number;
+  allow_emulator: number;
+  bundle_id: string | null;
+  rollout_id: string;
+  rollout_bundle_id: string | null;
+  rollout_enabled: number;
+  rollout_percentage_bps: number;
+  rollout_paused_at: number | null;
+  rollout_pause_reason: string | null;
+  rollout_cache_ttl_seconds: number;
+  auto_pause_enabled: number;
+  auto_pause_window_minutes: number;
+  auto_pause_failure_rate_bps: number | null;
+  auto_pause_confidence: number;
+  auto_pause_min_attempts: number | null;
+  auto_pause_min_failures: number | null;
+  auto_pause_action: string;
+  auto_pause_cooldown_minutes: number;
+  auto_pause_last_triggered_at: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface DeploymentsTable {
+  id: string;
+  app_id: string;
+  /** Of this and the next one is null. Neither refers to its table: the history outlives what it is about. */
+  channel_id: number | null;
+  release_id: string | null;
+  bundle_id: string | null;
+  actor: string;
+  reason: string;
+  created_at: number;
+}
+
+/** One channel of one device; goes away with the channel. */
+interface DeviceChannelsTable {
+  app_id: string;
+  device_id: string;
+  channel_id: number;
+}
+
+export interface DeviceFailuresTable {
+  app_id: string;
+  device_id: string;
+  version_name: string;
+  failures: number;
+}
+
+export interface DeviceEventsTable {
+  id: string;
   app_id: string;
   device_id: string;
   received_at: number;
@@ -66,6 +145,41 @@ export interface DeviceEventsTable {
   install_source: string | null;
   /** A JSON object of texts. */
   metadata: string | null;
+  channel_name: string | null;
+  /** `install` or `fail` when the event counts for a rollout, and of which bundle: kept so that counting reads an index only. */
+  outcome: string | null;
+  outcome_bundle: string | null;
+}
+
+export interface CountersTable {
+  app_id: string;
+  date: string;
+  bundle: string;
+  channel: string;
+  platform: string;
+  gets: number;
+  installs: number;
+  uninstalls: number;
+  fails: number;
+}
+
+export interface DevicesTable {
+  app_id: string;
+  device_id: string;
+  platform: string;
+  plugin_version: string | null;
+  version_os: string | null;
+  version_build: string | null;
+  version_code: string | null;
+  version_name: string;
+  custom_id: string | null;
+  is_emulator: number;
+  is_prod: number;
+  default_channel: string | null;
+  key_id: string | null;
+  install_source: string | null;
+  first_seen: number;
+  seen_at: number;
 }
 
 interface PlannedDeletionsTable {
@@ -73,14 +187,34 @@ interface PlannedDeletionsTable {
   due_at: number;
 }
 
+/** Tables that are written many rows at a time. */
+export type BulkTable = 'device_events' | 'counters' | 'devices' | 'device_failures';
+
+/** What becomes of rows whose key a table has already. */
+export type ConflictRule<Table extends BulkTable> = (
+  conflict: OnConflictBuilder<Schema, Table>,
+) => OnConflictDoNothingBuilder<Schema, Table> | OnConflictUpdateBuilder<Schema, Table>;
+
 /** A connected SQL engine: its queries, and the few things engines do each in their own way. */
 export interface SqlDatabase {
   readonly db: Kysely<Schema>;
   /**
-   * Inserts rows of the same shape in one transaction, in their order; far faster than one statement of many values
-   * where the engine can prepare a statement once.
+   * Inserts rows of the same shape in their order, as part of a transaction of `db`, except those that a unique index
+   * or primary key has already; answers for each row whether it was inserted. Far faster than one statement of many
+   * values where the engine can prepare a statement once.
    */
-  insertMany(table: 'device_events', rows: readonly Omit<DeviceEventsTable, 'id'>[]): Promise<void>;
+  insertNew<Table extends BulkTable>(
+    transaction: Kysely<Schema>,
+    table: Table,
+    rows: readonly Insertable<Schema[Table]>[],
+  ): Promise<readonly boolean[]>;
+  /** Inserts rows of the same shape and different keys, as part of a transaction of `db`, or does with them what the rule says. */
+  upsertMany<Table extends BulkTable>(
+    transaction: Kysely<Schema>,
+    table: Table,
+    rows: readonly Insertable<Schema[Table]>[],
+    rule: ConflictRule<Table>,
+  ): Promise<void>;
   /** Whether the error of a query means that a unique index or primary key has the value already. */
   isUniqueViolation(error: unknown): boolean;
   /** Rejects with `unavailable` when what lies under the connection is gone, which a query need not notice. */

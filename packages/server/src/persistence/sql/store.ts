@@ -2,7 +2,12 @@ import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
 import { createSqlAppStates } from './apps.ts';
 import { createSqlBundles } from './bundles.ts';
+import { createSqlChannels } from './channels.ts';
+import { createSqlCounters } from './counters.ts';
+import { createSqlDeployments } from './deployments.ts';
 import { createSqlDeviceEvents } from './device-events.ts';
+import { createSqlDeviceStates } from './device-states.ts';
+import { createSqlDevices } from './devices.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
@@ -13,7 +18,12 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlAppStates(database),
     ...createSqlBundles(database),
     ...createSqlReleases(database),
+    ...createSqlChannels(database),
+    ...createSqlDeployments(database),
+    ...createSqlDeviceStates(database),
     ...createSqlDeviceEvents(database),
+    ...createSqlCounters(database),
+    ...createSqlDevices(database),
     ...createSqlPlannedDeletions(database),
     async ping() {
       await database.ping();

@@ -32,8 +32,11 @@ function translate(code: string, message: string): Error {
 export interface SqliteConnection {
   /** Rejects with `unavailable`, `insufficient_storage` or a SqliteFailure. */
   query(text: string, parameters: readonly unknown[]): Promise<{ rows: unknown[]; changes: number }>;
-  /** Runs one insert for each row, all in one transaction. */
-  insertMany(text: string, rows: readonly (readonly unknown[])[]): Promise<void>;
+  /**
+   * Runs a statement with each row, for a caller who began a transaction and will roll it back when this rejects;
+   * answers how many rows each run changed.
+   */
+  runMany(text: string, rows: readonly (readonly unknown[])[]): Promise<readonly number[]>;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,8 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
     workerData: { filePath },
     // A thread has a compile cache of its own, and learns of it in no other way.
     env: { NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
+    // Its rows are garbage as soon as they are sent; by default 48 MB of them would be kept.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });
   const waiting = new Map<number, Waiter>();
   let lastId = 0;
@@ -99,8 +104,9 @@ export function openSqliteConnection(filePath: string): SqliteConnection {
 
   return {
     query: (text, parameters) => send({ kind: 'query', text, parameters }),
-    async insertMany(text, rows) {
-      await send({ kind: 'insert-many', text, rows });
+    async runMany(text, rows) {
+      const answer = await send({ kind: 'run-many', text, rows });
+      return answer.rows as number[];
     },
     async close() {
       if (death) return;

@@ -1,10 +1,10 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Kysely } from 'kysely';
+import { type Insertable, Kysely } from 'kysely';
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
-import type { Schema, SqlDatabase } from '../sql/schema.ts';
+import type { BulkTable, ConflictRule, Schema, SqlDatabase } from '../sql/schema.ts';
 import { createSqlStore } from '../sql/store.ts';
 import { openSqliteConnection, SqliteFailure } from './connection.ts';
 import { createSqliteDialect, Turns } from './dialect.ts';
@@ -19,22 +19,32 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
   const connection = openSqliteConnection(filePath);
   const turns = new Turns();
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection, turns) });
+
+  /** Takes no turn: the transaction has it, and its connection is the only one. */
+  async function writeMany<Table extends BulkTable>(
+    transaction: Kysely<Schema>,
+    table: Table,
+    rows: readonly Insertable<Schema[Table]>[],
+    rule: ConflictRule<Table>,
+  ): Promise<readonly number[]> {
+    const [first] = rows;
+    if (!first) return [];
+    const columns = Object.keys(first) as (keyof typeof first)[];
+    const { sql } = transaction.insertInto(table).values(first).onConflict(rule).compile();
+    return connection.runMany(
+      sql,
+      rows.map((row) => columns.map((column) => row[column])),
+    );
+  }
+
   const database: SqlDatabase = {
     db,
-    async insertMany(table, rows) {
-      const [first] = rows;
-      if (!first) return;
-      const columns = Object.keys(first) as (keyof typeof first)[];
-      const { sql } = db.insertInto(table).values(first).compile();
-      const endTurn = await turns.take();
-      try {
-        await connection.insertMany(
-          sql,
-          rows.map((row) => columns.map((column) => row[column])),
-        );
-      } finally {
-        endTurn();
-      }
+    async insertNew(transaction, table, rows) {
+      const changes = await writeMany(transaction, table, rows, (conflict) => conflict.doNothing());
+      return changes.map((count) => count === 1);
+    },
+    async upsertMany(transaction, table, rows, rule) {
+      await writeMany(transaction, table, rows, rule);
     },
     isUniqueViolation: (error) =>
       error instanceof SqliteFailure && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code),

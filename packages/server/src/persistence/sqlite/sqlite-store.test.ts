@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildBundle, buildDeviceEvent } from '../../testing/builders.ts';
+import { buildBundle, buildRecordedEvent } from '../../testing/builders.ts';
 import { describeDeviceEvents } from '../contract/device-events-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
@@ -70,7 +70,7 @@ const urlOf = (path: string) => JSON.stringify(new URL(path, import.meta.url).hr
 /** JavaScript for another process. */
 const preamble = `
   import { openSqliteStore } from ${urlOf('./open-sqlite-store.ts')};
-  import { buildBundle, buildDeviceEvent } from ${urlOf('../../testing/builders.ts')};
+  import { buildBundle, buildRecordedEvent } from ${urlOf('../../testing/builders.ts')};
   const [filePath] = process.argv.slice(2);
 `;
 
@@ -125,7 +125,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       stores.map(async (store) => {
         for (let round = 0; round < 50; round += 1) {
           await store.insertBundle(buildBundle({ appId }));
-          await store.appendDeviceEvents([buildDeviceEvent({ appId }), buildDeviceEvent({ appId })]);
+          await store.appendDeviceEvents([buildRecordedEvent({ appId }), buildRecordedEvent({ appId })]);
         }
       }),
     );
@@ -175,7 +175,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
   it('has all that was acknowledged and nothing half done after the process was killed', async () => {
     const script = `
       const appId = 'com.example.killed';
-      const eventsOf = (count) => Array.from({ length: count }, () => buildDeviceEvent({ appId }));
+      const eventsOf = (count) => Array.from({ length: count }, () => buildRecordedEvent({ appId }));
       const store = await openSqliteStore(filePath);
       for (let round = 0; round < 20; round += 1) {
         const bundle = buildBundle({ appId });
@@ -185,7 +185,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       }
       console.log('huge');
       const metadata = { text: 'x'.repeat(2_000) };
-      await store.appendDeviceEvents(eventsOf(30_000).map((event) => ({ ...event, metadata })));
+      await store.appendDeviceEvents(Array.from({ length: 30_000 }, () => buildRecordedEvent({ appId, metadata })));
       console.log('done');
     `;
     const child = spawn(process.execPath, await argumentsFor(script, filePath), {
@@ -240,7 +240,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       const answer = await onSmallDisk(`
       import { rmSync, writeFileSync } from 'node:fs';
       const appId = 'com.example.full';
-      const eventsOf = (count) => Array.from({ length: count }, () => buildDeviceEvent({ appId }));
+      const eventsOf = (count) => Array.from({ length: count }, () => buildRecordedEvent({ appId }));
       const store = await openSqliteStore(filePath);
       const bundle = buildBundle({ appId });
       await store.insertBundle(bundle);

@@ -8,8 +8,8 @@ export type WorkerRequest =
     }
   | {
       readonly id: number;
-      readonly kind: 'insert-many';
-      /** An insert of one row. */
+      readonly kind: 'run-many';
+      /** A statement to be run with each row; whoever wants all of them or none begins a transaction first. */
       readonly text: string;
       readonly rows: readonly (readonly unknown[])[];
     }
@@ -17,5 +17,10 @@ export type WorkerRequest =
 
 /** Answers come in the order of the requests. */
 export type WorkerAnswer =
-  | { readonly id: number; readonly rows: unknown[]; readonly changes: number }
+  | {
+      readonly id: number;
+      /** Of `run-many` how many rows each run changed. */
+      readonly rows: unknown[];
+      readonly changes: number;
+    }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } };

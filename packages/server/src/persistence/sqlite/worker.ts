@@ -10,6 +10,10 @@ database.pragma('journal_mode = WAL');
 database.pragma('synchronous = FULL');
 database.pragma('foreign_keys = ON');
 database.pragma('busy_timeout = 5000');
+// In KiB. Must hold all pages that one group of device events changes: what does not fit is written twice.
+database.pragma('cache_size = -32768');
+// In pages, 80 MB: device events change pages all over their indexes, and each is copied once however often it changed.
+database.pragma('wal_autocheckpoint = 20000');
 
 const maxCachedStatements = 200;
 const statements = new Map<string, BetterSqlite3.Statement<unknown[]>>();
@@ -26,10 +30,10 @@ function prepare(text: string): BetterSqlite3.Statement<unknown[]> {
   return statement;
 }
 
-const insertMany = database.transaction((text: string, rows: readonly (readonly unknown[])[]) => {
+function runMany(text: string, rows: readonly (readonly unknown[])[]): number[] {
   const statement = prepare(text);
-  for (const row of rows) statement.run(...row);
-});
+  return rows.map((row) => statement.run(...row).changes);
+}
 
 function answer(request: WorkerRequest): WorkerAnswer {
   switch (request.kind) {
@@ -38,9 +42,8 @@ function answer(request: WorkerRequest): WorkerAnswer {
       if (statement.reader) return { id: request.id, rows: statement.all(...request.parameters), changes: 0 };
       return { id: request.id, rows: [], changes: statement.run(...request.parameters).changes };
     }
-    case 'insert-many':
-      insertMany.immediate(request.text, request.rows);
-      return { id: request.id, rows: [], changes: request.rows.length };
+    case 'run-many':
+      return { id: request.id, rows: runMany(request.text, request.rows), changes: 0 };
     case 'close':
       database.close();
       return { id: request.id, rows: [], changes: 0 };

@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+import { buildTarget, buildTargetApp } from '../testing/decision-builders.ts';
+import type { DeviceEvent } from './device.ts';
+import { bundleNameOf, effectsOf } from './event-effects.ts';
+
+const app = buildTargetApp({
+  bundles: [buildTarget({ versionName: '1.1.0' }), buildTarget({ versionName: '1.2.0' })],
+});
+
+function buildEvent(given: Partial<DeviceEvent> = {}): DeviceEvent {
+  return {
+    id: 'e'.repeat(24),
+    appId: app.appId,
+    deviceId: 'b5c2b0b4-7b8f-4b33-9d7f-0a6c1f0f7c11',
+    action: 'set',
+    versionName: '1.2.0',
+    oldVersionName: null,
+    platform: 'ios',
+    pluginVersion: '8.51.14',
+    nativeVersion: '1.0.0',
+    nativeBuild: '1',
+    osVersion: '18.1',
+    isEmulator: false,
+    isProd: true,
+    customId: null,
+    defaultChannel: null,
+    keyId: null,
+    installSource: null,
+    metadata: null,
+    channelName: 'production',
+    deviceTimeMs: null,
+    receivedAtMs: Date.UTC(2026, 0, 31, 23, 59, 59, 999),
+    ...given,
+  };
+}
+
+/** What the event counts, as "counter bundle". */
+const counted = (given: Partial<DeviceEvent>) =>
+  effectsOf(buildEvent(given), app).counters.map(({ counter, bundle }) => `${counter} ${bundle}`);
+
+describe('the counters of an event (protocol §5.3 rule 4)', () => {
+  it('are kept under day, bundle, channel and platform', () => {
+    expect(effectsOf(buildEvent({ platform: 'android' }), app).counters).toStrictEqual([
+      {
+        date: '2026-01-31',
+        bundle: '1.2.0',
+        channel: 'production',
+        platform: 'android',
+        counter: 'install',
+      },
+    ]);
+  });
+
+  it('are kept under the day in UTC on which the event reached us, not under the day it happened', () => {
+    const receivedAtMs = Date.UTC(2026, 1, 1);
+    const [increment] = effectsOf(buildEvent({ receivedAtMs, deviceTimeMs: 1 }), app).counters;
+    expect(increment?.date).toBe('2026-02-01');
+  });
+
+  it('are kept under the channel that served the device, never under the one it names', () => {
+    const increments = (given: Partial<DeviceEvent>) =>
+      effectsOf(buildEvent({ ...given, oldVersionName: '1.1.0', defaultChannel: 'said' }), app).counters;
+    expect(increments({ channelName: 'beta' }).map(({ channel }) => channel)).toEqual(['beta', 'beta']);
+    expect(increments({ channelName: null }).map(({ channel }) => channel)).toEqual(['', '']);
+  });
+
+  it.each([
+    ['get', ['get 1.2.0']],
+    ['set', ['install 1.2.0']],
+    ['set_fail', ['fail 1.2.0']],
+    ['update_fail', ['fail 1.2.0']],
+    ['download_fail', ['fail 1.2.0']],
+    ['unzip_fail', ['fail 1.2.0']],
+    ['low_mem_fail', ['fail 1.2.0']],
+    ['a_word_we_do_not_know_fail', ['fail 1.2.0']],
+    ['set_next', []],
+    ['reset', []],
+    ['delete', []],
+    ['uninstall', []],
+    ['noNew', []],
+    ['download_complete', []],
+    ['download_0', []],
+    ['checksum_required', []],
+    ['insufficient_disk_space', []],
+    ['app_launch_timeout', []],
+    ['app_crash', []],
+    ['app_crash_native', []],
+    ['fail', []],
+    ['set_fail_later', []],
+    ['a_word_we_do_not_know', []],
+  ])('of %s are %j', (action, expected) => {
+    expect(counted({ action })).toEqual(expected);
+  });
+
+  it.each([
+    ['none', null, ['install 1.2.0']],
+    ['an empty one', '', ['install 1.2.0']],
+    ['a known one', '1.1.0', ['install 1.2.0', 'uninstall 1.1.0']],
+    ['the same', '1.2.0', ['install 1.2.0']],
+    ['an unknown one', '0.9.0', ['install 1.2.0']],
+    ['builtin', 'builtin', ['install 1.2.0']],
+    ['the native version', '1.0.0', ['install 1.2.0']],
+  ])('of a set whose bundle before was %s', (_what, oldVersionName, expected) => {
+    expect(counted({ oldVersionName })).toEqual(expected);
+  });
+
+  it('of any other action know nothing of the bundle before', () => {
+    expect(counted({ action: 'set_fail', oldVersionName: '1.1.0' })).toEqual(['fail 1.2.0']);
+    expect(counted({ action: 'reset', oldVersionName: '1.1.0' })).toEqual([]);
+  });
+
+  it.each([
+    ['a bundle', '1.2.0', '1.0.0', 'fail 1.2.0'],
+    ['a bundle and a file', '1.2.0:assets/app.js', '1.0.0', 'fail 1.2.0'],
+    ['a bundle and no file', '1.2.0:', '1.0.0', 'fail 1.2.0'],
+    ['a bundle and a file with a colon', '1.2.0:C:/x/y (1) [2].js', '1.0.0', 'fail 1.2.0'],
+    ['a file only', ':assets/app.js', '1.0.0', 'fail unknown'],
+    ['a bundle nobody knows', '9.9.9', '1.0.0', 'fail unknown'],
+    ['a file of a bundle nobody knows', '9.9.9:app.js', '1.0.0', 'fail unknown'],
+    ['another spelling of a bundle', 'v1.2.0', '1.0.0', 'fail unknown'],
+    ['nothing', '', '1.0.0', 'fail unknown'],
+    ['nothing, on a device without a native version', '', null, 'fail unknown'],
+    ['the word of old plugins', 'builtin', '1.0.0', 'fail builtin'],
+    ['a file of builtin', 'builtin:app.js', '1.0.0', 'fail builtin'],
+    ['the native version', '1.0.0', '1.0.0', 'fail builtin'],
+    ['the native version as the device spells it', '1.0', '1.0.0', 'fail builtin'],
+    ['the native version in one part', '1', '1.0.0', 'fail builtin'],
+    ['a file of the native version', '1.0.0:app.js', '1.0.0', 'fail builtin'],
+    ['a bundle named like the native version', '1.2.0', '1.2.0', 'fail 1.2.0'],
+    ['a word of every object', '__proto__', '1.0.0', 'fail unknown'],
+  ])('of a failure that names %s', (_what, versionName, nativeVersion, expected) => {
+    expect(counted({ action: 'unzip_fail', versionName, nativeVersion })).toEqual([expected]);
+  });
+
+  it('of a set onto builtin are kept under builtin, with the bundle that went', () => {
+    expect(counted({ versionName: '1.0.0', oldVersionName: '1.2.0' })).toEqual([
+      'install builtin',
+      'uninstall 1.2.0',
+    ]);
+  });
+
+  it.each(['get', 'set', 'set_fail'])('of %s are of real users only', (action) => {
+    expect(counted({ action, isProd: false })).toEqual([]);
+    expect(counted({ action, isEmulator: true })).toEqual([]);
+    expect(counted({ action, isProd: false, isEmulator: true })).toEqual([]);
+    expect(counted({ action })).toHaveLength(1);
+  });
+});
+
+describe('a failed download (protocol §5.3 rule 1)', () => {
+  it.each([
+    ['8.51.14', true],
+    ['8.0.0', true],
+    ['9.0.0', true],
+    ['7.17.0', true],
+    ['7.17.0-beta.1', false],
+    ['7.16.9', false],
+    ['7.0.0', false],
+    ['6.99.0', true],
+    ['6.14.25', true],
+    ['6.14.25-beta.1', false],
+    ['6.14.24', false],
+    ['5.99.0', false],
+    ['5.0.0', false],
+    ['4.17.48', false],
+    ['v7.17.0', true],
+    [null, false],
+    ['', false],
+    ['seven', false],
+    ['7.17', false],
+  ])('reported by plugin %s counts as a failure: %s', (pluginVersion, isCounted) => {
+    expect(counted({ action: 'download_fail', pluginVersion })).toEqual(isCounted ? ['fail 1.2.0'] : []);
+  });
+
+  it('is the only failure that an old plugin may not mean', () => {
+    for (const pluginVersion of ['4.17.48', '5.0.0', '7.16.9', null, 'seven']) {
+      expect(counted({ action: 'unzip_fail', pluginVersion })).toEqual(['fail 1.2.0']);
+    }
+  });
+});
+
+describe('what the failure memory keeps of an event', () => {
+  const remembered = (given: Partial<DeviceEvent>) => effectsOf(buildEvent(given), app).failedInstall;
+
+  it('keeps nothing of a bundle that does not exist: names can be made up without end', () => {
+    expect(remembered({ action: 'set_fail', versionName: '99.99.99' })).toBeNull();
+  });
+
+  it.each([
+    'set_fail',
+    'update_fail',
+    'unzip_fail',
+    'checksum_fail',
+    'decrypt_fail',
+    'finish_download_fail',
+    'windows_path_fail',
+    'canonical_path_fail',
+    'directory_path_fail',
+    'manifest_path_fail',
+    'download_manifest_checksum_fail',
+    'download_manifest_brotli_fail',
+  ])('is the bundle of %s', (action) => {
+    expect(remembered({ action })).toBe('1.2.0');
+    expect(remembered({ action, versionName: '1.2.0:assets/app.js' })).toBe('1.2.0');
+  });
+
+  it.each([
+    ...['download_fail', 'download_manifest_file_fail', 'low_mem_fail', 'insufficient_disk_space'],
+    ...['app_crash', 'checksum_required', 'set', 'reset', 'get', 'something_else_fail'],
+  ])('is nothing of %s, which does not blame the bundle', (action) => {
+    expect(remembered({ action })).toBeNull();
+  });
+
+  it('is kept of emulators and dev builds too: it is about one device', () => {
+    expect(effectsOf(buildEvent({ action: 'set_fail', isProd: false, isEmulator: true }), app)).toEqual({
+      counters: [],
+      failedInstall: '1.2.0',
+    });
+  });
+});
+
+describe('the bundle an event is about', () => {
+  it.each([
+    ['1.2.0', '1.2.0'],
+    ['1.2.0:', '1.2.0'],
+    ['1.2.0:a/b.js', '1.2.0'],
+    ['1.2.0:C:/a.js', '1.2.0'],
+    [':a.js', ':a.js'],
+    [':', ':'],
+    ['', ''],
+  ])('of "%s" is "%s" (protocol §5.3 rule 2)', (versionName, bundle) => {
+    expect(bundleNameOf(versionName)).toBe(bundle);
+  });
+});

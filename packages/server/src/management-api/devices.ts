@@ -1,0 +1,73 @@
+import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import type { CounterView, DeviceView } from '@capgo-server/protocol/management/devices';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../domain/errors.ts';
+import type { CounterReader, CounterRow, DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import {
+  dateParameter,
+  listAnswer,
+  pageParameters,
+  type Query,
+  requiredAppId,
+  textParameter,
+} from './page-query.ts';
+
+const defaultRows = 100;
+
+function toDeviceView(device: InventoryDevice): DeviceView {
+  return {
+    app_id: device.appId,
+    device_id: device.deviceId,
+    platform: device.platform,
+    plugin_version: device.pluginVersion,
+    version_os: device.osVersion,
+    version_build: device.nativeVersion,
+    version_code: device.nativeBuild,
+    version_name: device.versionName,
+    custom_id: device.customId,
+    is_emulator: device.isEmulator,
+    is_prod: device.isProd,
+    default_channel: device.defaultChannel,
+    key_id: device.keyId,
+    install_source: device.installSource,
+    first_seen: formatTimestamp(device.firstSeenAtMs),
+    last_seen: formatTimestamp(device.seenAtMs),
+  };
+}
+
+function toCounterView({ channel, ...row }: CounterRow): CounterView {
+  return { ...row, channel: channel === '' ? null : channel };
+}
+
+/** What is known of devices: the inventory and the daily counters. */
+export function createDeviceHandlers({ store }: { readonly store: CounterReader & DeviceInventory }) {
+  return {
+    async list(request: FastifyRequest) {
+      const query = request.query as Query;
+      const page = await store.listDevices(
+        { appId: requiredAppId(query) },
+        pageParameters(query, defaultRows),
+      );
+      return listAnswer(page, toDeviceView);
+    },
+
+    async get(request: FastifyRequest) {
+      const query = request.query as Query;
+      const deviceId = textParameter(query, 'device_id')?.toLowerCase();
+      if (deviceId === undefined) throw new AppError('invalid_request', 'device_id is required');
+      const device = await store.findDevice(requiredAppId(query), deviceId);
+      if (!device) throw new AppError('device_not_found', 'This device was never heard of');
+      return { data: toDeviceView(device) };
+    },
+
+    async listCounters(request: FastifyRequest) {
+      const query = request.query as Query;
+      const rows = await store.listCounters({
+        appId: requiredAppId(query),
+        fromDate: dateParameter(query, 'from') ?? '0000-01-01',
+        toDate: dateParameter(query, 'to') ?? '9999-12-31',
+      });
+      return { data: rows.map(toCounterView) };
+    },
+  };
+}

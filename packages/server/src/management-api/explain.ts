@@ -1,0 +1,66 @@
+import { type ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
+import type { FastifyRequest } from 'fastify';
+import type { DeviceCheck } from '../domain/device.ts';
+import { AppError } from '../domain/errors.ts';
+import type { UpdateDecision } from '../domain/update-decision.ts';
+import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import type { UpdateChecks } from '../services/update-check.ts';
+import { parseBody } from './parse-body.ts';
+
+/** The device API's own reading and writing of an update check, so that an explanation cannot differ from the answer. */
+export interface UpdateCheckWire {
+  /** Rejects as `POST /updates` does. */
+  parse(body: unknown): DeviceCheck;
+  answer(decision: UpdateDecision, request: FastifyRequest): object;
+  /** The body that a device of the inventory would send. */
+  bodyOf(device: InventoryDevice): object;
+}
+
+function viewOf(decision: UpdateDecision): Pick<ExplainView, 'source' | 'channel' | 'release' | 'bundle'> {
+  const { considered } = decision;
+  if (!considered) return { source: null, channel: null, release: null, bundle: null };
+  const { resolution } = considered;
+  const channel = resolution.kind === 'channel' ? resolution.served.channel : undefined;
+  const release = resolution.kind === 'release' ? resolution.served.release : undefined;
+  return {
+    source: resolution.source,
+    channel: channel ? { id: channel.id, name: channel.name } : null,
+    release: release
+      ? { id: release.id, version_name: release.versionName, version_code: release.versionCode }
+      : null,
+    bundle: considered.bundle?.versionName ?? 'builtin',
+  };
+}
+
+/** Whether the body names a device instead of being a device's request. */
+function isKnownDevice(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && !('version_build' in body) && !('version_name' in body);
+}
+
+/** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
+export function createExplainHandler(deps: {
+  readonly updateChecks: UpdateChecks;
+  readonly inventory: DeviceInventory;
+  readonly wire: UpdateCheckWire;
+}) {
+  const { updateChecks, inventory, wire } = deps;
+
+  async function requestOf(body: unknown): Promise<unknown> {
+    if (!isKnownDevice(body)) return body;
+    const { app_id: appId, device_id: deviceId } = parseBody(KnownDeviceBody, body);
+    const device = await inventory.findDevice(appId, deviceId.toLowerCase());
+    if (!device) {
+      throw new AppError(
+        'device_not_found',
+        'This device was never heard of; send the request it would send instead',
+      );
+    }
+    return wire.bodyOf(device);
+  }
+
+  return async (request: FastifyRequest): Promise<ExplainView> => {
+    const device = wire.parse(await requestOf(request.body));
+    const { decision, steps } = updateChecks.explain(device);
+    return { answer: wire.answer(decision, request), outcome: decision.outcome, ...viewOf(decision), steps };
+  };
+}

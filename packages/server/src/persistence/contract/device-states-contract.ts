@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noDeviceState } from '../../domain/device-state.ts';
+import type { Store } from '../../ports/store.ts';
+import { buildNewChannel, buildRecordedEvent, someDeviceId } from '../../testing/builders.ts';
+import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+
+const otherDeviceId = someDeviceId.replace(/^./, '0');
+
+/** The duties of `DeviceStateStore`. */
+export function describeDeviceStates(open: OpenStore): void {
+  describe('device states', () => {
+    let opened: OpenedStore;
+    let store: Store;
+    beforeAll(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    afterAll(() => opened.destroy());
+
+    const insertedChannel = (appId: string) => store.insertChannel(buildNewChannel({ appId }));
+    const failTo = (appId: string, deviceId: string, ...versionNames: string[]) =>
+      store.appendDeviceEvents(
+        versionNames.map((failedInstall) =>
+          buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } }),
+        ),
+      );
+    const failuresOf = async (appId: string, deviceId = someDeviceId) =>
+      Object.fromEntries((await store.readDeviceState(appId, deviceId)).failedInstalls);
+
+    it('are empty for a device that was never heard of', async () => {
+      expect(await store.readDeviceState(newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
+    });
+
+    it.each([
+      ['the channel an operator pinned it to', 'setDeviceOverride', 'overrideChannelId'],
+      ['the channel it chose', 'setSelfSetChannel', 'selfSetChannelId'],
+    ] as const)('hold %s, replace it and forget it', async (_what, set, field) => {
+      const appId = newAppId();
+      for (const { id } of [await insertedChannel(appId), await insertedChannel(appId)]) {
+        await store[set](appId, someDeviceId, id);
+        const expected = { ...noDeviceState, [field]: id };
+        expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(expected);
+      }
+      expect(await store.readDeviceState(appId, otherDeviceId)).toStrictEqual(noDeviceState);
+      expect(await store.readDeviceState(newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
+      for (let times = 0; times < 2; times += 1) await store[set](appId, someDeviceId, null);
+      expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(noDeviceState);
+    });
+
+    it.each(['setDeviceOverride', 'setSelfSetChannel'] as const)(
+      'refuse in %s a channel that is unknown, deleted or another app’s, and keep the old one',
+      async (set) => {
+        const appId = newAppId();
+        const kept = await insertedChannel(appId);
+        await store[set](appId, someDeviceId, kept.id);
+        const before = await store.readDeviceState(appId, someDeviceId);
+        const deleted = await insertedChannel(appId);
+        await store.deleteChannel(deleted.id);
+        const foreign = await insertedChannel(newAppId());
+        for (const id of [2_000_000_000, deleted.id, foreign.id]) {
+          await expect(store[set](appId, someDeviceId, id)).rejects.toMatchObject({
+            code: 'channel_not_found',
+          });
+        }
+        expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(before);
+      },
+    );
+
+    it('count failed installs by bundle, in one call and over calls', async () => {
+      const appId = newAppId();
+      await failTo(appId, someDeviceId, '1.0.0', '1.0.0', '1.0.0-RC', 'é 👋');
+      await failTo(appId, someDeviceId, '1.0.0', '1.0.0-rc');
+      await failTo(appId, otherDeviceId, '1.0.0');
+      expect(await failuresOf(appId)).toStrictEqual({ '1.0.0': 3, '1.0.0-RC': 1, '1.0.0-rc': 1, 'é 👋': 1 });
+      expect(await failuresOf(appId, otherDeviceId)).toStrictEqual({ '1.0.0': 1 });
+    });
+
+    it('lose no failure of 20 calls made at once', async () => {
+      const appId = newAppId();
+      await Promise.all(Array.from({ length: 20 }, () => failTo(appId, someDeviceId, '1.0.0')));
+      expect(await failuresOf(appId)).toStrictEqual({ '1.0.0': 20 });
+    });
+
+    it('forget a device’s failures of one bundle, or of all', async () => {
+      const appId = newAppId();
+      const { id } = await insertedChannel(appId);
+      await store.setDeviceOverride(appId, someDeviceId, id);
+      await failTo(appId, someDeviceId, '1.0.0', '1.0.0-rc', '2.0.0');
+      await failTo(appId, otherDeviceId, '1.0.0');
+      await store.clearFailedInstalls(appId, someDeviceId, '1.0.0');
+      expect(await failuresOf(appId)).toStrictEqual({ '1.0.0-rc': 1, '2.0.0': 1 });
+      for (let times = 0; times < 2; times += 1) await store.clearFailedInstalls(appId, someDeviceId);
+      expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual({
+        ...noDeviceState,
+        overrideChannelId: id,
+      });
+      expect(await failuresOf(appId, otherDeviceId)).toStrictEqual({ '1.0.0': 1 });
+    });
+
+    it('of all devices are those of which something is remembered, each once', async () => {
+      const own = await open();
+      try {
+        const appIds = [newAppId(), newAppId()];
+        for (const appId of appIds) {
+          const { id } = await own.store.insertChannel(buildNewChannel({ appId }));
+          await own.store.setDeviceOverride(appId, 'all', id);
+          await own.store.setSelfSetChannel(appId, 'all', id);
+          await own.store.setSelfSetChannel(appId, 'chose', id);
+          await own.store.setDeviceOverride(appId, 'unpinned', id);
+          await own.store.setDeviceOverride(appId, 'unpinned', null);
+          const failing = (deviceId: string, failedInstall: string) =>
+            buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } });
+          await own.store.appendDeviceEvents([
+            ...[failing('all', '1.0.0'), failing('all', '1.0.0'), failing('all', '2.0.0')],
+            ...[failing('failed', '1.0.0'), buildRecordedEvent({ appId, deviceId: 'fine' })],
+          ]);
+        }
+        const all = await own.store.readAllDeviceStates();
+        expect(all).toHaveLength(6);
+        for (const { appId, deviceId, ...state } of all) {
+          expect(state).toStrictEqual(await own.store.readDeviceState(appId, deviceId));
+        }
+        expect(
+          all
+            .filter(({ appId }) => appId === appIds[0])
+            .map(({ deviceId }) => deviceId)
+            .toSorted(),
+        ).toStrictEqual(['all', 'chose', 'failed']);
+      } finally {
+        await own.destroy();
+      }
+    });
+
+    it('of all devices are complete when they are many', async () => {
+      const own = await open();
+      try {
+        const appId = newAppId();
+        const deviceIds = Array.from({ length: 5_000 }, (_each, index) => `device-${index}`);
+        await own.store.appendDeviceEvents(
+          deviceIds.flatMap((deviceId) =>
+            ['1.0.0', '2.0.0'].map((failedInstall) =>
+              buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } }),
+            ),
+          ),
+        );
+        const all = await own.store.readAllDeviceStates();
+        expect(all.map(({ deviceId }) => deviceId).toSorted()).toStrictEqual(deviceIds.toSorted());
+        expect(new Set(all.map(({ failedInstalls }) => failedInstalls.size))).toStrictEqual(new Set([2]));
+      } finally {
+        await own.destroy();
+      }
+    });
+  });
+}

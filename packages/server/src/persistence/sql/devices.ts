@@ -1,0 +1,108 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { DeviceRecord } from '../../domain/device.ts';
+import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
+import { cutPage, decodeCursor } from '../cursor.ts';
+import type { DevicesTable, Schema, SqlDatabase } from './schema.ts';
+
+function toRow(device: DeviceRecord, firstSeenAtMs: number): DevicesTable {
+  return {
+    app_id: device.appId,
+    device_id: device.deviceId,
+    platform: device.platform,
+    plugin_version: device.pluginVersion,
+    version_os: device.osVersion,
+    version_build: device.nativeVersion,
+    version_code: device.nativeBuild,
+    version_name: device.versionName,
+    custom_id: device.customId,
+    is_emulator: device.isEmulator ? 1 : 0,
+    is_prod: device.isProd ? 1 : 0,
+    default_channel: device.defaultChannel,
+    key_id: device.keyId,
+    install_source: device.installSource,
+    first_seen: firstSeenAtMs,
+    seen_at: device.seenAtMs,
+  };
+}
+
+function toDevice(row: Selectable<DevicesTable>): InventoryDevice {
+  return {
+    appId: row.app_id,
+    deviceId: row.device_id,
+    platform: row.platform,
+    pluginVersion: row.plugin_version,
+    osVersion: row.version_os,
+    nativeVersion: row.version_build,
+    nativeBuild: row.version_code,
+    versionName: row.version_name,
+    customId: row.custom_id,
+    isEmulator: row.is_emulator === 1,
+    isProd: row.is_prod === 1,
+    defaultChannel: row.default_channel,
+    keyId: row.key_id,
+    installSource: row.install_source,
+    seenAtMs: row.seen_at,
+    firstSeenAtMs: row.first_seen,
+  };
+}
+
+/** Everything of a row that a newer record replaces; the first sight stays, so a device keeps its place in the list. */
+const replaced = [
+  ...(['platform', 'plugin_version', 'version_os', 'version_build', 'version_code', 'version_name'] as const),
+  ...(['custom_id', 'is_emulator', 'is_prod', 'default_channel', 'key_id', 'install_source'] as const),
+  'seen_at',
+] as const;
+
+/** Writes what was seen of devices, in that order; a record that is older than the one kept changes nothing. */
+export async function recordDevices(
+  database: SqlDatabase,
+  transaction: Kysely<Schema>,
+  records: readonly DeviceRecord[],
+): Promise<void> {
+  const newest = new Map<string, { record: DeviceRecord; firstSeenAtMs: number }>();
+  for (const record of records) {
+    const key = `${record.deviceId}\n${record.appId}`;
+    const known = newest.get(key);
+    if (!known) newest.set(key, { record, firstSeenAtMs: record.seenAtMs });
+    else if (record.seenAtMs >= known.record.seenAtMs) known.record = record;
+  }
+  const rows = [...newest.values()].map(({ record, firstSeenAtMs }) => toRow(record, firstSeenAtMs));
+  await database.upsertMany(transaction, 'devices', rows, (conflict) =>
+    conflict
+      .columns(['app_id', 'device_id'])
+      .doUpdateSet(({ ref }) =>
+        Object.fromEntries(replaced.map((column) => [column, ref(`excluded.${column}`)])),
+      )
+      .whereRef('excluded.seen_at', '>=', 'devices.seen_at'),
+  );
+}
+
+export function createSqlDevices({ db }: SqlDatabase): DeviceInventory {
+  return {
+    async findDevice(appId, deviceId) {
+      const row = await db
+        .selectFrom('devices')
+        .selectAll()
+        .where('app_id', '=', appId)
+        .where('device_id', '=', deviceId)
+        .executeTakeFirst();
+      return row && toDevice(row);
+    },
+
+    async listDevices(filter, page) {
+      let query = db.selectFrom('devices').selectAll().where('app_id', '=', filter.appId);
+      if (page.cursor !== undefined) {
+        const after = decodeCursor(page.cursor, /^[0-9a-f-]{36}$/);
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('first_seen', 'device_id'), '<', tuple(after.timeMs, after.id)),
+        );
+      }
+      const rows = await query
+        .orderBy('first_seen', 'desc')
+        .orderBy('device_id', 'desc')
+        .limit(page.limit + 1)
+        .execute();
+      return cutPage(rows, page.limit, (row) => ({ timeMs: row.first_seen, id: row.device_id }), toDevice);
+    },
+  };
+}

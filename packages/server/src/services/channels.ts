@@ -1,0 +1,232 @@
+import { isAppId } from '@capgo-server/protocol/formats/identifiers';
+import type { AutoPause } from '../domain/auto-pause.ts';
+import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
+import { type Deployment, previouslyServed, rollbackReason } from '../domain/deployment.ts';
+import { AppError } from '../domain/errors.ts';
+import { fullBps, type Rollout } from '../domain/rollout.ts';
+import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Page, PageRequest } from '../ports/page.ts';
+import type { ChannelChange, ChannelStore, DeploymentLog, NewDeployment } from '../ports/store.ts';
+
+/** What an operator may say of a channel beside what it serves. */
+export type ChannelSettings = Partial<
+  Pick<
+    Channel,
+    | 'isPublic'
+    | 'allowDeviceSelfSet'
+    | 'platforms'
+    | 'policy'
+    | 'blocksUnderNative'
+    | 'allowProd'
+    | 'allowDev'
+    | 'allowDevice'
+    | 'allowEmulator'
+  >
+> & { readonly autoPause?: Partial<Omit<AutoPause, 'lastTriggeredAtMs'>> };
+
+/** What an operator may say of a rollout; a new bundle starts a new one. */
+export type RolloutSettings = Partial<
+  Pick<Rollout, 'bundleId' | 'isEnabled' | 'percentageBps' | 'cacheTtlSeconds'>
+>;
+
+/** Every change is visible to the next update check and, when the channel then serves something else, a deployment. */
+export interface Channels {
+  create(
+    facts: { readonly appId: string; readonly name: string } & ChannelSettings,
+    actor: string,
+  ): Promise<Channel>;
+  changeSettings(id: number, settings: ChannelSettings): Promise<Channel>;
+  /** @param bundleId null for builtin */
+  setBundle(id: number, bundleId: string | null, actor: string): Promise<Channel>;
+  changeRollout(id: number, settings: RolloutSettings, actor: string): Promise<Channel>;
+  /** Nobody new gets the rollout bundle; who has it keeps it. */
+  pauseRollout(id: number, reason: string): Promise<Channel>;
+  resumeRollout(id: number): Promise<Channel>;
+  /** The rollout bundle becomes the stable one, for everybody. Rejects with `invalid_request` without a rollout. */
+  promoteRollout(id: number, actor: string): Promise<Channel>;
+  /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
+  cancelRollout(id: number, actor: string, reason?: string): Promise<Channel>;
+  /** Serves what was served before; rollback after rollback walks further back. Rejects with `invalid_request` at the end. */
+  rollback(id: number, actor: string): Promise<Channel>;
+  get(id: number): Promise<Channel>;
+  list(appId: string): Promise<readonly Channel[]>;
+  listDeployments(id: number, page: PageRequest): Promise<Page<Deployment>>;
+  delete(id: number): Promise<void>;
+}
+
+const maxNameLength = 255;
+/** How many deployments a rollback looks back over. */
+const rollbackDepth = 1_000;
+
+function invalid(message: string): AppError {
+  return new AppError('invalid_request', message);
+}
+
+function isWhole(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max;
+}
+
+function checkAutoPause(autoPause: AutoPause): void {
+  const { windowMinutes, cooldownMinutes, failureRateBps, confidence, minAttempts, minFailures } = autoPause;
+  if (!isWhole(windowMinutes, 1, 10_080)) throw invalid('auto-pause window must be 1 to 10080 minutes');
+  if (!isWhole(cooldownMinutes, 0, 10_080)) throw invalid('auto-pause cooldown must be 0 to 10080 minutes');
+  if (failureRateBps !== null && !isWhole(failureRateBps, 0, fullBps)) {
+    throw invalid(`auto-pause failure rate must be 0 to ${fullBps} basis points`);
+  }
+  if (!(confidence > 0 && confidence < 1)) throw invalid('auto-pause confidence must lie between 0 and 1');
+  for (const least of [minAttempts, minFailures]) {
+    if (least !== null && !isWhole(least, 0, Number.MAX_SAFE_INTEGER)) {
+      throw invalid('auto-pause minimums must be whole numbers, 0 or more');
+    }
+  }
+}
+
+function checkRollout(rollout: Rollout): void {
+  if (!isWhole(rollout.percentageBps, 0, fullBps))
+    throw invalid(`rollout percentage must be 0 to ${fullBps} basis points`);
+  if (!isWhole(rollout.cacheTtlSeconds, 60, 31_536_000))
+    throw invalid('rollout cache TTL must be 60 to 31536000 seconds');
+}
+
+function checkName(name: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in a name.
+  if (name.trim() === '' || name.length > maxNameLength || /[\u0000-\u001f\u007f]/.test(name)) {
+    throw invalid(`channel must be a name of 1 to ${maxNameLength} characters`);
+  }
+}
+
+export function createChannels(deps: {
+  readonly store: ChannelStore & DeploymentLog;
+  readonly appSnapshots: AppSnapshots;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}): Channels {
+  const { store, appSnapshots, clock, ids } = deps;
+  const noRollout = (): Rollout => ({ id: ids.next(), ...rolloutDefaults });
+
+  function deployment(bundleId: string | null, actor: string, reason: string): NewDeployment {
+    return { id: ids.next(), bundleId, actor, reason, createdAtMs: clock.now() };
+  }
+
+  async function published(channel: Channel): Promise<Channel> {
+    await appSnapshots.refresh(channel.appId);
+    return channel;
+  }
+
+  async function update(id: number, change: (current: Channel) => ChannelChange): Promise<Channel> {
+    const updatedAtMs = clock.now();
+    return published(
+      await store.updateChannel(id, (current) => {
+        const { channel, deployment: deployed } = change(current);
+        return { channel: { ...channel, updatedAtMs }, deployment: deployed };
+      }),
+    );
+  }
+
+  function merge(channel: Channel, settings: ChannelSettings): Channel {
+    const autoPause = { ...channel.autoPause, ...settings.autoPause };
+    checkAutoPause(autoPause);
+    return { ...channel, ...settings, autoPause };
+  }
+
+  /** The stable bundle, with a deployment when it is another one. */
+  function serve(current: Channel, bundleId: string | null, actor: string, reason: string): ChannelChange {
+    const channel = { ...current, bundleId };
+    if (bundleId === current.bundleId) return { channel };
+    return { channel, deployment: deployment(bundleId, actor, reason) };
+  }
+
+  async function find(id: number): Promise<Channel> {
+    const channel = await store.findChannel(id);
+    if (!channel) throw new AppError('channel_not_found', `There is no channel ${id}`);
+    return channel;
+  }
+
+  return {
+    async create({ appId, name, ...settings }, actor) {
+      if (!isAppId(appId)) throw invalid('app_id must be a reverse-domain id such as com.example.app');
+      checkName(name);
+      const now = clock.now();
+      const empty: Channel = {
+        ...channelDefaults,
+        ...{ id: 0, appId, name, rollout: noRollout(), autoPause: autoPauseDefaults },
+        ...{ createdAtMs: now, updatedAtMs: now },
+      };
+      const { id: _unset, ...channel } = merge(empty, settings);
+      return published(await store.insertChannel(channel, deployment(null, actor, 'created')));
+    },
+    changeSettings: (id, settings) => update(id, (current) => ({ channel: merge(current, settings) })),
+    setBundle: (id, bundleId, actor) =>
+      update(id, (current) => serve(current, bundleId, actor, 'set bundle')),
+
+    changeRollout: (id, settings, actor) =>
+      update(id, (current) => {
+        const isNew = settings.bundleId !== undefined && settings.bundleId !== current.rollout.bundleId;
+        // A new bundle starts from nobody: a share that an older one had earned must not be given to it at once.
+        const before = isNew
+          ? { ...current.rollout, id: ids.next(), percentageBps: 0, pausedAtMs: null, pauseReason: null }
+          : current.rollout;
+        const rollout = { ...before, ...settings };
+        checkRollout(rollout);
+        const channel = { ...current, rollout };
+        const isSame =
+          !isNew &&
+          rollout.percentageBps === current.rollout.percentageBps &&
+          rollout.isEnabled === current.rollout.isEnabled;
+        if (isSame) return { channel };
+        const share = rollout.isEnabled ? `at ${rollout.percentageBps / 100} %` : 'disabled';
+        const reason =
+          rollout.bundleId === null ? 'rollout cancelled' : `rollout of bundle ${rollout.bundleId} ${share}`;
+        return { channel, deployment: deployment(current.bundleId, actor, reason) };
+      }),
+    pauseRollout: (id, pauseReason) =>
+      update(id, (current) => ({
+        channel: { ...current, rollout: { ...current.rollout, pausedAtMs: clock.now(), pauseReason } },
+      })),
+    resumeRollout: (id) =>
+      update(id, (current) => ({
+        channel: { ...current, rollout: { ...current.rollout, pausedAtMs: null, pauseReason: null } },
+      })),
+    promoteRollout: (id, actor) =>
+      update(id, (current) => {
+        const { bundleId } = current.rollout;
+        if (bundleId === null) throw invalid('The channel has no rollout bundle to promote');
+        return serve({ ...current, rollout: noRollout() }, bundleId, actor, 'rollout promoted');
+      }),
+    cancelRollout: (id, actor, reason = 'rollout cancelled') =>
+      update(id, (current) => {
+        const channel = { ...current, rollout: noRollout() };
+        if (current.rollout.bundleId === null) return { channel };
+        return { channel, deployment: deployment(current.bundleId, actor, reason) };
+      }),
+
+    async rollback(id, actor) {
+      const { appId } = await find(id);
+      const history = await store.listDeployments(
+        { kind: 'channel', channelId: id },
+        { limit: rollbackDepth },
+      );
+      const alive = appSnapshots.find(appId)?.bundlesById;
+      const previous = previouslyServed(
+        history.items,
+        undefined,
+        (bundleId) => alive?.has(bundleId) ?? false,
+      );
+      if (previous === undefined)
+        throw invalid('The channel has served nothing before that it could go back to');
+      return update(id, (current) => serve(current, previous, actor, rollbackReason));
+    },
+
+    get: find,
+    list: (appId) => store.listChannels(appId),
+    async listDeployments(id, page) {
+      await find(id);
+      return store.listDeployments({ kind: 'channel', channelId: id }, page);
+    },
+    async delete(id) {
+      await published(await store.deleteChannel(id));
+    },
+  };
+}
