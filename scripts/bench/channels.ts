@@ -70,7 +70,7 @@ export async function seedChannels(
   const channelOf = (device: number) => choose(privateChannels, Math.floor(device / 2));
   const pinned = pinnedDevices(size.overrides);
   await Promise.all(
-    pinned.map((device) => store.setDeviceOverride(appId, deviceIdAt(device), channelOf(device).id)),
+    pinned.map((device) => store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id)),
   );
 
   const isPinnedDevice = new Set(pinned);

@@ -9,6 +9,7 @@ import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { AppError } from './domain/errors.ts';
+import { minFailuresOf } from './domain/update-decision.ts';
 import type { Dependency } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addMetricsRoute } from './http/metrics-route.ts';
@@ -35,6 +36,7 @@ import { createChannelSelf } from './services/channel-self.ts';
 import { type Channels, createChannels } from './services/channels.ts';
 import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
+import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
 import { findNoFileSizes } from './services/file-sizes.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
@@ -51,6 +53,7 @@ export interface Product {
     readonly bundles: Bundles;
     readonly releases: Releases;
     readonly channels: Channels;
+    readonly devices: Devices;
     readonly deviceEvents: DeviceEvents;
     readonly updateChecks: UpdateChecks;
   };
@@ -122,7 +125,8 @@ export async function composeProduct(
   });
   const archive = createZipBundleArchive();
   const appSnapshots = await loadAppSnapshots(store);
-  const deviceStates = await loadDeviceStates(store);
+  const rules = { failedBundleRetries: config.failedBundleRetries };
+  const deviceStates = await loadDeviceStates(store, { minFailures: minFailuresOf(rules) });
 
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
@@ -132,11 +136,11 @@ export async function composeProduct(
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
+  const devices = createDevices({ store, deviceStates });
   const log = groupedDeviceEvents(store);
-  const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids });
-  const recorder = createCheckRecorder({ log, deviceEvents, clock });
+  const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
+  const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
-  const rules = { failedBundleRetries: config.failedBundleRetries };
   const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
   const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
   const downloadUrls = createDownloadUrls(config.publicUrl);
@@ -225,12 +229,12 @@ export async function composeProduct(
     {
       name: 'event-retention',
       everyMs: retentionEveryMs,
-      run: () => deleteOldEvents({ log, clock, retentionDays: config.statsRetentionDays }),
+      run: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     },
   ];
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
-    services: { bundles, releases, channels, deviceEvents, updateChecks },
+    services: { bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {

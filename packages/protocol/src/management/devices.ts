@@ -10,7 +10,7 @@ export interface DeviceView {
   readonly version_build: string | null;
   readonly version_code: string | null;
   /** The bundle it ran when it was last heard of. */
-  readonly version_name: string;
+  readonly version_name: string | null;
   readonly custom_id: string | null;
   readonly is_emulator: boolean;
   readonly is_prod: boolean;

@@ -57,8 +57,8 @@ async function prepare(store: Store): Promise<Record<string, number>> {
     lab: await addChannel(store, 'lab', { allowDeviceSelfSet: true, allowProd: false, allowDevice: false }),
     staff: await addChannel(store, 'staff'),
   };
-  await store.setDeviceOverride(channelsAppId, pinnedDeviceId, ids.staff);
-  await store.setDeviceOverride(channelsAppId, loosePinnedDeviceId, ids.beta);
+  await store.setDeviceOverride({ appId: channelsAppId, deviceId: pinnedDeviceId }, ids.staff);
+  await store.setDeviceOverride({ appId: channelsAppId, deviceId: loosePinnedDeviceId }, ids.beta);
   return ids;
 }
 

@@ -118,7 +118,8 @@ export function toUpdateCheckBody(device: InventoryDevice): object {
     app_id: device.appId,
     device_id: device.deviceId,
     platform: device.platform,
-    version_name: device.versionName,
+    // Of a device that never said what it runs, the native bundle is the safest guess.
+    version_name: device.versionName ?? device.nativeVersion ?? '',
     version_build: device.nativeVersion ?? '',
     version_code: device.nativeBuild ?? '',
     plugin_version: device.pluginVersion ?? '',

@@ -4,7 +4,7 @@ export interface DeviceState {
   readonly overrideChannelId: number | null;
   /** The channel a device of an older plugin chose; newer ones keep it themselves. */
   readonly selfSetChannelId: number | null;
-  /** How often it failed to install a bundle, by version name. */
+  /** How often it failed to install a bundle, by version name; bundles it may still be offered can be left out. */
   readonly failedInstalls: ReadonlyMap<string, number>;
 }
 

@@ -1,10 +1,14 @@
 import type { Platform } from '@capgo-server/protocol/formats/identifiers';
 
-/** What a device says of itself when it asks for an update. */
-export interface DeviceCheck {
+/** An installation of an app. */
+export interface DeviceKey {
   readonly appId: string;
   /** Lower-case UUID. */
   readonly deviceId: string;
+}
+
+/** What a device says of itself when it asks for an update. */
+export interface DeviceCheck extends DeviceKey {
   readonly platform: Platform;
   /** Name of the bundle it runs; equal to `nativeVersion` when that is the builtin one. */
   readonly versionName: string;
@@ -29,12 +33,9 @@ export function isOnBuiltin(
 }
 
 /** One thing a device reports through the statistics API, or that we record of answering it. */
-export interface DeviceEvent {
+export interface DeviceEvent extends DeviceKey {
   /** 24 hex characters, in the order of arrival on a node. */
   readonly id: string;
-  readonly appId: string;
-  /** Lower-case UUID. */
-  readonly deviceId: string;
   /** A word of the protocol's action catalogue, or an unknown one kept as given. */
   readonly action: string;
   /** A bundle's version name, or `<version name>:<file>`. */
@@ -61,16 +62,14 @@ export interface DeviceEvent {
 }
 
 /** What the inventory knows of a device: its last state. */
-export interface DeviceRecord {
-  readonly appId: string;
-  readonly deviceId: string;
+export interface DeviceRecord extends DeviceKey {
   readonly platform: string;
   readonly pluginVersion: string | null;
   readonly osVersion: string | null;
   readonly nativeVersion: string | null;
   readonly nativeBuild: string | null;
-  /** The bundle it runs, or was given last. */
-  readonly versionName: string;
+  /** The bundle it runs; null while nobody knows. */
+  readonly versionName: string | null;
   readonly customId: string | null;
   readonly isEmulator: boolean;
   readonly isProd: boolean;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildTarget, buildTargetApp } from '../testing/decision-builders.ts';
 import type { DeviceEvent } from './device.ts';
-import { bundleNameOf, effectsOf } from './event-effects.ts';
+import { effectsOf } from './event-effects.ts';
 
 const app = buildTargetApp({
   bundles: [buildTarget({ versionName: '1.1.0' }), buildTarget({ versionName: '1.2.0' })],
@@ -214,21 +214,73 @@ describe('what the failure memory keeps of an event', () => {
   it('is kept of emulators and dev builds too: it is about one device', () => {
     expect(effectsOf(buildEvent({ action: 'set_fail', isProd: false, isEmulator: true }), app)).toEqual({
       counters: [],
+      outcome: null,
       failedInstall: '1.2.0',
     });
   });
 });
 
-describe('the bundle an event is about', () => {
+describe('what an event says of its bundle', () => {
+  const outcomeOf = (given: Partial<DeviceEvent>) => effectsOf(buildEvent(given), app).outcome;
+
   it.each([
-    ['1.2.0', '1.2.0'],
-    ['1.2.0:', '1.2.0'],
-    ['1.2.0:a/b.js', '1.2.0'],
-    ['1.2.0:C:/a.js', '1.2.0'],
-    [':a.js', ':a.js'],
-    [':', ':'],
-    ['', ''],
-  ])('of "%s" is "%s" (protocol §5.3 rule 2)', (versionName, bundle) => {
-    expect(bundleNameOf(versionName)).toBe(bundle);
+    ['set', { result: 'install', bundle: '1.2.0' }],
+    ['update_fail', { result: 'fail', bundle: '1.2.0' }],
+    ['my_own_fail', { result: 'fail', bundle: '1.2.0' }],
+    ['download_fail', { result: 'fail', bundle: '1.2.0' }],
+    ['get', null],
+    ['reset', null],
+    ['app_crash', null],
+  ])('is by %s %j', (action, outcome) => {
+    expect(outcomeOf({ action })).toEqual(outcome);
   });
+
+  it('names the bundle and not its file, known or not', () => {
+    for (const name of ['1.2.0', '9.9.9']) {
+      const versionName = `${name}:C:/a.js`;
+      expect(outcomeOf({ action: 'manifest_path_fail', versionName })?.bundle).toBe(name);
+    }
+    expect(outcomeOf({ action: 'manifest_path_fail', versionName: ':a.js' })?.bundle).toBe(':a.js');
+  });
+
+  it('is nothing when its plugin means nothing by it, or nobody uses the device', () => {
+    expect(outcomeOf({ action: 'download_fail', pluginVersion: '5.9.0' })).toBeNull();
+    expect(outcomeOf({ isProd: false })).toBeNull();
+    expect(outcomeOf({ isEmulator: true })).toBeNull();
+  });
+});
+
+describe('a failure that names the bundle in use (protocol §5.4)', () => {
+  const blamed = (action: string, versionName: string, running: string | null, offered: string | null) => {
+    const known = { runningVersionName: running, offeredVersionName: offered };
+    const { counters, outcome, failedInstall } = effectsOf(buildEvent({ action, versionName }), app, known);
+    expect(counters.map(({ bundle }) => bundle)).toEqual(outcome === null ? [] : [outcome.bundle]);
+    expect(failedInstall).toBe(outcome?.bundle ?? null);
+    return failedInstall;
+  };
+
+  it.each(['unzip_fail', 'checksum_fail', 'windows_path_fail', 'canonical_path_fail', 'directory_path_fail'])(
+    'by %s is one of the bundle that the device was given',
+    (action) => {
+      expect(blamed(action, '1.1.0', '1.1.0', '1.2.0')).toBe('1.2.0');
+    },
+  );
+
+  it('is one of no bundle while nobody knows which the device was given', () => {
+    expect(blamed('unzip_fail', '1.1.0', '1.1.0', null)).toBeNull();
+    expect(blamed('unzip_fail', '1.1.0', '1.1.0', '1.1.0')).toBeNull();
+  });
+
+  it('is one of the bundle it names while nobody knows which the device runs, or when it runs another', () => {
+    expect(blamed('unzip_fail', '1.2.0', null, null)).toBe('1.2.0');
+    expect(blamed('unzip_fail', '1.2.0', '1.1.0', null)).toBe('1.2.0');
+    expect(blamed('unzip_fail', '1.2.0', '1.1.0', '1.1.0')).toBe('1.2.0');
+  });
+
+  it.each(['set_fail', 'update_fail', 'decrypt_fail', 'manifest_path_fail', 'finish_download_fail'])(
+    'by %s is one of the bundle it names always: that is the one that failed',
+    (action) => {
+      expect(blamed(action, '1.1.0', '1.1.0', '1.2.0')).toBe('1.1.0');
+    },
+  );
 });

@@ -18,11 +18,25 @@ export interface CounterIncrement {
   readonly counter: CounterName;
 }
 
+/** What an event says of a bundle: that it was installed, or that something with it failed. */
+export interface BundleOutcome {
+  readonly result: 'install' | 'fail';
+  readonly bundle: string;
+}
+
 /** What an event changes beside the log, once, however often it is reported. */
 export interface EventEffects {
   readonly counters: readonly CounterIncrement[];
+  /** What rollouts are judged by; null for an event that says nothing of a bundle, or comes from no real user. */
+  readonly outcome: BundleOutcome | null;
   /** The version name of a bundle that the device failed to install. */
   readonly failedInstall: string | null;
+}
+
+/** What is known of a device when it reports something; null for what is not. */
+export interface ReporterFacts {
+  readonly runningVersionName: string | null;
+  readonly offeredVersionName: string | null;
 }
 
 /** Actions that say "this bundle does not work here", as opposed to "the network broke". */
@@ -32,10 +46,31 @@ const failedInstallActions: ReadonlySet<string> = new Set([
   ...['download_manifest_checksum_fail', 'download_manifest_brotli_fail'],
 ]);
 
-/** The bundle an event is about: what stands before the colon of `<bundle>:<file>` (protocol §5.3). */
-export function bundleNameOf(versionName: string): string {
+/**
+ * Of these, a plugin in the midst of an update names the bundle that it runs and not the one that fails
+ * (protocol §5.4).
+ */
+const namesRunningBundle: ReadonlySet<string> = new Set([
+  ...['unzip_fail', 'checksum_fail', 'windows_path_fail', 'canonical_path_fail', 'directory_path_fail'],
+]);
+
+/** What stands before the colon of `<bundle>:<file>` (protocol §5.3). */
+function bundleNameOf(versionName: string): string {
   const colon = versionName.indexOf(':');
   return colon > 0 ? versionName.slice(0, colon) : versionName;
+}
+
+/**
+ * The bundle an event is about; null when it names the bundle that runs and means another that nobody knows: to blame
+ * the one that runs would be wrong.
+ */
+function subjectOf(
+  event: DeviceEvent,
+  { runningVersionName, offeredVersionName }: ReporterFacts,
+): string | null {
+  const name = bundleNameOf(event.versionName);
+  if (!namesRunningBundle.has(event.action) || name !== runningVersionName) return name;
+  return offeredVersionName === name ? null : offeredVersionName;
 }
 
 /** Older plugins report every "no update" as a failed download (protocol §5.3 rule 1). */
@@ -53,43 +88,54 @@ function counterBundle(name: string, event: DeviceEvent, app: AppSnapshot): stri
   return name === 'builtin' || isNative ? 'builtin' : 'unknown';
 }
 
-/** The counters an action of the device moves (protocol §5.3 rule 4). */
-function countersOf(event: DeviceEvent, app: AppSnapshot): [CounterName, string][] {
-  const name = bundleNameOf(event.versionName);
-  if (event.action === 'get') return [['get', name]];
-  if (event.action === 'set') {
-    const old = event.oldVersionName;
-    const replaced = old !== null && old !== name && app.bundlesByName.has(old);
-    return replaced
-      ? [
-          ['install', name],
-          ['uninstall', old],
-        ]
-      : [['install', name]];
+/** What an event says of the bundle it is about (protocol §5.3 rule 4). */
+function outcomeOf(event: DeviceEvent, subject: string | null): BundleOutcome | null {
+  if (subject === null) return null;
+  if (event.action === 'set') return { result: 'install', bundle: subject };
+  if (event.action === 'download_fail' && !meansDownloadFailure(event.pluginVersion)) return null;
+  return event.action.endsWith('_fail') ? { result: 'fail', bundle: subject } : null;
+}
+
+/** The counters an event moves, each with the bundle it is kept for (protocol §5.3 rule 4). */
+function countersOf(
+  event: DeviceEvent,
+  app: AppSnapshot,
+  outcome: BundleOutcome | null,
+): [CounterName, string][] {
+  if (event.action === 'get') return [['get', event.versionName]];
+  if (!outcome) return [];
+  const counters: [CounterName, string][] = [[outcome.result, outcome.bundle]];
+  const old = event.oldVersionName;
+  if (outcome.result === 'install' && old !== null && old !== outcome.bundle && app.bundlesByName.has(old)) {
+    counters.push(['uninstall', old]);
   }
-  if (event.action === 'download_fail' && !meansDownloadFailure(event.pluginVersion)) return [];
-  return event.action.endsWith('_fail') ? [['fail', name]] : [];
+  return counters;
 }
 
-/** Only of bundles that exist: what is remembered lies in memory, and a device can make up names without end. */
-function failedInstallOf(event: DeviceEvent, app: AppSnapshot): string | null {
-  const name = bundleNameOf(event.versionName);
-  return failedInstallActions.has(event.action) && app.bundlesByName.has(name) ? name : null;
-}
+const nothingKnown: ReporterFacts = { runningVersionName: null, offeredVersionName: null };
 
-/** Counters speak of real users only; the failure memory is about one device, whatever it is. */
-export function effectsOf(event: DeviceEvent, app: AppSnapshot): EventEffects {
-  const date = formatTimestamp(event.receivedAtMs).slice(0, 10);
-  const isCounted = event.isProd && !event.isEmulator;
-  const counters = isCounted ? countersOf(event, app) : [];
+/** Counters and outcomes speak of real users only; the failure memory is about one device, whatever it is. */
+export function effectsOf(
+  event: DeviceEvent,
+  app: AppSnapshot,
+  known: ReporterFacts = nothingKnown,
+): EventEffects {
+  const subject = subjectOf(event, known);
+  const isRealUser = event.isProd && !event.isEmulator;
+  const outcome = isRealUser ? outcomeOf(event, subject) : null;
+  const counters = isRealUser ? countersOf(event, app, outcome) : [];
+  // Only of bundles that exist: what is remembered lies in memory, and a device can make up names without end.
+  const isFailedInstall =
+    failedInstallActions.has(event.action) && subject !== null && app.bundlesByName.has(subject);
   return {
     counters: counters.map(([counter, name]) => ({
-      date,
+      date: formatTimestamp(event.receivedAtMs).slice(0, 10),
       bundle: counterBundle(name, event, app),
       channel: event.channelName ?? '',
       platform: event.platform,
       counter,
     })),
-    failedInstall: failedInstallOf(event, app),
+    outcome,
+    failedInstall: isFailedInstall ? subject : null,
   };
 }

@@ -48,6 +48,11 @@ export interface DecisionRules {
   readonly failedBundleRetries: number;
 }
 
+/** The number of failures from which on a bundle is withheld; null when none ever is. */
+export function minFailuresOf({ failedBundleRetries }: DecisionRules): number | null {
+  return failedBundleRetries > 0 ? failedBundleRetries + 1 : null;
+}
+
 const noFacts: RefusalFacts = {};
 
 /**
@@ -148,7 +153,8 @@ function decideFor(
     return refuse('no_bundle_url', noFacts, considered);
   }
   const failures = state.failedInstalls.get(bundle.versionName) ?? 0;
-  if (rules.failedBundleRetries > 0 && failures > rules.failedBundleRetries) {
+  const minFailures = minFailuresOf(rules);
+  if (minFailures !== null && failures >= minFailures) {
     trace?.(
       'bundle_failed_on_device',
       `this device failed to install ${bundle.versionName} ${failures} times`,

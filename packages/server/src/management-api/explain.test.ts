@@ -121,7 +121,7 @@ beforeAll(async () => {
   );
   inside = devices.find((device) => rolloutBucket(rollout.id, device) < rolloutBps) ?? '';
   outside = devices.find((device) => rolloutBucket(rollout.id, device) >= rolloutBps) ?? '';
-  await server.product.store.setDeviceOverride(appId, pinnedDevice, ids.hidden);
+  await server.product.store.setDeviceOverride({ appId, deviceId: pinnedDevice }, ids.hidden);
   await runJob('refresh-all');
   const failure = buildDeviceEventBody({ app_id: appId, device_id: failedDevice, action: 'update_fail' });
   for (let time = 0; time < 3; time += 1) await postDevice('/stats', failure);

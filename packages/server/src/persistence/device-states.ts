@@ -1,8 +1,17 @@
+import type { DeviceKey } from '../domain/device.ts';
 import { type DeviceState, noDeviceState } from '../domain/device-state.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
-import type { DeviceStateStore } from '../ports/store.ts';
+import type { DeviceFact, DeviceStateStore } from '../ports/store.ts';
 
-type StatesByDevice = Map<string, DeviceState>;
+/**
+ * Devices whose failures are held at once. Reports of failures are not signed, and whoever makes up devices must not
+ * fill the memory: past it the longest known are forgotten until they fail again.
+ */
+const defaultMaxFailingDevices = 50_000;
+
+function keyOf({ appId, deviceId }: DeviceKey): string {
+  return `${deviceId}\n${appId}`;
+}
 
 function isNothing(state: DeviceState): boolean {
   return (
@@ -10,13 +19,87 @@ function isNothing(state: DeviceState): boolean {
   );
 }
 
-/** Loads what is remembered of single devices and keeps it in memory; rejects when the store does. */
-export async function loadDeviceStates(
-  store: Pick<DeviceStateStore, 'readDeviceState' | 'readAllDeviceStates'>,
-): Promise<DeviceStates> {
-  let apps = new Map<string, StatesByDevice>();
+/** What is remembered of a device with one thing more. */
+export function withFact(state: DeviceState, fact: DeviceFact): DeviceState {
+  switch (fact.kind) {
+    case 'override':
+      return { ...state, overrideChannelId: fact.channelId };
+    case 'self_set':
+      return { ...state, selfSetChannelId: fact.channelId };
+    case 'failed_install':
+      return {
+        ...state,
+        failedInstalls: new Map([...state.failedInstalls, [fact.versionName, fact.failures]]),
+      };
+  }
+}
+
+/** States by app and device, with an end to the failures among them. */
+function createStateTable(maxFailingDevices: number) {
+  const apps = new Map<string, Map<string, DeviceState>>();
+  /** Many devices are pinned to few channels: those without failures share their states. */
   const shared = new Map<string, DeviceState>();
-  const missed = new Map<string, readonly [appId: string, deviceId: string]>();
+  /** The longest known first. */
+  const failing = new Map<string, DeviceKey>();
+  let selfSetCount = 0;
+
+  function find({ appId, deviceId }: DeviceKey): DeviceState {
+    return apps.get(appId)?.get(deviceId) ?? noDeviceState;
+  }
+
+  function sharedOf(state: DeviceState): DeviceState {
+    if (state.failedInstalls.size > 0) return state;
+    const key = `${state.overrideChannelId}/${state.selfSetChannelId}`;
+    const known = shared.get(key);
+    if (known) return known;
+    shared.set(key, state);
+    return state;
+  }
+
+  function put(device: DeviceKey, state: DeviceState): void {
+    const { appId, deviceId } = device;
+    selfSetCount += Number(state.selfSetChannelId !== null) - Number(find(device).selfSetChannelId !== null);
+    const devices = apps.get(appId) ?? new Map<string, DeviceState>();
+    if (isNothing(state)) devices.delete(deviceId);
+    else devices.set(deviceId, sharedOf(state));
+    if (devices.size > 0) apps.set(appId, devices);
+    else apps.delete(appId);
+  }
+
+  function replace(device: DeviceKey, state: DeviceState): void {
+    put(device, state);
+    const key = keyOf(device);
+    failing.delete(key);
+    if (state.failedInstalls.size === 0) return;
+    failing.set(key, { appId: device.appId, deviceId: device.deviceId });
+    if (failing.size <= maxFailingDevices) return;
+    const [oldest] = failing;
+    if (!oldest) return;
+    failing.delete(oldest[0]);
+    put(oldest[1], { ...find(oldest[1]), failedInstalls: noDeviceState.failedInstalls });
+  }
+
+  return {
+    find,
+    replace,
+    get selfSetCount() {
+      return selfSetCount;
+    },
+  };
+}
+
+/**
+ * Loads what is remembered of single devices and keeps it in memory; rejects when the store does.
+ *
+ * @param rules.minFailures failures of a bundle that decide nothing yet, because they are fewer, are not held; null holds none
+ */
+export async function loadDeviceStates(
+  store: Pick<DeviceStateStore, 'readDeviceFacts' | 'readAllDeviceFacts'>,
+  rules: { readonly minFailures: number | null; readonly maxFailingDevices?: number },
+): Promise<DeviceStates> {
+  const { minFailures, maxFailingDevices = defaultMaxFailingDevices } = rules;
+  let table = createStateTable(maxFailingDevices);
+  let missed = new Map<string, DeviceKey>();
   // One read at a time: of two under way, the one that began earlier could finish later and leave the older state.
   let lastRead: Promise<void> = Promise.resolve();
 
@@ -26,56 +109,41 @@ export async function loadDeviceStates(
     return mine;
   }
 
-  /** What to keep of a state: many devices are pinned to few channels, so those without failures share theirs. */
-  function sharedOf({ overrideChannelId, selfSetChannelId, failedInstalls }: DeviceState): DeviceState {
-    if (failedInstalls.size > 0) return { overrideChannelId, selfSetChannelId, failedInstalls };
-    const key = `${overrideChannelId}/${selfSetChannelId}`;
-    const known = shared.get(key);
-    if (known) return known;
-    const state = { ...noDeviceState, overrideChannelId, selfSetChannelId };
-    shared.set(key, state);
-    return state;
-  }
-
-  function keep(into: Map<string, StatesByDevice>, appId: string, deviceId: string, state: DeviceState) {
-    const devices = into.get(appId);
-    if (devices) devices.set(deviceId, sharedOf(state));
-    else into.set(appId, new Map([[deviceId, sharedOf(state)]]));
-  }
-
-  async function readOne(appId: string, deviceId: string): Promise<void> {
-    const key = `${deviceId}\n${appId}`;
+  async function readSome(devices: readonly DeviceKey[]): Promise<void> {
     try {
-      const state = await store.readDeviceState(appId, deviceId);
-      if (isNothing(state)) apps.get(appId)?.delete(deviceId);
-      else keep(apps, appId, deviceId, state);
-      missed.delete(key);
+      const states = new Map(devices.map((device) => [keyOf(device), { device, state: noDeviceState }]));
+      for (const fact of await store.readDeviceFacts(devices, minFailures)) {
+        const read = states.get(keyOf(fact));
+        if (read) read.state = withFact(read.state, fact);
+      }
+      for (const [key, { device, state }] of states) {
+        table.replace(device, state);
+        missed.delete(key);
+      }
     } catch (error) {
-      missed.set(key, [appId, deviceId]);
+      for (const device of devices) missed.set(keyOf(device), device);
       throw error;
     }
   }
 
   async function readAll(): Promise<void> {
-    const fresh = new Map<string, StatesByDevice>();
-    const states = await store.readAllDeviceStates();
-    shared.clear();
-    for (const state of states) keep(fresh, state.appId, state.deviceId, state);
-    apps = fresh;
-    missed.clear();
+    const fresh = createStateTable(maxFailingDevices);
+    for await (const facts of store.readAllDeviceFacts(minFailures)) {
+      for (const fact of facts) fresh.replace(fact, withFact(fresh.find(fact), fact));
+    }
+    table = fresh;
+    missed = new Map();
   }
-
-  const refresh = (appId: string, deviceId: string) => inTurn(() => readOne(appId, deviceId));
 
   await readAll();
   return {
-    find: (appId, deviceId) => apps.get(appId)?.get(deviceId) ?? noDeviceState,
-    refresh,
-    async refreshMissed() {
-      const outcomes = await Promise.allSettled([...missed.values()].map((key) => refresh(...key)));
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed) throw failed.reason;
-    },
+    find: (device) => table.find(device),
+    refresh: (devices) => inTurn(() => readSome(devices)),
+    refreshMissed: () =>
+      inTurn(() => (missed.size === 0 ? Promise.resolve() : readSome([...missed.values()]))),
     refreshAll: () => inTurn(readAll),
+    get selfSetCount() {
+      return table.selfSetCount;
+    },
   };
 }

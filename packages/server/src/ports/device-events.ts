@@ -1,6 +1,6 @@
 import type { RolloutOutcomes } from '../domain/auto-pause.ts';
 import type { DeviceEvent, DeviceRecord } from '../domain/device.ts';
-import type { CounterName, EventEffects } from '../domain/event-effects.ts';
+import type { CounterIncrement, CounterName, EventEffects } from '../domain/event-effects.ts';
 import type { Page, PageRequest } from './page.ts';
 
 /** An event with what it changes beside the log. */
@@ -9,6 +9,13 @@ export interface RecordedEvent {
   readonly effects: EventEffects;
   /** The device's new state in the inventory; undefined when there is nothing worth writing. */
   readonly device: DeviceRecord | undefined;
+}
+
+/** So many more in a counter of an app. */
+export interface CounterAddition {
+  readonly appId: string;
+  readonly increment: CounterIncrement;
+  readonly times: number;
 }
 
 /** Which events to read; times are epoch milliseconds of arrival, from included, to excluded. */
@@ -25,10 +32,13 @@ export interface DeviceEventLog {
    * Keeps all of the events with their effects or none: when it resolves they are committed and survive a crash.
    * - An event that was kept before (same app, device, action, version name and device time) is kept once and has its
    *   effects once; events without a device time are all different.
-   * - Counters add up over calls and nodes; a device's record is replaced by the newest, its first sight is kept.
+   * - Counters add up over calls and nodes; a device's record is replaced by the newest, its first sight is kept, and so
+   *   is what the newest does not tell of its versions: the bundle, the plugin, the native build and the system.
    * - Rejects with `unavailable` when the store refuses writes.
    */
   appendDeviceEvents(events: readonly RecordedEvent[]): Promise<void>;
+  /** Adds to counters what no event stands for; all of it or nothing. */
+  addToCounters(additions: readonly CounterAddition[]): Promise<void>;
   /** A page, newest arrival first; events that arrived at the same time by the latest id first. */
   listDeviceEvents(filter: DeviceEventFilter, page: PageRequest): Promise<Page<DeviceEvent>>;
   countDeviceEvents(filter: DeviceEventFilter): Promise<number>;

@@ -2,7 +2,7 @@ import type { AppState } from '../domain/app.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
-import type { DeviceState } from '../domain/device-state.ts';
+import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { Page, PageRequest } from './page.ts';
@@ -110,22 +110,33 @@ export interface DeploymentLog {
   listDeployments(target: DeploymentTarget, page: PageRequest): Promise<Page<Deployment>>;
 }
 
-/** A device with something to remember. */
-export interface StoredDeviceState extends DeviceState {
-  readonly appId: string;
-  readonly deviceId: string;
-}
+/** One thing that is remembered of a device; what it is remembered for is a `DeviceState`. */
+export type DeviceFact = DeviceKey &
+  (
+    | { readonly kind: 'override' | 'self_set'; readonly channelId: number }
+    | { readonly kind: 'failed_install'; readonly versionName: string; readonly failures: number }
+  );
 
 export interface DeviceStateStore {
   /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
-  setDeviceOverride(appId: string, deviceId: string, channelId: number | null): Promise<void>;
+  setDeviceOverride(device: DeviceKey, channelId: number | null): Promise<void>;
   /** Keeps or forgets the channel a device chose. Rejects with `channel_not_found`. */
-  setSelfSetChannel(appId: string, deviceId: string, channelId: number | null): Promise<void>;
+  setSelfSetChannel(device: DeviceKey, channelId: number | null): Promise<void>;
   /** Forgets a device's failures of one bundle, or of all. */
-  clearFailedInstalls(appId: string, deviceId: string, versionName?: string): Promise<void>;
-  readDeviceState(appId: string, deviceId: string): Promise<DeviceState>;
-  /** Every device of which something is remembered. */
-  readAllDeviceStates(): Promise<readonly StoredDeviceState[]>;
+  clearFailedInstalls(device: DeviceKey, versionName?: string): Promise<void>;
+  /** Forgets at most `limit` bundles that failed on a device and did not fail again since a time; answers how many. */
+  deleteFailedInstallsBefore(timeMs: number, limit: number): Promise<number>;
+  /**
+   * What is remembered of those devices, as of one moment.
+   *
+   * @param minFailures bundles that failed less often on the device are left out; null leaves out all
+   */
+  readDeviceFacts(devices: readonly DeviceKey[], minFailures: number | null): Promise<readonly DeviceFact[]>;
+  /**
+   * What is remembered of all devices, in parts, so that neither the store nor its reader is held up by the whole. What
+   * is there from the first part to the last is told at least once; failures the longest ago first.
+   */
+  readAllDeviceFacts(minFailures: number | null): AsyncIterable<readonly DeviceFact[]>;
 }
 
 export interface AppStateReader {

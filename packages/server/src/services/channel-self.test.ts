@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import { AppError } from '../domain/errors.ts';
 import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
+import { readDeviceState } from '../persistence/contract/read-device-state.ts';
 import { loadDeviceStates } from '../persistence/device-states.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
@@ -38,7 +39,7 @@ let appCount = 0;
 beforeAll(async () => {
   store = await openSqliteStore(':memory:');
   appSnapshots = await loadAppSnapshots(store);
-  deviceStates = await loadDeviceStates(store);
+  deviceStates = await loadDeviceStates(store, { minFailures: 1 });
   channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
 });
 afterAll(() => store.close());
@@ -86,13 +87,13 @@ function device(given: Partial<ChannelAsker> = {}): ChannelAsker {
 }
 
 async function pin(channel: Channel): Promise<void> {
-  await store.setDeviceOverride(appId, someDeviceId, channel.id);
-  await deviceStates.refresh(appId, someDeviceId);
+  await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id);
+  await deviceStates.refresh([{ appId, deviceId: someDeviceId }]);
 }
 
 async function choose(channel: Channel): Promise<void> {
-  await store.setSelfSetChannel(appId, someDeviceId, channel.id);
-  await deviceStates.refresh(appId, someDeviceId);
+  await store.setSelfSetChannel({ appId, deviceId: someDeviceId }, channel.id);
+  await deviceStates.refresh([{ appId, deviceId: someDeviceId }]);
 }
 
 async function change(channel: Channel, given: Partial<Channel>): Promise<void> {
@@ -102,8 +103,8 @@ async function change(channel: Channel, given: Partial<Channel>): Promise<void> 
 
 /** What is remembered of the device, as the next update check sees it and as it is stored. */
 async function remembered() {
-  const { overrideChannelId, selfSetChannelId } = deviceStates.find(appId, someDeviceId);
-  expect(await store.readDeviceState(appId, someDeviceId)).toMatchObject({
+  const { overrideChannelId, selfSetChannelId } = deviceStates.find({ appId, deviceId: someDeviceId });
+  expect(await readDeviceState(store, appId, someDeviceId)).toMatchObject({
     overrideChannelId,
     selfSetChannelId,
   });
@@ -139,6 +140,22 @@ describe('setting a channel', () => {
       expect(await channelSelf.set(device({ pluginVersion }), name)).toEqual({ code });
     }
     expect(await remembered()).toEqual({ pinned: null, chosen: null });
+  });
+
+  it('is refused to an older plugin once as many choices are kept as may be, but not to who has chosen', async () => {
+    await addUsualChannels();
+    const most = deviceStates.selfSetCount + 1;
+    const full = createChannelSelf({ store, appSnapshots, deviceStates, maxSelfSetDevices: most });
+    const asker = device({ pluginVersion: legacy });
+    const other = device({ pluginVersion: legacy, deviceId: '00000000-0000-4000-8000-000000000001' });
+    expect(await full.set(asker, 'beta')).toEqual({ code: 'stored' });
+    expect(await full.set(other, 'beta')).toEqual({ code: 'override_not_allowed' });
+    expect(await full.set({ ...other, pluginVersion: current }, 'beta')).toEqual({ code: 'allowed' });
+    await addChannel('gamma', { allowDeviceSelfSet: true });
+    expect(await full.set(asker, 'gamma')).toEqual({ code: 'stored' });
+    expect(await full.unset(asker)).toEqual({ code: 'unset' });
+    expect(await full.set(other, 'beta')).toEqual({ code: 'stored' });
+    expect(await full.unset(other)).toEqual({ code: 'unset' });
   });
 
   it('finds no channel of another app', async () => {
@@ -189,7 +206,7 @@ describe('setting a channel', () => {
     }
     expect(await remembered()).toEqual({ pinned: staff.id, chosen: null });
 
-    await store.setDeviceOverride(appId, someDeviceId, null);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, null);
     await choose(beta);
     await change(beta, { allowDeviceSelfSet: false });
     expect(await channelSelf.set(device(), 'alpha')).toEqual({ code: 'cannot_override' });

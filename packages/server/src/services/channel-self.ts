@@ -29,7 +29,7 @@ export type ChannelRefusal =
   | 'cannot_override'
   | 'channel_self_set_not_allowed'
   | 'public_channel_self_set_not_allowed'
-  /** The store did not take the change. */
+  /** The store did not take the change, or holds as many as it may. */
   | 'override_not_allowed';
 
 interface Refused<Code extends ChannelRefusal = ChannelRefusal> {
@@ -79,6 +79,8 @@ export interface ChannelSelf {
   list(asker: ChannelListAsker): ListChannelsResult;
 }
 
+/** Choices that are kept at once: callers can make up devices without end, and what they choose lies in memory. */
+const defaultMaxSelfSetDevices = 500_000;
 const versionOfUnsaid = '0.0.0';
 /** Any version of the plugins that leave their channel to the server. */
 const versionOfUnreadable = '5.0.0';
@@ -106,12 +108,13 @@ export function createChannelSelf(deps: {
   readonly store: DeviceStateStore;
   readonly appSnapshots: AppSnapshots;
   readonly deviceStates: DeviceStates;
+  readonly maxSelfSetDevices?: number;
 }): ChannelSelf {
-  const { store, appSnapshots, deviceStates } = deps;
+  const { store, appSnapshots, deviceStates, maxSelfSetDevices = defaultMaxSelfSetDevices } = deps;
 
   function resolve(app: AppSnapshot, device: ChannelAsker, defaultChannel = device.defaultChannel) {
     const asker = { ...device, pluginVersion: readableVersion(device.pluginVersion), defaultChannel };
-    return resolveServing(app, asker, deviceStates.find(device.appId, device.deviceId));
+    return resolveServing(app, asker, deviceStates.find(device));
   }
 
   /** The channel that the device, or an operator for it, chose before. */
@@ -129,14 +132,17 @@ export function createChannelSelf(deps: {
    * @returns what the store had against it
    */
   async function keep(
-    { appId, deviceId }: ChannelAsker,
+    device: ChannelAsker,
     channelId: number | null,
     current: { readonly isPinned: boolean } | undefined,
   ): Promise<'override_not_allowed' | 'channel_not_found' | undefined> {
+    if (channelId !== null && !current && deviceStates.selfSetCount >= maxSelfSetDevices) {
+      return 'override_not_allowed';
+    }
     try {
-      await store.setSelfSetChannel(appId, deviceId, channelId);
-      if (current?.isPinned) await store.setDeviceOverride(appId, deviceId, null);
-      await deviceStates.refresh(appId, deviceId);
+      await store.setSelfSetChannel(device, channelId);
+      if (current?.isPinned) await store.setDeviceOverride(device, null);
+      await deviceStates.refresh([device]);
       return undefined;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;

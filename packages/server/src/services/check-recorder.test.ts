@@ -159,6 +159,55 @@ describe('an update check', () => {
     expect(await read('devices.list', appId)).toEqual([]);
   });
 
+  it('is counted as often as it is asked, also when it adds nothing to the log', async () => {
+    const appId = await createApp();
+    const gets = async () => (await read('counters.list', appId)).map((row) => row['get']);
+    for (let times = 0; times < 3; times += 1) await check({ app_id: appId });
+    await record();
+    expect(await gets()).toEqual([3]);
+    await check({ app_id: appId });
+    await record();
+    await record();
+    expect(await gets()).toEqual([4]);
+    for (let times = 0; times < 3; times += 1) {
+      await check({ app_id: appId, is_emulator: true });
+      await check({ app_id: appId, version_name: '1.0.1' });
+    }
+    await record();
+    expect(await gets()).toEqual([4]);
+    expect(await eventsOf(appId)).toHaveLength(7);
+  });
+
+  it.each<Row>([
+    { version_name: '1.0.2' },
+    { platform: 'android' },
+    { plugin_version: '8.51.14' },
+    { version_os: '18.0' },
+    { version_build: '1.1.0' },
+    { version_code: '2' },
+    { custom_id: 'me' },
+    { is_emulator: true },
+    { is_prod: false },
+    { defaultChannel: 'production' },
+    { key_id: 'abcd' },
+    { install_source: 'app_store' },
+    { device_id: '00000000-0000-4000-8000-000000000001' },
+  ])('that says something else, %j, is logged at once', async (change) => {
+    const appId = await createApp();
+    await check({ app_id: appId, version_name: '1.0.0' });
+    await check({ app_id: appId, version_name: '1.0.0', ...change });
+    await record();
+    expect(await eventsOf(appId)).toHaveLength(2);
+  });
+
+  it('of the same device for another app is that app’s', async () => {
+    const [appId, otherAppId] = [await createApp(), await createApp()];
+    for (const id of [appId, otherAppId, appId]) await check({ app_id: id });
+    await record();
+    expect(await eventsOf(appId)).toContain('get 1.0.1');
+    expect(await eventsOf(otherAppId)).toEqual(['get 1.0.1']);
+  });
+
   it('that has the same answer again within a minute is not logged again; another answer is at once', async () => {
     const appId = await createApp();
     await check({ app_id: appId });
@@ -229,12 +278,29 @@ describe('when the store is slow or gone', () => {
     }
     expect(await unrecorded()).toBe(before + 1);
     await record();
-    expect(await eventsOf(appId)).toEqual([]);
-    clock.advance(minuteMs);
+    expect(await eventsOf(appId)).toEqual(['get 1.0.1']);
+    expect(await read('devices.list', appId)).toHaveLength(1);
+    expect(await unrecorded()).toBe(before + 1);
+  });
+
+  it('repetitions that cannot be counted are lost by number, and later ones are counted again', async () => {
+    const appId = await createApp();
     await check({ app_id: appId });
     await record();
-    expect(await eventsOf(appId)).toEqual(['get 1.0.1']);
-    expect(await unrecorded()).toBe(before + 1);
+    const before = await unrecorded();
+    const refusing = vi
+      .spyOn(server.product.store, 'addToCounters')
+      .mockRejectedValue(new AppError('unavailable', 'The database refuses work right now'));
+    try {
+      for (let times = 0; times < 3; times += 1) await check({ app_id: appId });
+      await expect(record()).rejects.toMatchObject({ code: 'unavailable' });
+    } finally {
+      refusing.mockRestore();
+    }
+    expect(await unrecorded()).toBe(before + 3);
+    await check({ app_id: appId });
+    await record();
+    expect(await read('counters.list', appId)).toEqual([expect.objectContaining({ get: 2 })]);
   });
 
   it('no more than 20,000 of them wait', async () => {

@@ -1,8 +1,9 @@
 import type { DeviceCheck } from '../domain/device.ts';
+import type { CounterIncrement } from '../domain/event-effects.ts';
 import { refusals } from '../domain/refusals.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
+import type { CounterAddition, DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
 import type { DeviceEvents, ReportedEvent } from './device-events.ts';
 
 /** What a check says of its device beside what the decision needs. */
@@ -27,15 +28,27 @@ export interface CheckRecorder {
 }
 
 const maxWaiting = 20_000;
-/** A device that says the same and gets the same answer again within it adds nothing to the log. */
+/** A device that says the same and gets the same answer again within it adds to the counters and not to the log. */
 const quietMs = 60_000;
 const maxRemembered = 50_000;
 
+/** A check that was recorded, and how often it has come again since the last flush. */
+interface LastCheck {
+  readonly device: DeviceCheck;
+  readonly facts: CheckFacts;
+  readonly about: EventSubject;
+  readonly atMs: number;
+  readonly increments: readonly CounterIncrement[];
+  repetitions: number;
+}
+
+interface EventSubject {
+  readonly action: string;
+  readonly versionName: string;
+}
+
 /** The action that a decision is logged under, and the bundle it is about (protocol §2.1). */
-function eventOf(
-  device: DeviceCheck,
-  decision: UpdateDecision,
-): { action: string; versionName: string } | undefined {
+function subjectOf(device: DeviceCheck, decision: UpdateDecision): EventSubject | undefined {
   if (decision.outcome === 'update_available')
     return { action: 'get', versionName: decision.bundle.versionName };
   if (decision.outcome === 'revert_to_builtin') return { action: 'get', versionName: 'builtin' };
@@ -45,48 +58,120 @@ function eventOf(
   return { action, versionName: target ?? device.versionName };
 }
 
+/** Whether a check says and gets what the device's last one did. Field by field: at each check, nothing is cheaper. */
+function isSame(last: LastCheck, device: DeviceCheck, facts: CheckFacts, about: EventSubject): boolean {
+  const before = last.device;
+  return (
+    before.versionName === device.versionName &&
+    last.about.versionName === about.versionName &&
+    last.about.action === about.action &&
+    before.appId === device.appId &&
+    before.platform === device.platform &&
+    before.rawNativeVersion === device.rawNativeVersion &&
+    before.nativeBuild === device.nativeBuild &&
+    before.pluginVersion === device.pluginVersion &&
+    before.isEmulator === device.isEmulator &&
+    before.isProd === device.isProd &&
+    before.defaultChannel === device.defaultChannel &&
+    before.keyId === device.keyId &&
+    last.facts.osVersion === facts.osVersion &&
+    last.facts.customId === facts.customId &&
+    last.facts.installSource === facts.installSource
+  );
+}
+
 export function createCheckRecorder(deps: {
-  readonly log: DeviceEventLog;
-  readonly deviceEvents: DeviceEvents;
+  readonly counters: Pick<DeviceEventLog, 'addToCounters'>;
+  readonly deviceEvents: Pick<DeviceEvents, 'prepare' | 'keep' | 'discard'>;
   readonly clock: Clock;
 }): CheckRecorder {
-  const { log, deviceEvents, clock } = deps;
+  const { counters, deviceEvents, clock } = deps;
   let waiting: RecordedEvent[] = [];
+  let repeated: LastCheck[] = [];
   let droppedCount = 0;
-  const lastAnswers = new Map<string, { readonly answer: string; readonly atMs: number }>();
+  const lastChecks = new Map<string, LastCheck>();
 
-  function isRepetition(device: DeviceCheck, answer: string): boolean {
-    const key = `${device.appId}\n${device.deviceId}`;
-    const before = lastAnswers.get(key);
-    const now = clock.now();
-    if (before && before.answer === answer && now - before.atMs < quietMs) return true;
-    lastAnswers.delete(key);
-    lastAnswers.set(key, { answer, atMs: now });
-    if (lastAnswers.size > maxRemembered) {
-      const [oldest] = lastAnswers.keys();
-      if (oldest !== undefined) lastAnswers.delete(oldest);
-    }
-    return false;
+  function remember(check: LastCheck): void {
+    const { deviceId } = check.device;
+    lastChecks.delete(deviceId);
+    lastChecks.set(deviceId, check);
+    if (lastChecks.size <= maxRemembered) return;
+    const [oldest] = lastChecks.keys();
+    if (oldest !== undefined) lastChecks.delete(oldest);
   }
 
-  function enqueue(recorded: readonly RecordedEvent[]): void {
-    if (waiting.length >= maxWaiting) droppedCount += 1;
-    else waiting.push(...recorded);
+  /** What was not written must not keep the next check of the device from being written. */
+  function drop(events: readonly RecordedEvent[]): void {
+    for (const { event } of events) lastChecks.delete(event.deviceId);
+    droppedCount += events.length;
+  }
+
+  /** Whether there was room. */
+  function enqueue(events: readonly RecordedEvent[]): boolean {
+    const hasRoom = waiting.length < maxWaiting;
+    if (hasRoom) waiting.push(...events);
+    else {
+      deviceEvents.discard(events);
+      drop(events);
+    }
+    return hasRoom;
+  }
+
+  function repeat(check: LastCheck): void {
+    if (check.increments.length === 0) return;
+    if (check.repetitions === 0) repeated.push(check);
+    check.repetitions += 1;
+  }
+
+  /** What repetitions add to the counters; each is counted from then on as if it had never been. */
+  function takeAdditions(): CounterAddition[] {
+    const additions = repeated.flatMap(({ device: { appId }, increments, repetitions: times }) =>
+      increments.map((increment) => ({ appId, increment, times })),
+    );
+    for (const check of repeated) check.repetitions = 0;
+    repeated = [];
+    return additions;
+  }
+
+  async function writeAdditions(additions: readonly CounterAddition[]): Promise<void> {
+    if (additions.length === 0) return;
+    try {
+      await counters.addToCounters(additions);
+    } catch (error) {
+      droppedCount += additions.reduce((sum, { times }) => sum + times, 0);
+      throw error;
+    }
+  }
+
+  async function writeEvents(events: readonly RecordedEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    try {
+      await deviceEvents.keep(events);
+    } catch (error) {
+      drop(events);
+      throw error;
+    }
   }
 
   return {
-    noteEvent: (event) => enqueue(deviceEvents.prepare(event)),
+    noteEvent(event) {
+      enqueue(deviceEvents.prepare(event));
+    },
     note(device, facts, decision) {
-      const event = eventOf(device, decision);
-      if (!event) return;
-      const said = [...Object.values(device), ...Object.values(facts)];
-      if (isRepetition(device, [event.action, event.versionName, ...said].join('\n'))) return;
+      const about = subjectOf(device, decision);
+      if (!about) return;
+      const now = clock.now();
+      const last = lastChecks.get(device.deviceId);
+      if (last && now - last.atMs < quietMs && isSame(last, device, facts, about)) {
+        repeat(last);
+        return;
+      }
       const reported: ReportedEvent = {
         appId: device.appId,
         deviceId: device.deviceId,
-        action: event.action,
-        versionName: event.versionName,
-        oldVersionName: device.versionName === event.versionName ? null : device.versionName,
+        action: about.action,
+        versionName: about.versionName,
+        oldVersionName: device.versionName === about.versionName ? null : device.versionName,
         platform: device.platform,
         pluginVersion: device.pluginVersion,
         nativeVersion: device.nativeVersion,
@@ -103,18 +188,16 @@ export function createCheckRecorder(deps: {
         deviceTimeMs: null,
       };
       // An offer is not yet an installation: the inventory shows what the device runs.
-      enqueue(deviceEvents.prepare(reported, device.versionName));
+      const events = deviceEvents.prepare(reported, device.versionName);
+      const increments = events.flatMap(({ effects }) => effects.counters);
+      if (enqueue(events)) remember({ device, facts, about, atMs: now, increments, repetitions: 0 });
     },
     async flush() {
-      if (waiting.length === 0) return;
-      const batch = waiting;
+      const events = waiting;
       waiting = [];
-      try {
-        await log.appendDeviceEvents(batch);
-      } catch (error) {
-        droppedCount += batch.length;
-        throw error;
-      }
+      const additions = takeAdditions();
+      await writeEvents(events);
+      await writeAdditions(additions);
     },
     get droppedCount() {
       return droppedCount;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../domain/errors.ts';
+import { readAllDeviceStates } from '../persistence/contract/read-device-state.ts';
 import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
@@ -210,7 +211,7 @@ describe('the counters', () => {
     await createChannel(appId, 'beta', { allowDeviceSelfSet: true }, a);
     const hidden = await createChannel(appId, 'hidden', {}, a);
     const pinned = '00000000-0000-4000-8000-00000000000a';
-    await store.setDeviceOverride(appId, pinned, hidden);
+    await store.setDeviceOverride({ appId, deviceId: pinned }, hidden);
     await jobs.find((job) => job.name === 'refresh-all')?.run();
     const legacy = { plugin_version: '7.0.0', version_name: '1.0.1' };
     await postDevice('/channel_self', buildUpdateCheckBody({ app_id: appId, ...legacy, channel: 'beta' }));
@@ -422,6 +423,20 @@ describe('a device that failed to install a bundle', () => {
     },
   );
 
+  it('while it runs another bundle that its failures name is withheld the one it was given, not the one it runs', async () => {
+    const { appId, a, b, channelId, ask } = await createFailing();
+    const running = { version_name: '1.0.1' };
+    expect(await ask(running)).toEqual(offered);
+    await server.product.jobs.find((job) => job.name === 'record-checks')?.run();
+    for (let time = 0; time < 3; time += 1) {
+      await report({ app_id: appId, action: 'unzip_fail', ...running });
+    }
+    expect(await ask(running)).toEqual({ ...blocked, old: '1.0.1' });
+    await server.product.services.channels.setBundle(channelId, a, actor);
+    expect(await ask()).toMatchObject({ version: '1.0.1' });
+    await server.product.services.channels.setBundle(channelId, b, actor);
+  });
+
   it('is remembered for itself: other devices, other bundles and other apps are offered', async () => {
     const { appId, a, channelId, fail, ask } = await createFailing();
     const other = await createFailing();
@@ -452,15 +467,18 @@ describe('a device that failed to install a bundle', () => {
 
   it('is offered it again once an operator has cleared that', async () => {
     const { appId, fail, ask } = await createFailing();
-    const { store, jobs } = server.product;
+    const { devices } = server.product.services;
+    const device = { appId, deviceId: someDeviceId.toUpperCase() };
     for (let time = 0; time < 3; time += 1) await fail();
-    await store.clearFailedInstalls(appId, someDeviceId, '1.0.1');
-    await jobs.find((job) => job.name === 'refresh-all')?.run();
+    await devices.clearFailures(device, '1.0.1');
     expect(await ask()).toEqual(blocked);
-    await store.clearFailedInstalls(appId, someDeviceId, '1.0.2');
-    await jobs.find((job) => job.name === 'refresh-all')?.run();
+    await devices.clearFailures(device, '1.0.2');
     expect(await ask()).toEqual(offered);
     for (let time = 0; time < 2; time += 1) await fail();
+    expect(await ask()).toEqual(offered);
+    await fail();
+    expect(await ask()).toEqual(blocked);
+    await devices.clearFailures(device);
     expect(await ask()).toEqual(offered);
   });
 
@@ -478,6 +496,10 @@ describe('a device that failed to install a bundle', () => {
         const { fail, ask } = await createFailing(other);
         for (let time = 0; time < failures; time += 1) await fail();
         expect(await ask()).toEqual(expected === 'offered' ? offered : blocked);
+        if (retries === '0') {
+          const facts = await readAllDeviceStates(other.product.store);
+          expect(facts).toEqual([]);
+        }
       } finally {
         await other.close();
       }
@@ -496,7 +518,7 @@ describe('a device that failed to install a bundle', () => {
 
       running = await startTestServer({ env });
       expect(await check({ app_id: appId }, running)).toEqual(blocked);
-      await running.product.store.clearFailedInstalls(appId, someDeviceId);
+      await running.product.store.clearFailedInstalls({ appId, deviceId: someDeviceId });
       await running.close();
 
       running = await startTestServer({ env });

@@ -2,7 +2,8 @@ import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { AppSnapshot } from '../domain/app.ts';
 import { attributeChannel } from '../domain/channel-resolution.ts';
 import type { DeviceEvent } from '../domain/device.ts';
-import { effectsOf } from '../domain/event-effects.ts';
+import { type EventEffects, effectsOf } from '../domain/event-effects.ts';
+import type { DecisionRules } from '../domain/update-decision.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
@@ -30,6 +31,10 @@ export interface DeviceEvents {
    * @param runningVersionName the bundle the device runs, when the event is about another one
    */
   prepare(event: ReportedEvent, runningVersionName?: string): readonly RecordedEvent[];
+  /** Keeps prepared events: all of them or none. */
+  keep(events: readonly RecordedEvent[]): Promise<void>;
+  /** Takes prepared events back that nobody will keep. */
+  discard(events: readonly RecordedEvent[]): void;
   list(filter: DeviceEventFilter, page: PageRequest): Promise<Page<DeviceEvent>>;
   count(filter: DeviceEventFilter): Promise<number>;
 }
@@ -44,7 +49,7 @@ function withUninstall(event: ReportedEvent, app: AppSnapshot): ReportedEvent[] 
 }
 
 /** @param nativeVersion as sent, so that what is found by it is found for the inventory's device too */
-function deviceOf(event: DeviceEvent, versionName: string, nativeVersion: string | null) {
+function deviceOf(event: DeviceEvent, versionName: string | null, nativeVersion: string | null) {
   const { appId, deviceId, platform, pluginVersion, osVersion, nativeBuild } = event;
   const { customId, isEmulator, isProd, defaultChannel, keyId, installSource } = event;
   return {
@@ -68,8 +73,9 @@ export function createDeviceEvents(deps: {
   readonly deviceStates: DeviceStates;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly rules: DecisionRules;
 }): DeviceEvents {
-  const { log, appSnapshots, deviceStates, clock, ids } = deps;
+  const { log, appSnapshots, deviceStates, clock, ids, rules } = deps;
   const sightings: Sightings = createSightings();
 
   function channelOf(event: ReportedEvent, app: AppSnapshot): string | null {
@@ -82,7 +88,13 @@ export function createDeviceEvents(deps: {
       rawNativeVersion: event.rawNativeVersion,
       nativeBuild: event.nativeBuild ?? '',
     };
-    return attributeChannel(app, asker, deviceStates.find(event.appId, event.deviceId));
+    return attributeChannel(app, asker, deviceStates.find(event));
+  }
+
+  /** A server that never withholds a bundle has no use for the memory of what failed. */
+  function effectsFor(event: DeviceEvent, app: AppSnapshot): EventEffects {
+    const effects = effectsOf(event, app, sightings.known(event));
+    return rules.failedBundleRetries > 0 ? effects : { ...effects, failedInstall: null };
   }
 
   function prepare(reported: ReportedEvent, runningVersionName = reported.versionName): RecordedEvent[] {
@@ -92,37 +104,38 @@ export function createDeviceEvents(deps: {
     const channelName = channelOf(reported, app);
     return withUninstall(reported, app).map(({ rawNativeVersion, ...each }) => {
       const event: DeviceEvent = { ...each, id: ids.next(), channelName, receivedAtMs };
-      const isOther = aboutOtherBundle.test(event.action);
-      const running = (isOther ? sightings.runningVersionName(event) : undefined) ?? runningVersionName;
+      const running = aboutOtherBundle.test(event.action) ? null : runningVersionName;
       const nativeVersion = rawNativeVersion === '' ? null : rawNativeVersion;
       const device = tellsState(event) ? deviceOf(event, running, nativeVersion) : undefined;
       const isNews = device !== undefined && sightings.isNews(device);
-      return { event, effects: effectsOf(event, app), device: isNews ? device : undefined };
+      if (event.action === 'get') sightings.noteOffer(event, event.versionName);
+      return { event, effects: effectsFor(event, app), device: isNews ? device : undefined };
     });
+  }
+
+  function discard(events: readonly RecordedEvent[]): void {
+    // What was not written is still news the next time.
+    for (const { device } of events) if (device) sightings.forget(device);
+  }
+
+  async function keep(events: readonly RecordedEvent[]): Promise<void> {
+    try {
+      await log.appendDeviceEvents(events);
+    } catch (error) {
+      discard(events);
+      throw error;
+    }
+    const failing = events.filter(({ effects }) => effects.failedInstall !== null).map(({ event }) => event);
+    // The events are committed: a device that was told otherwise would send them again. The refresh is tried again.
+    if (failing.length > 0) await deviceStates.refresh(failing).catch(() => undefined);
   }
 
   return {
     isAppRegistered: (appId) => appSnapshots.find(appId) !== undefined,
+    record: (reported) => keep(reported.flatMap((event) => prepare(event))),
     prepare,
-    async record(reported) {
-      const recorded = reported.flatMap((event) => prepare(event));
-      try {
-        await log.appendDeviceEvents(recorded);
-      } catch (error) {
-        // What was not written is still news the next time.
-        for (const { device } of recorded) if (device) sightings.forget(device);
-        throw error;
-      }
-      const failed = new Map(
-        recorded
-          .filter(({ effects }) => effects.failedInstall !== null)
-          .map(({ event }) => [`${event.appId}\n${event.deviceId}`, event]),
-      );
-      for (const { appId, deviceId } of failed.values()) {
-        // The events are committed: a device that was told otherwise would send them again. The refresh is tried again.
-        await deviceStates.refresh(appId, deviceId).catch(() => undefined);
-      }
-    },
+    keep,
+    discard,
     list: (filter, page) => log.listDeviceEvents(filter, page),
     count: (filter) => log.countDeviceEvents(filter),
   };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceEventBody } from '../testing/builders.ts';
+import { buildDeviceCheck, buildDeviceEventBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -101,5 +101,35 @@ describe('old device events', () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe('what failed on a device', () => {
+  it('is forgotten when it is as old and did not fail again since', async () => {
+    const appId = await createApp();
+    const { channels, bundles } = server.product.services;
+    const [bundle] = (await bundles.list({ appId }, { limit: 1 })).items;
+    const { id } = await channels.create({ appId, name: 'production', isPublic: true }, 'olga');
+    await channels.setBundle(id, bundle?.id ?? '', 'olga');
+    const fail = () =>
+      fetch(`${server.userUrl}/stats`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(buildDeviceEventBody({ app_id: appId, action: 'update_fail' })),
+      });
+    const isOffered = async () => {
+      await server.product.jobs.find((job) => job.name === 'refresh-all')?.run();
+      const device = buildDeviceCheck({ appId });
+      return server.product.services.updateChecks.explain(device).decision.outcome === 'update_available';
+    };
+    for (let time = 0; time < 3; time += 1) await fail();
+    clock.advance(dayMs);
+    await fail();
+    clock.advance(2 * dayMs);
+    await runJob();
+    expect(await isOffered()).toBe(false);
+    clock.advance(1);
+    await runJob();
+    expect(await isOffered()).toBe(true);
   });
 });

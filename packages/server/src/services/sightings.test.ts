@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   buildDeviceEventBody,
@@ -141,6 +144,51 @@ describe('the row of a device', () => {
     },
   );
 
+  it.each(['download_complete', 'download_50', 'set_next', 'delete'])(
+    'keeps the bundle that runs when %s names another, also after a restart',
+    async (action) => {
+      const folder = await mkdtemp(join(tmpdir(), 'capgo-server-sightings-'));
+      const env = { DATABASE_URL: `sqlite:${join(folder, 'capgo.db')}` };
+      const first = server;
+      try {
+        server = await startTestServer({ clock, env });
+        const appId = await createApp();
+        await report({ app_id: appId, version_name: '1.0.0' });
+        clock.advance(minuteMs);
+        await report({ app_id: appId, action, version_name: '1.0.1' });
+        expect(await deviceOf(appId)).toMatchObject({ version_name: '1.0.0', last_seen: now() });
+        await server.close();
+        server = await startTestServer({ clock, env });
+        await report({ app_id: appId, action, version_name: '1.0.1' });
+        expect(await deviceOf(appId)).toMatchObject({ version_name: '1.0.0', last_seen: now() });
+      } finally {
+        await server.close();
+        server = first;
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
+  it('names no bundle while the device has told of none that it runs', async () => {
+    const appId = await createApp();
+    await report({ app_id: appId, action: 'download_complete', version_name: '1.0.1' });
+    expect(await deviceOf(appId)).toMatchObject({ version_name: null });
+  });
+
+  it('keeps the versions of plugin, native build and system that an event does not tell', async () => {
+    const appId = await createApp();
+    await report({ app_id: appId, plugin_version: '8.45.11', version_code: '57' });
+    const {
+      plugin_version: _unsaid,
+      version_code: _too,
+      ...without
+    } = buildDeviceEventBody({ app_id: appId });
+    await postDevice('/stats', { ...without, version_name: '1.0.2' });
+    expect(await deviceOf(appId)).toMatchObject({
+      ...{ plugin_version: '8.45.11', version_code: '57', version_name: '1.0.2' },
+    });
+  });
+
   it('shows the new bundle after a set, and not the one it replaced', async () => {
     const appId = await createApp();
     await report({ app_id: appId, version_name: '1.0.2', old_version_name: '1.0.1' });
@@ -216,6 +264,22 @@ describe('sightings', () => {
     expect(sightings.isNews(device)).toBe(false);
     sightings.forget(device);
     expect(sightings.isNews(device)).toBe(true);
+  });
+
+  it('know what a device runs and what it was given, each app for itself, also when the state was not written', () => {
+    const sightings = createSightings();
+    const device = buildDeviceRecord({ versionName: '1.0.0' });
+    expect(sightings.known(device)).toMatchObject({ runningVersionName: null, offeredVersionName: null });
+    sightings.isNews(device);
+    sightings.noteOffer(device, '1.0.1');
+    sightings.forget(device);
+    sightings.isNews({ ...device, versionName: null });
+    expect(sightings.known(device)).toMatchObject({
+      runningVersionName: '1.0.0',
+      offeredVersionName: '1.0.1',
+    });
+    const elsewhere = { ...device, appId: 'com.example.other' };
+    expect(sightings.known(elsewhere)).toMatchObject({ runningVersionName: null, offeredVersionName: null });
   });
 
   it('remember the last state only: to and fro is news both ways', () => {

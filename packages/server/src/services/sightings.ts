@@ -1,46 +1,78 @@
-import type { DeviceRecord } from '../domain/device.ts';
+import { hash } from 'node:crypto';
+import type { DeviceKey, DeviceRecord } from '../domain/device.ts';
+import type { ReporterFacts } from '../domain/event-effects.ts';
 
 /** What was last written of each device, so that a device that says the same again and again costs no write. */
 export interface Sightings {
   /** Whether the state differs from the last one, or the last one is a minute old; then it is the last one from now on. */
   isNews(device: DeviceRecord): boolean;
-  /** The bundle that the device ran when it was last seen; undefined when that is forgotten or never was. */
-  runningVersionName(device: Pick<DeviceRecord, 'appId' | 'deviceId'>): string | undefined;
+  /** Notes the bundle that the device was given to install. */
+  noteOffer(device: DeviceKey, versionName: string): void;
+  /** What the device ran and was given when it was last heard of, while that is remembered. */
+  known(device: DeviceKey): ReporterFacts;
   /** Takes the last answer back: the state was not written after all. */
-  forget(device: Pick<DeviceRecord, 'appId' | 'deviceId'>): void;
+  forget(device: DeviceKey): void;
+}
+
+interface Sighting {
+  readonly appId: string;
+  /** Short however long what the device says is. */
+  stateHash: string;
+  seenAtMs: number;
+  runningVersionName: string | null;
+  offeredVersionName: string | null;
 }
 
 const quietMs = 60_000;
 /** The longest unseen are forgotten past it; a forgotten device costs one write more. */
 const maxDevices = 50_000;
 
-function keyOf({ appId, deviceId }: Pick<DeviceRecord, 'appId' | 'deviceId'>): string {
-  return `${appId}\n${deviceId}`;
+const nothing: ReporterFacts = { runningVersionName: null, offeredVersionName: null };
+
+function hashOf({ seenAtMs: _ignored, ...state }: DeviceRecord): string {
+  return hash('sha1', JSON.stringify(Object.values(state)), 'base64');
 }
 
 export function createSightings(): Sightings {
-  const last = new Map<
-    string,
-    { readonly state: string; readonly versionName: string; readonly seenAtMs: number }
-  >();
+  // By device alone: an installation asks for one app but for the moments in which it looks at a preview of another.
+  const last = new Map<string, Sighting>();
+
+  function find({ appId, deviceId }: DeviceKey): Sighting | undefined {
+    const sighting = last.get(deviceId);
+    return sighting?.appId === appId ? sighting : undefined;
+  }
+
+  /** The device's sighting, made if need be, as the one seen last. */
+  function touch(device: DeviceKey): Sighting {
+    const sighting = find(device) ?? { appId: device.appId, stateHash: '', seenAtMs: 0, ...nothing };
+    last.delete(device.deviceId);
+    last.set(device.deviceId, sighting);
+    if (last.size > maxDevices) {
+      const [oldest] = last.keys();
+      if (oldest !== undefined) last.delete(oldest);
+    }
+    return sighting;
+  }
+
   return {
     isNews(device) {
-      const { seenAtMs, ...facts } = device;
-      const key = keyOf(device);
-      const state = Object.values(facts).join('\n');
-      const before = last.get(key);
-      if (before && before.state === state && seenAtMs - before.seenAtMs < quietMs) return false;
-      last.delete(key);
-      last.set(key, { state, versionName: device.versionName, seenAtMs });
-      if (last.size > maxDevices) {
-        const [oldest] = last.keys();
-        if (oldest !== undefined) last.delete(oldest);
-      }
+      const stateHash = hashOf(device);
+      const before = find(device);
+      if (before && before.stateHash === stateHash && device.seenAtMs - before.seenAtMs < quietMs)
+        return false;
+      const sighting = touch(device);
+      sighting.stateHash = stateHash;
+      sighting.seenAtMs = device.seenAtMs;
+      sighting.runningVersionName = device.versionName ?? sighting.runningVersionName;
       return true;
     },
-    runningVersionName: (device) => last.get(keyOf(device))?.versionName,
+    noteOffer(device, versionName) {
+      touch(device).offeredVersionName = versionName;
+    },
+    known: (device) => find(device) ?? nothing,
     forget(device) {
-      last.delete(keyOf(device));
+      const sighting = find(device);
+      if (sighting) sighting.stateHash = '';
     },
   };
 }

@@ -26,14 +26,14 @@ export function createUpdateChecks(deps: {
   const { appSnapshots, deviceStates, recorder, rules } = deps;
   return {
     decide(device, facts) {
-      const state = deviceStates.find(device.appId, device.deviceId);
+      const state = deviceStates.find(device);
       const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules);
       recorder.note(device, facts, decision);
       return decision;
     },
     explain(device) {
       const steps: { step: string; why: string }[] = [];
-      const state = deviceStates.find(device.appId, device.deviceId);
+      const state = deviceStates.find(device);
       const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules, (step, why) =>
         steps.push({ step, why }),
       );

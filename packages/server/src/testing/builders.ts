@@ -160,7 +160,7 @@ export function buildRecordedEvent(
 ): RecordedEvent {
   return {
     event: buildDeviceEvent(given),
-    effects: { counters: [], failedInstall: null, ...effects },
+    effects: { counters: [], outcome: null, failedInstall: null, ...effects },
     device,
   };
 }

@@ -12,6 +12,7 @@ import {
 } from '../../testing/builders.ts';
 import { lookalikes } from './bundles-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
+import { readDeviceState } from './read-device-state.ts';
 
 const unknownNumber = 2_000_000_000;
 
@@ -314,16 +315,16 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       const { appId } = channel;
       const sibling = await insertedChannel({ appId });
-      await store.setDeviceOverride(appId, someDeviceId, channel.id);
-      await store.setSelfSetChannel(appId, someDeviceId, sibling.id);
-      await store.setDeviceOverride(appId, 'other', sibling.id);
-      await store.setSelfSetChannel(appId, 'other', channel.id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id);
+      await store.setSelfSetChannel({ appId, deviceId: someDeviceId }, sibling.id);
+      await store.setDeviceOverride({ appId, deviceId: 'other' }, sibling.id);
+      await store.setSelfSetChannel({ appId, deviceId: 'other' }, channel.id);
       await store.deleteChannel(channel.id);
-      expect(await store.readDeviceState(appId, someDeviceId)).toMatchObject({
+      expect(await readDeviceState(store, appId, someDeviceId)).toMatchObject({
         overrideChannelId: null,
         selfSetChannelId: sibling.id,
       });
-      expect(await store.readDeviceState(appId, 'other')).toMatchObject({
+      expect(await readDeviceState(store, appId, 'other')).toMatchObject({
         overrideChannelId: sibling.id,
         selfSetChannelId: null,
       });

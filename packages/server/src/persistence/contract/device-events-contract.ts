@@ -285,19 +285,25 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
 
     describe('counted as outcomes of a rollout', () => {
       const served = (appId: string) => ({ appId, channelName: 'production', versionName: '2.0.0' });
-      const event = (appId: string, given: Partial<DeviceEvent>) =>
-        buildDeviceEvent({ ...served(appId), action: 'set', ...given });
       const outcomesIn = (appId: string, sinceMs = someTimeMs) =>
         log.countRolloutOutcomes({ ...served(appId), sinceMs });
+      const told = (
+        appId: string,
+        result: 'install' | 'fail' | null,
+        { bundle = '2.0.0', ...given }: Partial<DeviceEvent> & { bundle?: string } = {},
+      ) =>
+        buildRecordedEvent(
+          { id: nextId(), ...served(appId), ...given },
+          { effects: { outcome: result && { result, bundle } } },
+        );
 
-      it('are installs and failures, and nothing else a device reports', async () => {
+      it('are installs and failures by their effects, whatever the event is called', async () => {
         const appId = newAppId();
-        const actions = [
-          ...['set', 'set', 'set_fail', 'update_fail', 'download_fail', 'checksum_fail'],
-          ...['get', 'download_complete', 'download_10', 'app_crash', 'setNext', 'fail', 'SET_FAIL'],
-        ];
-        await append(...actions.map((action) => event(appId, { action })));
-        expect(await outcomesIn(appId)).toStrictEqual({ installs: 2, failures: 4 });
+        await log.appendDeviceEvents([
+          ...[told(appId, 'install'), told(appId, 'install', { action: 'set_fail' }), told(appId, null)],
+          ...[told(appId, 'fail', { versionName: '1.0.0' }), told(appId, null, { action: 'update_fail' })],
+        ]);
+        expect(await outcomesIn(appId)).toStrictEqual({ installs: 2, failures: 1 });
       });
 
       it('are none where nothing was reported', async () => {
@@ -306,10 +312,12 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
 
       it('are those that arrived since the time, included', async () => {
         const appId = newAppId();
-        await append(
-          ...[-1, 0, 1].map((offset) => event(appId, { receivedAtMs: someTimeMs + offset })),
-          ...[-1, 1].map((offset) => event(appId, { action: 'set_fail', receivedAtMs: someTimeMs + offset })),
-        );
+        const at = (result: 'install' | 'fail', offset: number) =>
+          told(appId, result, { receivedAtMs: someTimeMs + offset });
+        await log.appendDeviceEvents([
+          ...[-1, 0, 1].map((offset) => at('install', offset)),
+          ...[-1, 1].map((offset) => at('fail', offset)),
+        ]);
         expect(await outcomesIn(appId)).toStrictEqual({ installs: 2, failures: 1 });
         expect(await outcomesIn(appId, someTimeMs + 1)).toStrictEqual({ installs: 1, failures: 1 });
         expect(await outcomesIn(appId, 0)).toStrictEqual({ installs: 3, failures: 2 });
@@ -319,54 +327,18 @@ export function describeDeviceEvents(open: () => Promise<OpenedLog>): void {
         ['app', { appId: newAppId() }],
         ['channel', { channelName: 'Production' }],
         ['channel, which is none', { channelName: null }],
-        ['bundle', { versionName: '2.0.0-rc' }],
-        ['bundle, whose name starts alike', { versionName: '2.0.01' }],
+        ['bundle', { bundle: '2.0.0-rc' }],
+        ['bundle, whose name starts alike', { bundle: '2.0.01' }],
       ])('are not those of another %s', async (_what, difference) => {
         const appId = newAppId();
-        await append(event(appId, {}), event(appId, difference));
+        await log.appendDeviceEvents([told(appId, 'install'), told(appId, 'install', difference)]);
         expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 0 });
-      });
-
-      it('are also failures of single files of the bundle', async () => {
-        const appId = newAppId();
-        const versionName = '2.0.0:assets/main:1.js';
-        await append(event(appId, { action: 'download_manifest_file_fail', versionName }));
-        expect(await outcomesIn(appId)).toStrictEqual({ installs: 0, failures: 1 });
-      });
-
-      it('are those of real users only', async () => {
-        const appId = newAppId();
-        for (const [isProd, isEmulator] of [
-          [true, true],
-          [false, false],
-          [true, false],
-        ] as const) {
-          await append(
-            event(appId, { isProd, isEmulator }),
-            event(appId, { isProd, isEmulator, action: 'set_fail' }),
-          );
-        }
-        expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 1 });
-      });
-
-      it.each([
-        ['4.15.6', 0],
-        ['6.14.24', 0],
-        ['6.14.25', 1],
-        ['7.16.9', 0],
-        ['7.17.0', 1],
-        ['8.45.11', 1],
-        [null, 0],
-      ])('with plugin %s count %i of a failed download', async (pluginVersion, failures) => {
-        const appId = newAppId();
-        await append(event(appId, { action: 'download_fail', pluginVersion }));
-        expect(await outcomesIn(appId)).toStrictEqual({ installs: 0, failures });
       });
 
       it('are counted once for an event that is told twice', async () => {
         const appId = newAppId();
-        const told = event(appId, { deviceTimeMs: someTimeMs });
-        await append(told, { ...told, id: nextId() });
+        const twice = () => told(appId, 'install', { deviceTimeMs: someTimeMs });
+        await log.appendDeviceEvents([twice(), twice()]);
         expect(await outcomesIn(appId)).toStrictEqual({ installs: 1, failures: 0 });
       });
     });

@@ -3,6 +3,7 @@ import { noDeviceState } from '../../domain/device-state.ts';
 import type { Store } from '../../ports/store.ts';
 import { buildNewChannel, buildRecordedEvent, someDeviceId } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+import { readAllDeviceStates, readDeviceState } from './read-device-state.ts';
 
 const otherDeviceId = someDeviceId.replace(/^./, '0');
 
@@ -25,10 +26,10 @@ export function describeDeviceStates(open: OpenStore): void {
         ),
       );
     const failuresOf = async (appId: string, deviceId = someDeviceId) =>
-      Object.fromEntries((await store.readDeviceState(appId, deviceId)).failedInstalls);
+      Object.fromEntries((await readDeviceState(store, appId, deviceId)).failedInstalls);
 
     it('are empty for a device that was never heard of', async () => {
-      expect(await store.readDeviceState(newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
+      expect(await readDeviceState(store, newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
     });
 
     it.each([
@@ -37,14 +38,14 @@ export function describeDeviceStates(open: OpenStore): void {
     ] as const)('hold %s, replace it and forget it', async (_what, set, field) => {
       const appId = newAppId();
       for (const { id } of [await insertedChannel(appId), await insertedChannel(appId)]) {
-        await store[set](appId, someDeviceId, id);
+        await store[set]({ appId, deviceId: someDeviceId }, id);
         const expected = { ...noDeviceState, [field]: id };
-        expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(expected);
+        expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(expected);
       }
-      expect(await store.readDeviceState(appId, otherDeviceId)).toStrictEqual(noDeviceState);
-      expect(await store.readDeviceState(newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
-      for (let times = 0; times < 2; times += 1) await store[set](appId, someDeviceId, null);
-      expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(noDeviceState);
+      expect(await readDeviceState(store, appId, otherDeviceId)).toStrictEqual(noDeviceState);
+      expect(await readDeviceState(store, newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
+      for (let times = 0; times < 2; times += 1) await store[set]({ appId, deviceId: someDeviceId }, null);
+      expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(noDeviceState);
     });
 
     it.each(['setDeviceOverride', 'setSelfSetChannel'] as const)(
@@ -52,17 +53,17 @@ export function describeDeviceStates(open: OpenStore): void {
       async (set) => {
         const appId = newAppId();
         const kept = await insertedChannel(appId);
-        await store[set](appId, someDeviceId, kept.id);
-        const before = await store.readDeviceState(appId, someDeviceId);
+        await store[set]({ appId, deviceId: someDeviceId }, kept.id);
+        const before = await readDeviceState(store, appId, someDeviceId);
         const deleted = await insertedChannel(appId);
         await store.deleteChannel(deleted.id);
         const foreign = await insertedChannel(newAppId());
         for (const id of [2_000_000_000, deleted.id, foreign.id]) {
-          await expect(store[set](appId, someDeviceId, id)).rejects.toMatchObject({
+          await expect(store[set]({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
             code: 'channel_not_found',
           });
         }
-        expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual(before);
+        expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(before);
       },
     );
 
@@ -84,17 +85,63 @@ export function describeDeviceStates(open: OpenStore): void {
     it('forget a device’s failures of one bundle, or of all', async () => {
       const appId = newAppId();
       const { id } = await insertedChannel(appId);
-      await store.setDeviceOverride(appId, someDeviceId, id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id);
       await failTo(appId, someDeviceId, '1.0.0', '1.0.0-rc', '2.0.0');
       await failTo(appId, otherDeviceId, '1.0.0');
-      await store.clearFailedInstalls(appId, someDeviceId, '1.0.0');
+      await store.clearFailedInstalls({ appId, deviceId: someDeviceId }, '1.0.0');
       expect(await failuresOf(appId)).toStrictEqual({ '1.0.0-rc': 1, '2.0.0': 1 });
-      for (let times = 0; times < 2; times += 1) await store.clearFailedInstalls(appId, someDeviceId);
-      expect(await store.readDeviceState(appId, someDeviceId)).toStrictEqual({
+      for (let times = 0; times < 2; times += 1)
+        await store.clearFailedInstalls({ appId, deviceId: someDeviceId });
+      expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual({
         ...noDeviceState,
         overrideChannelId: id,
       });
       expect(await failuresOf(appId, otherDeviceId)).toStrictEqual({ '1.0.0': 1 });
+    });
+
+    it('leave out failures that are fewer than asked for, or all of them', async () => {
+      const appId = newAppId();
+      await failTo(appId, someDeviceId, '1.0.0', '1.0.0', '2.0.0');
+      const told = async (minFailures: number | null) =>
+        (await store.readDeviceFacts([{ appId, deviceId: someDeviceId }], minFailures)).length;
+      expect([await told(1), await told(2), await told(3), await told(null)]).toStrictEqual([2, 1, 0, 0]);
+    });
+
+    it('are read of many devices of several apps at once', async () => {
+      const appIds = [newAppId(), newAppId()];
+      const devices = appIds.flatMap((appId) =>
+        Array.from({ length: 1_100 }, (_each, index) => ({ appId, deviceId: `device-${index}` })),
+      );
+      await store.appendDeviceEvents(
+        devices.map((device) => buildRecordedEvent(device, { effects: { failedInstall: '1.0.0' } })),
+      );
+      const facts = await store.readDeviceFacts(devices, 1);
+      const keys = (of: readonly { appId: string; deviceId: string }[]) =>
+        of.map(({ appId, deviceId }) => `${appId} ${deviceId}`).toSorted();
+      expect(keys(facts)).toStrictEqual(keys(devices));
+      expect(await store.readDeviceFacts([], 1)).toStrictEqual([]);
+    });
+
+    it('forget failures that are long ago, the oldest first and so many at most', async () => {
+      const own = await open();
+      try {
+        const appId = newAppId();
+        const failedAt = (deviceId: string, receivedAtMs: number) =>
+          own.store.appendDeviceEvents([
+            buildRecordedEvent({ appId, deviceId, receivedAtMs }, { effects: { failedInstall: '1.0.0' } }),
+          ]);
+        for (const time of [3, 1, 2, 4]) await failedAt(`at-${time}`, time);
+        await failedAt('at-1', 5);
+        const left = async () =>
+          (await readAllDeviceStates(own.store)).map(({ deviceId }) => deviceId).toSorted();
+        expect(await own.store.deleteFailedInstallsBefore(4, 1)).toBe(1);
+        expect(await left()).toStrictEqual(['at-1', 'at-3', 'at-4']);
+        expect(await own.store.deleteFailedInstallsBefore(4, 10)).toBe(1);
+        expect(await left()).toStrictEqual(['at-1', 'at-4']);
+        expect(await own.store.deleteFailedInstallsBefore(4, 10)).toBe(0);
+      } finally {
+        await own.destroy();
+      }
     });
 
     it('of all devices are those of which something is remembered, each once', async () => {
@@ -103,11 +150,11 @@ export function describeDeviceStates(open: OpenStore): void {
         const appIds = [newAppId(), newAppId()];
         for (const appId of appIds) {
           const { id } = await own.store.insertChannel(buildNewChannel({ appId }));
-          await own.store.setDeviceOverride(appId, 'all', id);
-          await own.store.setSelfSetChannel(appId, 'all', id);
-          await own.store.setSelfSetChannel(appId, 'chose', id);
-          await own.store.setDeviceOverride(appId, 'unpinned', id);
-          await own.store.setDeviceOverride(appId, 'unpinned', null);
+          await own.store.setDeviceOverride({ appId, deviceId: 'all' }, id);
+          await own.store.setSelfSetChannel({ appId, deviceId: 'all' }, id);
+          await own.store.setSelfSetChannel({ appId, deviceId: 'chose' }, id);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, id);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, null);
           const failing = (deviceId: string, failedInstall: string) =>
             buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } });
           await own.store.appendDeviceEvents([
@@ -115,10 +162,10 @@ export function describeDeviceStates(open: OpenStore): void {
             ...[failing('failed', '1.0.0'), buildRecordedEvent({ appId, deviceId: 'fine' })],
           ]);
         }
-        const all = await own.store.readAllDeviceStates();
+        const all = await readAllDeviceStates(own.store);
         expect(all).toHaveLength(6);
         for (const { appId, deviceId, ...state } of all) {
-          expect(state).toStrictEqual(await own.store.readDeviceState(appId, deviceId));
+          expect(state).toStrictEqual(await readDeviceState(own.store, appId, deviceId));
         }
         expect(
           all
@@ -143,7 +190,7 @@ export function describeDeviceStates(open: OpenStore): void {
             ),
           ),
         );
-        const all = await own.store.readAllDeviceStates();
+        const all = await readAllDeviceStates(own.store);
         expect(all.map(({ deviceId }) => deviceId).toSorted()).toStrictEqual(deviceIds.toSorted());
         expect(new Set(all.map(({ failedInstalls }) => failedInstalls.size))).toStrictEqual(new Set([2]));
       } finally {

@@ -7,6 +7,7 @@ import { buildDeviceRecord, buildRecordedEvent, someDeviceId, someTimeMs } from 
 import { encodeCursor } from '../cursor.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePaging } from './paging-contract.ts';
+import { readDeviceState } from './read-device-state.ts';
 
 function increment(given: Partial<CounterIncrement> = {}): CounterIncrement {
   return {
@@ -47,7 +48,7 @@ export function describeEventEffects(open: OpenStore): void {
       return {
         events: await store.countDeviceEvents({ appId }),
         gets: (await countersOf(appId)).map(({ get }) => get),
-        failures: [...(await store.readDeviceState(appId, someDeviceId)).failedInstalls.values()],
+        failures: [...(await readDeviceState(store, appId, someDeviceId)).failedInstalls.values()],
         isInInventory: (await store.findDevice(appId, someDeviceId)) !== undefined,
       };
     }
@@ -123,6 +124,28 @@ export function describeEventEffects(open: OpenStore): void {
     });
 
     describe('in the counters', () => {
+      it('is added to what no event stands for, so many times, all of it or nothing', async () => {
+        const appId = newAppId();
+        await store.appendDeviceEvents([counting(appId, increment())]);
+        await store.addToCounters([
+          { appId, increment: increment(), times: 41 },
+          { appId, increment: increment({ bundle: '2.0.0' }), times: 1 },
+          { appId, increment: increment({ bundle: '2.0.0' }), times: 2 },
+        ]);
+        await store.addToCounters([]);
+        const unfit = increment({ bundle: null as unknown as string });
+        await expect(
+          store.addToCounters([
+            { appId, increment: increment(), times: 1 },
+            { appId, increment: unfit, times: 1 },
+          ]),
+        ).rejects.toThrow();
+        expect((await countersOf(appId)).map(({ bundle, get }) => [bundle, get])).toStrictEqual([
+          ['1.0.0', 42],
+          ['2.0.0', 3],
+        ]);
+      });
+
       it('adds up by day, bundle, channel and platform', async () => {
         const appId = newAppId();
         await store.appendDeviceEvents([
@@ -209,6 +232,7 @@ export function describeEventEffects(open: OpenStore): void {
           osVersion: null,
           nativeVersion: null,
           nativeBuild: null,
+          versionName: null,
         });
         await store.appendDeviceEvents([seeing(full), seeing(bare)]);
         for (const device of [full, bare]) {
@@ -237,6 +261,29 @@ export function describeEventEffects(open: OpenStore): void {
         });
         for (const device of [older, newer]) await store.appendDeviceEvents([seeing(device)]);
         expect(await found(appId)).toStrictEqual({ ...newer, firstSeenAtMs: someTimeMs });
+      });
+
+      it('keeps what a newer record does not tell of its versions, within one call and over calls', async () => {
+        const untold = {
+          ...{
+            versionName: null,
+            pluginVersion: null,
+            osVersion: null,
+            nativeVersion: null,
+            nativeBuild: null,
+          },
+          ...{ platform: 'android', seenAtMs: someTimeMs + 10 },
+        };
+        for (const isOneCall of [true, false]) {
+          const appId = newAppId();
+          const records = [buildDeviceRecord({ appId }), buildDeviceRecord({ appId, ...untold })].map(seeing);
+          for (const call of isOneCall ? [records] : records.map((record) => [record])) {
+            await store.appendDeviceEvents(call);
+          }
+          const { platform, seenAtMs } = untold;
+          const expected = { ...buildDeviceRecord({ appId }), platform, seenAtMs, firstSeenAtMs: someTimeMs };
+          expect(await found(appId)).toStrictEqual(expected);
+        }
       });
 
       it('leaves a device as it is when an older record comes late, its first sight too', async () => {

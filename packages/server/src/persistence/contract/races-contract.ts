@@ -11,6 +11,7 @@ import {
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, objectKeyOf, outcomesOf } from './opened-store.ts';
+import { readDeviceState } from './read-device-state.ts';
 
 export interface OpenedNodes {
   /** Two stores over the same data, as two nodes have them; or twice the same one. */
@@ -163,9 +164,9 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         await atOnce(
           round,
           () => here.deleteChannel(id),
-          () => there.setDeviceOverride(appId, someDeviceId, id),
+          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id),
         );
-        expect(await here.readDeviceState(appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
+        expect(await readDeviceState(here, appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
       }
     });
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { CounterIncrement, CounterName } from '../../domain/event-effects.ts';
-import type { CounterReader } from '../../ports/device-events.ts';
+import type { CounterName } from '../../domain/event-effects.ts';
+import type { CounterAddition, CounterReader } from '../../ports/device-events.ts';
 import type { CountersTable, Schema, SqlDatabase } from './schema.ts';
 
 const columns = {
@@ -10,20 +10,14 @@ const columns = {
   fail: 'fails',
 } as const satisfies Record<CounterName, keyof CountersTable>;
 
-/** One more in a counter of an app. */
-export interface AppIncrement {
-  readonly appId: string;
-  readonly increment: CounterIncrement;
-}
-
-/** Adds to the counters, each row written once however many increments it gets. */
+/** Adds to the counters, each row written once however many additions it gets. */
 export async function addToCounters(
   database: SqlDatabase,
   transaction: Kysely<Schema>,
-  increments: readonly AppIncrement[],
+  additions: readonly CounterAddition[],
 ): Promise<void> {
   const rows = new Map<string, CountersTable>();
-  for (const { appId, increment } of increments) {
+  for (const { appId, increment, times } of additions) {
     const { date, bundle, channel, platform, counter } = increment;
     const key = JSON.stringify([appId, date, bundle, channel, platform]);
     let row = rows.get(key);
@@ -32,7 +26,7 @@ export async function addToCounters(
       row = { app_id: appId, date, bundle, channel, platform, ...zero };
       rows.set(key, row);
     }
-    row[columns[counter]] += 1;
+    row[columns[counter]] += times;
   }
   await database.upsertMany(transaction, 'counters', [...rows.values()], (conflict) =>
     conflict.columns(['app_id', 'date', 'bundle', 'channel', 'platform']).doUpdateSet(({ eb, ref }) => ({

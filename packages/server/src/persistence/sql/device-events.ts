@@ -1,15 +1,12 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { DeviceEvent } from '../../domain/device.ts';
-import { bundleNameOf } from '../../domain/event-effects.ts';
 import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
-import { rolloutOutcomeOf } from '../rollout-outcome.ts';
 import { addToCounters } from './counters.ts';
 import { recordDevices } from './devices.ts';
 import type { DeviceEventsTable, DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
-function toRow(event: DeviceEvent): DeviceEventsTable {
-  const outcome = rolloutOutcomeOf(event);
+function toRow({ event, effects: { outcome } }: RecordedEvent): DeviceEventsTable {
   return {
     id: event.id,
     app_id: event.appId,
@@ -32,8 +29,8 @@ function toRow(event: DeviceEvent): DeviceEventsTable {
     install_source: event.installSource,
     metadata: event.metadata === null ? null : JSON.stringify(event.metadata),
     channel_name: event.channelName,
-    outcome,
-    outcome_bundle: outcome === null ? null : bundleNameOf(event.versionName),
+    outcome: outcome?.result ?? null,
+    outcome_bundle: outcome?.bundle ?? null,
   };
 }
 
@@ -85,19 +82,23 @@ async function addFailures(
     if (effects.failedInstall === null) continue;
     const key = JSON.stringify([event.appId, event.deviceId, effects.failedInstall]);
     const row = rows.get(key);
-    if (row) row.failures += 1;
-    else {
+    if (row) {
+      row.failures += 1;
+      row.last_failed_at = event.receivedAtMs;
+    } else {
       rows.set(key, {
         app_id: event.appId,
         device_id: event.deviceId,
         version_name: effects.failedInstall,
         failures: 1,
+        last_failed_at: event.receivedAtMs,
       });
     }
   }
   await database.upsertMany(transaction, 'device_failures', [...rows.values()], (conflict) =>
     conflict.columns(['app_id', 'device_id', 'version_name']).doUpdateSet(({ eb, ref }) => ({
       failures: eb('device_failures.failures', '+', ref('excluded.failures')),
+      last_failed_at: ref('excluded.last_failed_at'),
     })),
   );
 }
@@ -108,12 +109,12 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
     async appendDeviceEvents(events) {
       if (events.length === 0) return;
       // Before the transaction: while it runs, nobody else can use the database.
-      const rows = events.map(({ event }) => toRow(event));
+      const rows = events.map(toRow);
       await db.transaction().execute(async (transaction) => {
         const isNew = await database.insertNew(transaction, 'device_events', rows);
         const told = events.filter((_, index) => isNew[index]);
         const increments = told.flatMap(({ event, effects }) =>
-          effects.counters.map((increment) => ({ appId: event.appId, increment })),
+          effects.counters.map((increment) => ({ appId: event.appId, increment, times: 1 })),
         );
         await addToCounters(database, transaction, increments);
         await addFailures(database, transaction, told);
@@ -124,6 +125,9 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
         );
       });
     },
+
+    addToCounters: (additions) =>
+      db.transaction().execute((transaction) => addToCounters(database, transaction, additions)),
 
     async listDeviceEvents(filter, page) {
       let query = db.selectFrom('device_events').selectAll().where(matches(filter));

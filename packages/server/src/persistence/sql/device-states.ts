@@ -1,58 +1,99 @@
-import type { Kysely, Transaction } from 'kysely';
-import { type DeviceState, noDeviceState } from '../../domain/device-state.ts';
-import type { DeviceStateStore, StoredDeviceState } from '../../ports/store.ts';
+import type { Kysely } from 'kysely';
+import type { DeviceKey } from '../../domain/device.ts';
+import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Rows read at once: a large answer of another thread would hold up the event loop while it is unpacked. */
 const rowsPerRead = 2_000;
+/** Devices asked for at once: engines limit the values of one statement. */
+const devicesPerRead = 500;
 
-type DeviceKey = Pick<DeviceFailuresTable, 'app_id' | 'device_id'>;
+const channelTables = { override: 'device_overrides', self_set: 'device_self_channels' } as const;
+type ChannelTable = (typeof channelTables)[keyof typeof channelTables];
 
 /** Keeps, replaces or (null) forgets a device's row in one of the tables of channels. */
 async function writeDeviceChannel(
   db: Kysely<Schema>,
-  table: 'device_overrides' | 'device_self_channels',
-  device: DeviceKey,
+  table: ChannelTable,
+  { appId, deviceId }: DeviceKey,
   channelId: number | null,
 ): Promise<void> {
   if (channelId === null) {
-    await db
-      .deleteFrom(table)
-      .where('app_id', '=', device.app_id)
-      .where('device_id', '=', device.device_id)
-      .execute();
+    await db.deleteFrom(table).where('app_id', '=', appId).where('device_id', '=', deviceId).execute();
     return;
   }
-  await requireChannelOfApp(db, channelId, device.app_id);
+  await requireChannelOfApp(db, channelId, appId);
   await db
     .insertInto(table)
-    .values({ ...device, channel_id: channelId })
+    .values({ app_id: appId, device_id: deviceId, channel_id: channelId })
     .onConflict((conflict) =>
       conflict.columns(['app_id', 'device_id']).doUpdateSet({ channel_id: channelId }),
     )
     .execute();
 }
 
-/** Every row of a table, in the order of its devices; the last row of a read is where the next one starts. */
-async function* readByDevice<Row extends DeviceKey>(
+interface DeviceRow {
+  readonly app_id: string;
+  readonly device_id: string;
+}
+
+const deviceOf = (row: DeviceRow): DeviceKey => ({ appId: row.app_id, deviceId: row.device_id });
+
+function toChannelFact(kind: 'override' | 'self_set') {
+  return (row: DeviceRow & { readonly channel_id: number }): DeviceFact => {
+    return { ...deviceOf(row), kind, channelId: row.channel_id };
+  };
+}
+
+function toFailureFact(row: DeviceFailuresTable): DeviceFact {
+  return { ...deviceOf(row), kind: 'failed_install', versionName: row.version_name, failures: row.failures };
+}
+
+/** What is remembered of some devices of one app. */
+async function readFactsOf(
+  db: Kysely<Schema>,
+  appId: string,
+  deviceIds: readonly string[],
+  minFailures: number | null,
+): Promise<DeviceFact[]> {
+  const facts: DeviceFact[] = [];
+  for (const kind of ['override', 'self_set'] as const) {
+    const rows = await db
+      .selectFrom(channelTables[kind])
+      .selectAll()
+      .where('app_id', '=', appId)
+      .where('device_id', 'in', deviceIds)
+      .execute();
+    facts.push(...rows.map(toChannelFact(kind)));
+  }
+  if (minFailures === null) return facts;
+  const failures = await db
+    .selectFrom('device_failures')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('device_id', 'in', deviceIds)
+    .where('failures', '>=', minFailures)
+    .execute();
+  return [...facts, ...failures.map(toFailureFact)];
+}
+
+/** Every row of a table in the order of its key; the last row of a read is where the next one starts. */
+async function* readInParts<Row>(
   readAfter: (last: Row | undefined) => Promise<Row[]>,
-): AsyncGenerator<Row> {
+): AsyncGenerator<Row[]> {
   let last: Row | undefined;
   for (;;) {
     const rows = await readAfter(last);
-    yield* rows;
+    if (rows.length > 0) yield rows;
     if (rows.length < rowsPerRead) return;
     last = rows.at(-1);
   }
 }
 
-function readDeviceChannels(
-  transaction: Transaction<Schema>,
-  table: 'device_overrides' | 'device_self_channels',
-) {
-  return readByDevice<DeviceKey & { channel_id: number }>((last) => {
-    let query = transaction.selectFrom(table).selectAll();
+function readDeviceChannels(db: Kysely<Schema>, table: ChannelTable) {
+  return readInParts<DeviceRow & { channel_id: number }>((last) => {
+    let query = db.selectFrom(table).selectAll();
     if (last) {
       query = query.where(({ eb, refTuple, tuple }) =>
         eb(refTuple('app_id', 'device_id'), '>', tuple(last.app_id, last.device_id)),
@@ -62,96 +103,37 @@ function readDeviceChannels(
   });
 }
 
-function readFailures(transaction: Transaction<Schema>) {
-  return readByDevice<DeviceFailuresTable>((last) => {
-    let query = transaction.selectFrom('device_failures').selectAll();
+function readFailures(db: Kysely<Schema>, minFailures: number) {
+  return readInParts<DeviceFailuresTable>((last) => {
+    let query = db.selectFrom('device_failures').selectAll().where('failures', '>=', minFailures);
     if (last) {
       query = query.where(({ eb, refTuple, tuple }) =>
         eb(
-          refTuple('app_id', 'device_id', 'version_name'),
+          refTuple('last_failed_at', 'app_id', 'device_id', 'version_name'),
           '>',
-          tuple(last.app_id, last.device_id, last.version_name),
+          tuple(last.last_failed_at, last.app_id, last.device_id, last.version_name),
         ),
       );
     }
-    return query.orderBy('app_id').orderBy('device_id').orderBy('version_name').limit(rowsPerRead).execute();
+    return query
+      .orderBy('last_failed_at')
+      .orderBy('app_id')
+      .orderBy('device_id')
+      .orderBy('version_name')
+      .limit(rowsPerRead)
+      .execute();
   });
 }
 
-interface GrowingState {
-  readonly appId: string;
-  readonly deviceId: string;
-  overrideChannelId: number | null;
-  selfSetChannelId: number | null;
-  /** Most devices share the empty map. */
-  failedInstalls: Map<string, number> | typeof noDeviceState.failedInstalls;
-}
-
-async function readStates(transaction: Transaction<Schema>): Promise<StoredDeviceState[]> {
-  const apps = new Map<string, Map<string, GrowingState>>();
-  function stateOf({ app_id: appId, device_id: deviceId }: DeviceKey): GrowingState {
-    let devices = apps.get(appId);
-    if (!devices) {
-      devices = new Map();
-      apps.set(appId, devices);
-    }
-    let state = devices.get(deviceId);
-    if (!state) {
-      state = { appId, deviceId, ...noDeviceState };
-      devices.set(deviceId, state);
-    }
-    return state;
-  }
-  for await (const row of readDeviceChannels(transaction, 'device_overrides')) {
-    stateOf(row).overrideChannelId = row.channel_id;
-  }
-  for await (const row of readDeviceChannels(transaction, 'device_self_channels')) {
-    stateOf(row).selfSetChannelId = row.channel_id;
-  }
-  for await (const row of readFailures(transaction)) {
-    const state = stateOf(row);
-    state.failedInstalls = new Map([...state.failedInstalls, [row.version_name, row.failures]]);
-  }
-  return [...apps.values()].flatMap((devices) => [...devices.values()]);
-}
-
-async function readState(db: Kysely<Schema>, appId: string, deviceId: string): Promise<DeviceState> {
-  const channelIn = async (table: 'device_overrides' | 'device_self_channels') => {
-    const row = await db
-      .selectFrom(table)
-      .select('channel_id')
-      .where('app_id', '=', appId)
-      .where('device_id', '=', deviceId)
-      .executeTakeFirst();
-    return row?.channel_id ?? null;
-  };
-  const failures = await db
-    .selectFrom('device_failures')
-    .select(['version_name', 'failures'])
-    .where('app_id', '=', appId)
-    .where('device_id', '=', deviceId)
-    .execute();
-  return {
-    overrideChannelId: await channelIn('device_overrides'),
-    selfSetChannelId: await channelIn('device_self_channels'),
-    failedInstalls: new Map(failures.map((row) => [row.version_name, row.failures])),
-  };
-}
-
 export function createSqlDeviceStates({ db }: SqlDatabase): DeviceStateStore {
-  const write = (table: 'device_overrides' | 'device_self_channels') => {
-    return (appId: string, deviceId: string, channelId: number | null) =>
-      db
-        .transaction()
-        .execute((transaction) =>
-          writeDeviceChannel(transaction, table, { app_id: appId, device_id: deviceId }, channelId),
-        );
-  };
+  const write = (table: ChannelTable) => (device: DeviceKey, channelId: number | null) =>
+    db.transaction().execute((transaction) => writeDeviceChannel(transaction, table, device, channelId));
+
   return {
     setDeviceOverride: write('device_overrides'),
     setSelfSetChannel: write('device_self_channels'),
 
-    async clearFailedInstalls(appId, deviceId, versionName) {
+    async clearFailedInstalls({ appId, deviceId }, versionName) {
       let query = db
         .deleteFrom('device_failures')
         .where('app_id', '=', appId)
@@ -160,9 +142,45 @@ export function createSqlDeviceStates({ db }: SqlDatabase): DeviceStateStore {
       await query.execute();
     },
 
-    readDeviceState: (appId, deviceId) =>
-      db.transaction().execute((transaction) => readState(transaction, appId, deviceId)),
+    async deleteFailedInstallsBefore(timeMs, limit) {
+      const { numDeletedRows } = await db
+        .deleteFrom('device_failures')
+        .where(({ eb, refTuple, selectFrom }) =>
+          eb(
+            refTuple('app_id', 'device_id', 'version_name'),
+            'in',
+            selectFrom('device_failures')
+              .select(['app_id', 'device_id', 'version_name'])
+              .where('last_failed_at', '<', timeMs)
+              .orderBy('last_failed_at')
+              .limit(limit)
+              .$asTuple('app_id', 'device_id', 'version_name'),
+          ),
+        )
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
 
-    readAllDeviceStates: () => db.transaction().execute(readStates),
+    readDeviceFacts: (devices, minFailures) =>
+      db.transaction().execute(async (transaction) => {
+        const facts: DeviceFact[] = [];
+        for (const [appId, ofApp] of Map.groupBy(devices, (device) => device.appId)) {
+          const deviceIds = ofApp.map(({ deviceId }) => deviceId);
+          for (let start = 0; start < deviceIds.length; start += devicesPerRead) {
+            const some = deviceIds.slice(start, start + devicesPerRead);
+            facts.push(...(await readFactsOf(transaction, appId, some, minFailures)));
+          }
+        }
+        return facts;
+      }),
+
+    async *readAllDeviceFacts(minFailures) {
+      for (const kind of ['override', 'self_set'] as const) {
+        for await (const rows of readDeviceChannels(db, channelTables[kind]))
+          yield rows.map(toChannelFact(kind));
+      }
+      if (minFailures === null) return;
+      for await (const rows of readFailures(db, minFailures)) yield rows.map(toFailureFact);
+    },
   };
 }

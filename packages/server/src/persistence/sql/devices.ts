@@ -46,12 +46,32 @@ function toDevice(row: Selectable<DevicesTable>): InventoryDevice {
   };
 }
 
-/** Everything of a row that a newer record replaces; the first sight stays, so a device keeps its place in the list. */
+/** What a newer record replaces; the first sight stays, so a device keeps its place in the list. */
 const replaced = [
-  ...(['platform', 'plugin_version', 'version_os', 'version_build', 'version_code', 'version_name'] as const),
-  ...(['custom_id', 'is_emulator', 'is_prod', 'default_channel', 'key_id', 'install_source'] as const),
+  ...([
+    'platform',
+    'custom_id',
+    'is_emulator',
+    'is_prod',
+    'default_channel',
+    'key_id',
+    'install_source',
+  ] as const),
   'seen_at',
 ] as const;
+/** What a newer record replaces when it tells it. */
+const keptUntold = ['plugin_version', 'version_os', 'version_build', 'version_code', 'version_name'] as const;
+
+function withUntold(record: DeviceRecord, older: DeviceRecord): DeviceRecord {
+  return {
+    ...record,
+    pluginVersion: record.pluginVersion ?? older.pluginVersion,
+    osVersion: record.osVersion ?? older.osVersion,
+    nativeVersion: record.nativeVersion ?? older.nativeVersion,
+    nativeBuild: record.nativeBuild ?? older.nativeBuild,
+    versionName: record.versionName ?? older.versionName,
+  };
+}
 
 /** Writes what was seen of devices, in that order; a record that is older than the one kept changes nothing. */
 export async function recordDevices(
@@ -64,14 +84,17 @@ export async function recordDevices(
     const key = `${record.deviceId}\n${record.appId}`;
     const known = newest.get(key);
     if (!known) newest.set(key, { record, firstSeenAtMs: record.seenAtMs });
-    else if (record.seenAtMs >= known.record.seenAtMs) known.record = record;
+    else if (record.seenAtMs >= known.record.seenAtMs) known.record = withUntold(record, known.record);
   }
   const rows = [...newest.values()].map(({ record, firstSeenAtMs }) => toRow(record, firstSeenAtMs));
   await database.upsertMany(transaction, 'devices', rows, (conflict) =>
     conflict
       .columns(['app_id', 'device_id'])
-      .doUpdateSet(({ ref }) =>
-        Object.fromEntries(replaced.map((column) => [column, ref(`excluded.${column}`)])),
+      .doUpdateSet(({ ref, fn }) =>
+        Object.fromEntries([
+          ...replaced.map((column) => [column, ref(`excluded.${column}`)]),
+          ...keptUntold.map((column) => [column, fn.coalesce(`excluded.${column}`, `devices.${column}`)]),
+        ]),
       )
       .whereRef('excluded.seen_at', '>=', 'devices.seen_at'),
   );

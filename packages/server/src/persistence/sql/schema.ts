@@ -121,6 +121,7 @@ export interface DeviceFailuresTable {
   device_id: string;
   version_name: string;
   failures: number;
+  last_failed_at: number;
 }
 
 export interface DeviceEventsTable {
@@ -171,7 +172,7 @@ export interface DevicesTable {
   version_os: string | null;
   version_build: string | null;
   version_code: string | null;
-  version_name: string;
+  version_name: string | null;
   custom_id: string | null;
   is_emulator: number;
   is_prod: number;

@@ -142,7 +142,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('device_id', 'text', (column) => column.notNull())
     .addColumn('version_name', 'text', (column) => column.notNull())
     .addColumn('failures', 'integer', (column) => column.notNull())
+    .addColumn('last_failed_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('device_failures_bundle', ['app_id', 'device_id', 'version_name'])
+    .execute();
+  await db.schema
+    .createIndex('device_failures_oldest')
+    .on('device_failures')
+    .columns(['last_failed_at', 'app_id', 'device_id', 'version_name'])
     .execute();
 
   await db.schema
@@ -220,7 +226,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('version_os', 'text')
     .addColumn('version_build', 'text')
     .addColumn('version_code', 'text')
-    .addColumn('version_name', 'text', (column) => column.notNull())
+    .addColumn('version_name', 'text')
     .addColumn('custom_id', 'text')
     .addColumn('is_emulator', 'integer', (column) => column.notNull())
     .addColumn('is_prod', 'integer', (column) => column.notNull())

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadDeviceStates } from '../persistence/device-states.ts';
+import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
+import type { DeviceStates } from '../ports/device-states.ts';
+import type { Store } from '../ports/store.ts';
+import { buildDeviceRecord, buildNewChannel, buildRecordedEvent, someDeviceId } from '../testing/builders.ts';
+import { createDevices, type Devices } from './devices.ts';
+
+let store: Store;
+let deviceStates: DeviceStates;
+let devices: Devices;
+/** Each test has an app of its own. */
+let appId: string;
+let appCount = 0;
+
+beforeAll(async () => {
+  store = await openSqliteStore(':memory:');
+  deviceStates = await loadDeviceStates(store, { minFailures: 1 });
+  devices = createDevices({ store, deviceStates });
+});
+afterAll(() => store.close());
+beforeEach(() => {
+  appCount += 1;
+  appId = `com.example.app${appCount}`;
+});
+
+const state = () => deviceStates.find({ appId, deviceId: someDeviceId });
+
+describe('an operator', () => {
+  it('pins a device to a channel and unpins it, for the next update check, in any letter case', async () => {
+    const { id } = await store.insertChannel(buildNewChannel({ appId }));
+    await devices.setOverride({ appId, deviceId: someDeviceId.toUpperCase() }, id);
+    expect(state().overrideChannelId).toBe(id);
+    await devices.setOverride({ appId, deviceId: someDeviceId }, null);
+    expect(state().overrideChannelId).toBeNull();
+  });
+
+  it('pins no device to a channel of another app', async () => {
+    const { id } = await store.insertChannel(buildNewChannel({ appId: `${appId}.other` }));
+    await expect(devices.setOverride({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
+      code: 'channel_not_found',
+    });
+    expect(state().overrideChannelId).toBeNull();
+  });
+
+  it('clears what failed on a device, one bundle or all', async () => {
+    await store.appendDeviceEvents(
+      ['1.0.0', '1.0.1', '1.0.2'].map((failedInstall) =>
+        buildRecordedEvent({ appId }, { effects: { failedInstall } }),
+      ),
+    );
+    await deviceStates.refresh([{ appId, deviceId: someDeviceId }]);
+    await devices.clearFailures({ appId, deviceId: someDeviceId }, '1.0.1');
+    expect([...state().failedInstalls.keys()]).toEqual(['1.0.0', '1.0.2']);
+    await devices.clearFailures({ appId, deviceId: someDeviceId.toUpperCase() });
+    expect(state().failedInstalls.size).toBe(0);
+  });
+
+  it('finds a device in any letter case, and lists those of an app', async () => {
+    const device = buildDeviceRecord({ appId });
+    await store.appendDeviceEvents([buildRecordedEvent({ appId }, { device })]);
+    expect(await devices.find({ appId, deviceId: someDeviceId.toUpperCase() })).toMatchObject(device);
+    expect(await devices.find({ appId: `${appId}.other`, deviceId: someDeviceId })).toBeUndefined();
+    expect((await devices.list(appId, { limit: 10 })).items).toEqual([expect.objectContaining(device)]);
+  });
+});
