@@ -8,14 +8,7 @@ import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import { deviceCount, deviceIdAt } from './devices.ts';
-import type { SeededApp, SeededBundle } from './seed.ts';
-
-export interface ChannelFleetSize {
-  /** The public one among them. */
-  readonly count: number;
-  /** Devices pinned to a channel: half of those that ask, and others. */
-  readonly overrides: number;
-}
+import type { ChannelFleetSize, SeededApp, SeededBundle } from './fleet.ts';
 
 const ids = createIds(systemClock);
 const rolloutBps = fullBps / 2;
@@ -70,7 +63,9 @@ export async function seedChannels(
   const channelOf = (device: number) => choose(privateChannels, Math.floor(device / 2));
   const pinned = pinnedDevices(size.overrides);
   await Promise.all(
-    pinned.map((device) => store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id)),
+    pinned.map((device) =>
+      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id),
+    ),
   );
 
   const isPinnedDevice = new Set(pinned);

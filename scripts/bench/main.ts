@@ -6,17 +6,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { FleetSize, SeededApp, SeededBundle } from './fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
 import { type EventsReport, type Measurement, renderReport, type ScenarioReport } from './report.ts';
-import {
-  completeFleet,
-  countEvents,
-  type FleetSize,
-  type SeededApp,
-  type SeededBundle,
-  seedApps,
-} from './seed.ts';
+import { completeFleet, countEvents, seedApps } from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,

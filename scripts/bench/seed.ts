@@ -6,35 +6,8 @@ import { openSqliteStore } from '../../packages/server/src/persistence/sqlite/op
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import { zipFiles } from '../zip.ts';
-import { type ChannelFleetSize, seedChannels } from './channels.ts';
-
-export interface FleetSize {
-  readonly apps: number;
-  readonly releasesPerApp: number;
-  /** Lets channels serve the devices; without them the releases do. */
-  readonly channels?: ChannelFleetSize;
-}
-
-export interface SeededBundle {
-  readonly id: string;
-  readonly versionName: string;
-  readonly checksum: string;
-}
-
-export interface SeededApp {
-  readonly id: string;
-  readonly builtinBundleId: string;
-  /** The first is the active one of the releases, unless channels serve the devices. */
-  readonly bundles: readonly SeededBundle[];
-  /** What its devices may run. */
-  readonly releases: readonly SeededRelease[];
-}
-
-export interface SeededRelease {
-  readonly platform: 'android' | 'ios';
-  readonly versionName: string;
-  readonly versionCode: string;
-}
+import { seedChannels } from './channels.ts';
+import type { FleetSize, SeededApp, SeededBundle, SeededRelease } from './fleet.ts';
 
 /** Apps seeded at the same time; more would only wait for the one writer of the database. */
 const appsAtOnce = 8;

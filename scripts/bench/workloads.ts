@@ -1,6 +1,7 @@
 import { deviceCount, deviceIdAt } from './devices.ts';
+import type { SeededApp, SeededBundle } from './fleet.ts';
 import type { RequestSet } from './load-messages.ts';
-import { activeBundleOf, appIdAt, type SeededApp, type SeededBundle } from './seed.ts';
+import { activeBundleOf, appIdAt } from './seed.ts';
 
 /** Many devices asking one thing, and what is right to answer them. */
 export interface Workload extends RequestSet {

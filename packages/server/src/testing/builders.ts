@@ -70,10 +70,6 @@ export function buildNewChannel(given: Partial<Omit<Channel, 'id'>> = {}): Omit<
   };
 }
 
-export function buildChannel(given: Partial<Channel> = {}): Channel {
-  return { ...buildNewChannel(given), id: given.id ?? Number.parseInt(nextId(), 16) };
-}
-
 /** A deployment of builtin, unless a bundle is given. */
 export function buildNewDeployment(given: Partial<NewDeployment> = {}): NewDeployment {
   return {
