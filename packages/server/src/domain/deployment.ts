@@ -22,22 +22,26 @@ export const rollbackReason = 'rollback';
 
 /**
  * What a target served before what it serves now, with every rollback taken as the step back it was, so that one
- * rollback after another walks further back. Bundles that are gone are passed over.
+ * rollback after another walks further back and comes to an end. Bundles that are gone are passed over, and so are
+ * those that then stand next to themselves: the answer is never what is served already.
  *
- * @param newestFirst the target's deployments
+ * @param servedNow the bundle, null for builtin
+ * @param newestFirst all deployments of the target
  * @param base what it served before the first of them; undefined when it did not exist then
  * @param isAlive whether a bundle can still be served
  * @returns the bundle, null for builtin, or undefined when there is nothing to go back to
  */
 export function previouslyServed(
+  servedNow: string | null,
   newestFirst: readonly Pick<Deployment, 'bundleId' | 'reason'>[],
   base: null | undefined,
-  isAlive: (bundleId: string) => boolean = () => true,
+  isAlive: (bundleId: string) => boolean,
 ): string | null | undefined {
   const served: (string | null)[] = base === null ? [null] : [];
   for (const { bundleId, reason } of newestFirst.toReversed()) {
-    if (reason === rollbackReason) while (served.length > 1 && served.at(-1) !== bundleId) served.pop();
-    if (served.length === 0 || served.at(-1) !== bundleId) served.push(bundleId);
+    const backTo = reason === rollbackReason ? served.lastIndexOf(bundleId) : -1;
+    if (backTo !== -1) served.length = backTo + 1;
+    else if (served.at(-1) !== bundleId) served.push(bundleId);
   }
-  return served.slice(0, -1).findLast((bundleId) => bundleId === null || isAlive(bundleId));
+  return served.findLast((bundleId) => bundleId !== servedNow && (bundleId === null || isAlive(bundleId)));
 }

@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Channel } from '../domain/channel.ts';
 import type { Deployment } from '../domain/deployment.ts';
 import { rolloutBucket } from '../domain/rollout.ts';
+import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
+import { createIds } from '../persistence/object-ids.ts';
 import { buildUpdateCheckBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
-import type { ChannelSettings, Channels, RolloutSettings } from './channels.ts';
+import { type ChannelSettings, type Channels, createChannels, type RolloutSettings } from './channels.ts';
+import { createReleases } from './releases.ts';
 
 interface Answer {
   readonly status: number;
@@ -94,6 +97,27 @@ async function deploymentsOf(id: number): Promise<readonly Deployment[]> {
 /** Bundle and reason of each deployment, newest first. */
 async function historyOf(id: number): Promise<(readonly [string | null, string])[]> {
   return (await deploymentsOf(id)).map(({ bundleId, reason }) => [bundleId, reason] as const);
+}
+
+/** Rolls the channel back on another node, where a change gets in between the reading and the writing. */
+async function rollBackOvertaken(id: number, change: () => Promise<unknown>): Promise<Channel> {
+  const { store } = server.product;
+  const overtaken = createChannels({
+    store: {
+      ...store,
+      async listDeployments(target, page) {
+        const history = await store.listDeployments(target, page);
+        await change();
+        clock.advance(1_000);
+        return history;
+      },
+    },
+    appSnapshots: await loadAppSnapshots(store),
+    clock,
+    ids: createIds(clock),
+  });
+  clock.advance(1_000);
+  return overtaken.rollback(id, 'late');
 }
 
 describe('a new channel', () => {
@@ -682,13 +706,75 @@ describe('rolling a channel back', () => {
     expect(await historyOf(id)).toHaveLength(5);
   });
 
-  it('twice at the same moment goes back once', async () => {
-    const { appId, id, a, b, c } = await createLine();
-    for (const bundleId of [a, b, c]) await channels.setBundle(id, bundleId, actor);
-    await Promise.all([channels.rollback(id, actor), channels.rollback(id, actor)]);
+  it('passes over a bundle that stood on both sides of a deleted one', async () => {
+    const { appId, id, a, b } = await createLine();
+    for (const bundleId of [a, b, a]) await channels.setBundle(id, bundleId, actor);
+    expect((await manage('bundles.delete', { bundle_id: b })).status).toBe(200);
+    await channels.rollback(id, actor);
+    expect(await served(appId)).toBe('already_on_builtin');
+    await expect(channels.rollback(id, actor)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('finds what was served before any number of changes of a rollout', async () => {
+    const { id, a } = await createLine();
+    await channels.setBundle(id, a, actor);
+    clock.advance(1_000);
+    const ids = createIds(clock);
+    for (let each = 0; each < 1_001; each += 1) {
+      await server.product.store.updateChannel(id, (channel) => ({
+        channel,
+        deployment: { ...{ id: ids.next(), bundleId: a, actor, reason: '' }, createdAtMs: clock.now() },
+      }));
+    }
+    expect((await channels.rollback(id, actor)).bundleId).toBeNull();
+  });
+});
+
+describe('a rollback at the same moment as', () => {
+  async function createHistory() {
+    const line = await createLine();
+    for (const bundleId of [line.a, line.b, line.c]) await channels.setBundle(line.id, bundleId, actor);
+    return line;
+  }
+
+  it('others goes back once, and the next goes back from there', async () => {
+    const { appId, id } = await createHistory();
+    await Promise.all([1, 2, 3].map(() => channels.rollback(id, actor)));
     expect(await served(appId)).toBe('1.0.2');
+    expect(await historyOf(id)).toHaveLength(5);
     await channels.rollback(id, actor);
     expect(await served(appId)).toBe('1.0.1');
+  });
+
+  it('another that comes first changes nothing, and answers what is served then', async () => {
+    const { id, b } = await createHistory();
+    const answer = await rollBackOvertaken(id, () => channels.rollback(id, 'early'));
+    expect(answer.bundleId).toBe(b);
+    expect(await channels.get(id)).toEqual(answer);
+    expect((await deploymentsOf(id)).map(({ actor }) => actor)).toEqual([
+      'early',
+      actor,
+      actor,
+      actor,
+      actor,
+    ]);
+  });
+
+  it('the setting of another bundle leaves that one', async () => {
+    const { appId, id, c } = await createHistory();
+    const fix = await upload(appId, '1.0.4');
+    const answer = await rollBackOvertaken(id, () => channels.setBundle(id, fix, 'early'));
+    expect(answer.bundleId).toBe(fix);
+    expect((await historyOf(id))[0]).toEqual([fix, 'set bundle']);
+    expect((await channels.rollback(id, actor)).bundleId).toBe(c);
+  });
+
+  it('the deletion of what it goes back to is refused, and goes further back when it is asked again', async () => {
+    const { id, a, b, c } = await createHistory();
+    const remove = () => manage('bundles.delete', { bundle_id: b });
+    await expect(rollBackOvertaken(id, remove)).rejects.toMatchObject({ code: 'bundle_not_found' });
+    expect((await channels.get(id)).bundleId).toBe(c);
+    expect((await channels.rollback(id, actor)).bundleId).toBe(a);
   });
 });
 
@@ -766,6 +852,47 @@ describe('rolling a release back', () => {
     await setActive(null);
     await releases.rollback(id, actor);
     expect(await served(appId)).toBe('1.0.1');
+  });
+
+  it('passes over a bundle that stood on both sides of a deleted one', async () => {
+    const { appId, id, a, b, setActive, releases } = await createRelease();
+    for (const bundleId of [a, b, a]) await setActive(bundleId);
+    expect((await manage('bundles.delete', { bundle_id: b })).status).toBe(200);
+    await releases.rollback(id, actor);
+    expect(await served(appId)).toBe('already_on_builtin');
+  });
+
+  it('goes back once when it is asked several times at once', async () => {
+    const { appId, id, a, b, setActive, releases } = await createRelease();
+    for (const bundleId of [a, b]) await setActive(bundleId);
+    await Promise.all([1, 2, 3].map(() => releases.rollback(id, actor)));
+    expect(await served(appId)).toBe('1.0.1');
+    await releases.rollback(id, actor);
+    expect(await served(appId)).toBe('already_on_builtin');
+  });
+
+  it('goes back once when another gets in between the reading and the writing', async () => {
+    const { appId, id, a, b, setActive, releases } = await createRelease();
+    for (const bundleId of [a, b]) await setActive(bundleId);
+    const { store } = server.product;
+    const overtaken = createReleases({
+      store: {
+        ...store,
+        async findRelease(releaseId) {
+          const release = await store.findRelease(releaseId);
+          await releases.rollback(id, actor);
+          clock.advance(1_000);
+          return release;
+        },
+      },
+      appSnapshots: await loadAppSnapshots(store),
+      clock,
+      ids: createIds(clock),
+    });
+    await overtaken.rollback(id, actor);
+    expect(await served(appId)).toBe('1.0.1');
+    await releases.rollback(id, actor);
+    expect(await served(appId)).toBe('already_on_builtin');
   });
 
   it('of a release that never had a bundle, or is unknown, is refused', async () => {

@@ -1,7 +1,7 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import type { AutoPause } from '../domain/auto-pause.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
-import { type Deployment, previouslyServed, rollbackReason } from '../domain/deployment.ts';
+import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
 import { fullBps, type Rollout } from '../domain/rollout.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { ChannelChange, ChannelStore, DeploymentLog, NewDeployment } from '../ports/store.ts';
+import { findPreviouslyServed } from './previously-served.ts';
 
 /** What an operator may say of a channel beside what it serves. */
 export type ChannelSettings = Partial<
@@ -48,7 +49,12 @@ export interface Channels {
   promoteRollout(id: number, actor: string): Promise<Channel>;
   /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
   cancelRollout(id: number, actor: string, reason?: string): Promise<Channel>;
-  /** Serves what was served before; rollback after rollback walks further back. Rejects with `invalid_request` at the end. */
+  /**
+   * Takes back what the channel serves when it is asked, and serves what it served before that; rollback after rollback
+   * walks further back. When another change took it back first, nothing more happens and the answer is the channel as
+   * it then is: two operators who roll back at once go back one step, and a bundle that one of them sets meanwhile
+   * stays. Rejects with `invalid_request` when there is nothing to go back to.
+   */
   rollback(id: number, actor: string): Promise<Channel>;
   get(id: number): Promise<Channel>;
   list(appId: string): Promise<readonly Channel[]>;
@@ -57,8 +63,6 @@ export interface Channels {
 }
 
 const maxNameLength = 255;
-/** How many deployments a rollback looks back over. */
-const rollbackDepth = 1_000;
 
 function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
@@ -115,11 +119,13 @@ export function createChannels(deps: {
     return channel;
   }
 
+  /** A change that answers the very channel it was given changes nothing, not even its date. */
   async function update(id: number, change: (current: Channel) => ChannelChange): Promise<Channel> {
     const updatedAtMs = clock.now();
     return published(
       await store.updateChannel(id, (current) => {
         const { channel, deployment: deployed } = change(current);
+        if (channel === current) return { channel };
         return { channel: { ...channel, updatedAtMs }, deployment: deployed };
       }),
     );
@@ -203,20 +209,19 @@ export function createChannels(deps: {
       }),
 
     async rollback(id, actor) {
-      const { appId } = await find(id);
-      const history = await store.listDeployments(
-        { kind: 'channel', channelId: id },
-        { limit: rollbackDepth },
-      );
-      const alive = appSnapshots.find(appId)?.bundlesById;
-      const previous = previouslyServed(
-        history.items,
-        undefined,
-        (bundleId) => alive?.has(bundleId) ?? false,
-      );
-      if (previous === undefined)
-        throw invalid('The channel has served nothing before that it could go back to');
-      return update(id, (current) => serve(current, previous, actor, rollbackReason));
+      const asked = await find(id);
+      const previous = await findPreviouslyServed(deps, {
+        appId: asked.appId,
+        target: { kind: 'channel', channelId: id },
+        servedNow: asked.bundleId,
+        base: undefined,
+      });
+      return update(id, (current) => {
+        if (current.bundleId !== asked.bundleId) return { channel: current };
+        if (previous === undefined)
+          throw invalid('The channel has served nothing before that it could go back to');
+        return serve(current, previous, actor, rollbackReason);
+      });
     },
 
     get: find,

@@ -1,5 +1,5 @@
 import { isAppId, type Platform, parsePlatform } from '@capgo-server/protocol/formats/identifiers';
-import { type Deployment, previouslyServed, rollbackReason } from '../domain/deployment.ts';
+import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeploymentLog, ReleaseStore } from '../ports/store.ts';
+import { findPreviouslyServed } from './previously-served.ts';
 
 /** What an operator says of a release; texts as they came. */
 export interface ReleaseFacts {
@@ -29,7 +30,11 @@ export interface Releases {
    * @param actor who asked for it, for the deployment log
    */
   setActiveBundle(id: string, bundleId: string | null, actor: string): Promise<Release>;
-  /** Serves what was served before; rollback after rollback walks further back. Rejects with `invalid_request` at the end. */
+  /**
+   * Serves what was served before what is active when it is asked; rollback after rollback walks further back, while
+   * several at once go back once and log a deployment each. Of a rollback and `setActiveBundle` at once the later one
+   * counts. Rejects with `invalid_request` when there is nothing to go back to.
+   */
   rollback(id: string, actor: string): Promise<Release>;
   /** Newest first. */
   listDeployments(id: string, page: PageRequest): Promise<Page<Deployment>>;
@@ -37,8 +42,6 @@ export interface Releases {
 }
 
 const maxVersionLength = 128;
-/** How many deployments a rollback looks back over. */
-const rollbackDepth = 1_000;
 
 function requireText(text: string, name: string): void {
   if (text.trim() === '' || text.length > maxVersionLength || /\p{Cc}/u.test(text)) {
@@ -109,12 +112,12 @@ export function createReleases(deps: {
     async rollback(id, actor) {
       const release = await store.findRelease(id);
       if (!release) throw new AppError('release_not_found', `There is no release ${id}`);
-      const alive = appSnapshots.find(release.appId)?.bundlesById;
-      const history = await store.listDeployments(
-        { kind: 'release', releaseId: id },
-        { limit: rollbackDepth },
-      );
-      const previous = previouslyServed(history.items, null, (bundleId) => alive?.has(bundleId) ?? false);
+      const previous = await findPreviouslyServed(deps, {
+        appId: release.appId,
+        target: { kind: 'release', releaseId: id },
+        servedNow: release.activeBundleId,
+        base: null,
+      });
       if (previous === undefined) {
         throw new AppError(
           'invalid_request',
