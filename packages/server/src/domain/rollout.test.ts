@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildTargetRollout } from '../testing/decision-builders.ts';
-import { drawRollout, fullBps, type Rollout, rolloutBucket } from './rollout.ts';
+import { drawRollout, fullBps, type Rollout, rolloutBucket, servesSomebody } from './rollout.ts';
 
 const running: Rollout = buildTargetRollout({
   bundleId: 'a'.repeat(24),
@@ -150,5 +150,26 @@ describe('the draw of a rollout (protocol §0.3 D5)', () => {
         );
       }),
     );
+  });
+});
+
+describe('a rollout that serves somebody', () => {
+  const some: readonly Partial<Rollout>[] = [{}, { pausedAtMs: 1 }, { percentageBps: fullBps }];
+  const none: readonly Partial<Rollout>[] = [{ bundleId: null }, { isEnabled: false }, { percentageBps: 0 }];
+  it('is one that a device may have its bundle by, also while it is paused', () => {
+    for (const given of some)
+      expect([given, servesSomebody({ ...running, ...given })]).toEqual([given, true]);
+    for (const given of none)
+      expect([given, servesSomebody({ ...running, ...given })]).toEqual([given, false]);
+  });
+  it('is exactly one that a draw can choose', () => {
+    for (const first of [...some, ...none])
+      for (const second of [...some, ...none]) {
+        const rollout = { ...running, ...first, ...second };
+        const chosen = manyDevices
+          .slice(0, 50)
+          .some((device) => drawRollout(rollout, device, true).isSelected);
+        expect(servesSomebody(rollout)).toBe(chosen);
+      }
   });
 });

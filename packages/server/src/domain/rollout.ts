@@ -25,6 +25,11 @@ export function rolloutBucket(rolloutId: string, deviceId: string): number {
   return Math.floor((Number.parseInt(digest.slice(0, 8), 16) * fullBps) / twoToThe32);
 }
 
+/** Whether some device may be on the rollout bundle by it: a paused one takes nobody new, but who has it keeps it. */
+export function servesSomebody(rollout: Rollout): boolean {
+  return rollout.bundleId !== null && rollout.isEnabled && rollout.percentageBps > 0;
+}
+
 export type RolloutReason =
   | 'no_rollout'
   | 'disabled'

@@ -568,14 +568,14 @@ describe('a rollout', () => {
 
   it('that is cancelled sends back who has it, and is a deployment', async () => {
     const { appId, id, a } = await createRollout();
-    await channels.cancelRollout(id, 'maria');
+    await channels.cancelRollout(id, 'maria', 'a better one comes');
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
     expect(await served(appId)).toBe('1.0.1');
     expect((await channels.get(id)).rollout.bundleId).toBeNull();
     expect((await deploymentsOf(id))[0]).toMatchObject({
       bundleId: a,
       actor: 'maria',
-      reason: 'rollout cancelled',
+      reason: 'rollout of 1.0.2 cancelled (a better one comes)',
     });
   });
 
@@ -727,6 +727,129 @@ describe('rolling a channel back', () => {
       }));
     }
     expect((await channels.rollback(id, actor)).bundleId).toBeNull();
+  });
+});
+
+describe('rolling a channel back that has a rollout', () => {
+  /** 1.0.2 is the stable bundle, after 1.0.1; 1.0.3 the rollout one. */
+  async function createRollout(settings: RolloutSettings = {}) {
+    const line = await createLine();
+    for (const bundleId of [line.a, line.b]) await channels.setBundle(line.id, bundleId, actor);
+    const rollout = { bundleId: line.c, isEnabled: true, percentageBps: 10_000, ...settings };
+    await channels.changeRollout(line.id, rollout, actor);
+    return line;
+  }
+  const onRollout = { version_name: '1.0.3' };
+
+  it('cancels it: who has the bad bundle gets the stable one, which stays', async () => {
+    const { appId, id, b } = await createRollout();
+    expect(await served(appId, onRollout)).toBe('no_new_version_available');
+    clock.advance(1_000);
+    const { rollout, bundleId } = await channels.rollback(id, 'maria');
+    expect([bundleId, rollout.bundleId]).toEqual([b, null]);
+    expect(await served(appId, onRollout)).toBe('1.0.2');
+    expect(await served(appId)).toBe('1.0.2');
+    expect((await deploymentsOf(id))[0]).toMatchObject({
+      bundleId: b,
+      actor: 'maria',
+      reason: 'rollout of 1.0.3 cancelled (rollback)',
+      createdAtMs: clock.now(),
+    });
+  });
+
+  it('also cancels a paused one, which nobody new gets but who has it keeps', async () => {
+    const { appId, id } = await createRollout();
+    await channels.pauseRollout(id, 'it looks bad');
+    expect(await served(appId, onRollout)).toBe('no_new_version_available');
+    await channels.rollback(id, actor);
+    expect(await served(appId, onRollout)).toBe('1.0.2');
+  });
+
+  it('walks back the stable bundles from then on', async () => {
+    const { appId, id } = await createRollout();
+    for (const version of ['1.0.2', '1.0.1']) {
+      await channels.rollback(id, actor);
+      expect(await served(appId, onRollout)).toBe(version);
+    }
+    await channels.rollback(id, actor);
+    expect(await check({ app_id: appId, ...onRollout })).toEqual({ version: 'builtin' });
+    await expect(channels.rollback(id, actor)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('cancels the first thing a channel ever served', async () => {
+    const { appId, id, a } = await createLine();
+    await channels.changeRollout(id, { bundleId: a, isEnabled: true, percentageBps: 1 }, actor);
+    await channels.rollback(id, actor);
+    expect(await check({ app_id: appId, version_name: '1.0.1' })).toEqual({ version: 'builtin' });
+    await expect(channels.rollback(id, actor)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it.each([{ isEnabled: false }, { percentageBps: 0 }])(
+    'goes back on the stable bundle and leaves the rollout when that serves nobody: %j',
+    async (settings) => {
+      const { id, a } = await createRollout(settings);
+      const { rollout } = await channels.get(id);
+      expect(await channels.rollback(id, actor)).toMatchObject({ bundleId: a, rollout });
+    },
+  );
+
+  it('goes back on the stable bundle and ends the rollout when both are the same', async () => {
+    const { appId, id, c } = await createRollout();
+    await channels.setBundle(id, c, actor);
+    await channels.rollback(id, actor);
+    expect(await served(appId, onRollout)).toBe('1.0.2');
+    expect((await channels.get(id)).rollout.bundleId).toBeNull();
+  });
+
+  it('cancels it once when several ask at once, and leaves the stable bundle', async () => {
+    const { id, b } = await createRollout();
+    const history = await historyOf(id);
+    await Promise.all([1, 2, 3].map(() => channels.rollback(id, actor)));
+    expect((await channels.get(id)).bundleId).toBe(b);
+    expect(await historyOf(id)).toHaveLength(history.length + 1);
+  });
+
+  const endings: readonly [sentence: string, (id: number) => Promise<Channel>][] = [
+    ['cancelled', (id) => channels.cancelRollout(id, 'early')],
+    ['rolled back', (id) => channels.rollback(id, 'early')],
+    ['promoted', (id) => channels.promoteRollout(id, 'early')],
+    ['disabled', (id) => channels.changeRollout(id, { isEnabled: false }, 'early')],
+    ['taken from everybody', (id) => channels.changeRollout(id, { percentageBps: 0 }, 'early')],
+  ];
+  it.each(endings)('changes nothing when the rollout is %s first', async (_sentence, end) => {
+    const { id } = await createRollout();
+    let ended: Channel | undefined;
+    const answer = await rollBackOvertaken(id, async () => {
+      ended = await end(id);
+    });
+    expect(answer).toEqual(ended);
+    expect((await deploymentsOf(id))[0]?.actor).toBe('early');
+  });
+
+  it('leaves a rollout of another bundle that takes its place first', async () => {
+    const { appId, id } = await createRollout();
+    const bundleId = await upload(appId, '1.0.4');
+    const answer = await rollBackOvertaken(id, () =>
+      channels.changeRollout(id, { bundleId, percentageBps: 5_000 }, 'early'),
+    );
+    expect(answer.rollout).toMatchObject({ bundleId, percentageBps: 5_000 });
+  });
+
+  it('cancels it when it starts only after the rollback was asked for', async () => {
+    const { id, b } = await createRollout({ percentageBps: 0 });
+    const answer = await rollBackOvertaken(id, () =>
+      channels.changeRollout(id, { percentageBps: 100 }, 'early'),
+    );
+    expect(answer).toMatchObject({ bundleId: b, rollout: { bundleId: null } });
+  });
+
+  it('cancels it also when it is paused or another stable bundle is set first', async () => {
+    const { id, a } = await createRollout();
+    const answer = await rollBackOvertaken(id, async () => {
+      await channels.pauseRollout(id, 'it looks bad');
+      await channels.setBundle(id, a, 'early');
+    });
+    expect(answer).toMatchObject({ bundleId: a, rollout: { bundleId: null } });
   });
 });
 

@@ -3,7 +3,7 @@ import type { AutoPause } from '../domain/auto-pause.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
-import { fullBps, type Rollout } from '../domain/rollout.ts';
+import { fullBps, type Rollout, servesSomebody } from '../domain/rollout.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -48,12 +48,17 @@ export interface Channels {
   /** The rollout bundle becomes the stable one, for everybody. Rejects with `invalid_request` without a rollout. */
   promoteRollout(id: number, actor: string): Promise<Channel>;
   /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
-  cancelRollout(id: number, actor: string, reason?: string): Promise<Channel>;
+  cancelRollout(id: number, actor: string, why?: string): Promise<Channel>;
   /**
-   * Takes back what the channel serves when it is asked, and serves what it served before that; rollback after rollback
-   * walks further back. When another change took it back first, nothing more happens and the answer is the channel as
-   * it then is: two operators who roll back at once go back one step, and a bundle that one of them sets meanwhile
-   * stays. Rejects with `invalid_request` when there is nothing to go back to.
+   * A rollout that serves somebody, also a paused one, is cancelled and the stable bundle stays; without one the stable
+   * bundle gives way to the one before it, rollback after rollback further back. Who has what was taken back is sent
+   * back.
+   *
+   * It takes back what was served when it was asked. When another change took that away first, nothing more happens
+   * and the answer is the channel as it then is: two operators who roll back at once go back one step, and a bundle
+   * that one of them sets meanwhile stays. A rollout that starts meanwhile is cancelled as any other.
+   *
+   * Rejects with `invalid_request` when there is nothing to go back to.
    */
   rollback(id: number, actor: string): Promise<Channel>;
   get(id: number): Promise<Channel>;
@@ -101,6 +106,18 @@ function checkName(name: string): void {
   }
 }
 
+/** Whether some device may have another bundle than the stable one; a rollout of that very bundle gives it nothing else. */
+function rollsOutAnother({ bundleId, rollout }: Channel): boolean {
+  return servesSomebody(rollout) && rollout.bundleId !== bundleId;
+}
+
+/** Whether what a rollback was to take back, of the channel as it was when it was asked, is not served any more. */
+function isTakenBack(asked: Channel, current: Channel): boolean {
+  return rollsOutAnother(asked)
+    ? current.rollout.id !== asked.rollout.id || !rollsOutAnother(current)
+    : current.bundleId !== asked.bundleId;
+}
+
 export function createChannels(deps: {
   readonly store: ChannelStore & DeploymentLog;
   readonly appSnapshots: AppSnapshots;
@@ -142,6 +159,21 @@ export function createChannels(deps: {
     const channel = { ...current, bundleId };
     if (bundleId === current.bundleId) return { channel };
     return { channel, deployment: deployment(bundleId, actor, reason) };
+  }
+
+  /** What became of the rollout of a channel, for people: the deployment itself only names the stable bundle, which stays. */
+  function rolloutDeployment(current: Channel, what: string, actor: string, why?: string): NewDeployment {
+    const { appId, bundleId, rollout } = current;
+    const bundle = appSnapshots.find(appId)?.bundlesById.get(rollout.bundleId ?? '');
+    const name = bundle?.versionName ?? `bundle ${rollout.bundleId}`;
+    return deployment(bundleId, actor, `rollout of ${name} ${what}${why ? ` (${why})` : ''}`);
+  }
+
+  /** Who has the rollout bundle is sent back to the stable one. */
+  function cancel(current: Channel, actor: string, why?: string): ChannelChange {
+    const channel = { ...current, rollout: noRollout() };
+    if (current.rollout.bundleId === null) return { channel };
+    return { channel, deployment: rolloutDeployment(current, 'cancelled', actor, why) };
   }
 
   async function find(id: number): Promise<Channel> {
@@ -201,12 +233,7 @@ export function createChannels(deps: {
         if (bundleId === null) throw invalid('The channel has no rollout bundle to promote');
         return serve({ ...current, rollout: noRollout() }, bundleId, actor, 'rollout promoted');
       }),
-    cancelRollout: (id, actor, reason = 'rollout cancelled') =>
-      update(id, (current) => {
-        const channel = { ...current, rollout: noRollout() };
-        if (current.rollout.bundleId === null) return { channel };
-        return { channel, deployment: deployment(current.bundleId, actor, reason) };
-      }),
+    cancelRollout: (id, actor, why) => update(id, (current) => cancel(current, actor, why)),
 
     async rollback(id, actor) {
       const asked = await find(id);
@@ -217,10 +244,13 @@ export function createChannels(deps: {
         base: undefined,
       });
       return update(id, (current) => {
-        if (current.bundleId !== asked.bundleId) return { channel: current };
+        if (isTakenBack(asked, current)) return { channel: current };
+        if (rollsOutAnother(current)) return cancel(current, actor, rollbackReason);
         if (previous === undefined)
           throw invalid('The channel has served nothing before that it could go back to');
-        return serve(current, previous, actor, rollbackReason);
+        // A rollout of the very bundle that is taken back would go on giving it to its share of the devices.
+        const rollout = servesSomebody(current.rollout) ? noRollout() : current.rollout;
+        return serve({ ...current, rollout }, previous, actor, rollbackReason);
       });
     },
 
