@@ -76,7 +76,7 @@ export interface ReleaseStore {
 /** A deployment whose app and target the store knows. */
 export type NewDeployment = Omit<Deployment, 'appId' | 'target'>;
 
-/** What a change makes of a channel: what it is then, and the deployment when it serves something else than before. */
+/** What a change makes of a channel: what it is then, and the deployment when devices may then get something else. */
 export interface ChannelChange {
   readonly channel: Channel;
   readonly deployment?: NewDeployment | undefined;

@@ -224,7 +224,7 @@ describe('after it has triggered', () => {
     const { id, report, isPaused } = await createRollout({ cooldownMinutes: 90, windowMinutes: 200 });
     await report('update_fail', 10);
     await runJob();
-    await channels.resumeRollout(id);
+    await channels.resumeRollout(id, actor);
     clock.advance(90 * minuteMs - 1);
     await runJob();
     expect(await isPaused()).toBe(false);
@@ -252,7 +252,7 @@ describe('after it has triggered', () => {
 describe('a rollout that is left alone', () => {
   it('is one that an operator paused: the reason and the time stay', async () => {
     const { id, report } = await createRollout({ action: 'rollback' });
-    await channels.pauseRollout(id, 'by hand');
+    await channels.pauseRollout(id, actor, 'by hand');
     const before = await channels.get(id);
     await report('update_fail', 20);
     clock.advance(1_000);

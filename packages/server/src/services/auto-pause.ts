@@ -47,7 +47,7 @@ export async function pauseFailingRollouts(deps: {
     }));
     const { failures, installs } = outcomes;
     const reason = `auto-pause: ${failures} of ${installs + failures} installs of ${bundle.versionName} failed`;
-    if (autoPause.action === 'pause') await channels.pauseRollout(channel.id, reason);
+    if (autoPause.action === 'pause') await channels.pauseRollout(channel.id, actor, reason);
     if (autoPause.action === 'rollback') await channels.cancelRollout(channel.id, actor, reason);
     triggered.push({ channel: marked, ...outcomes });
   }

@@ -342,8 +342,8 @@ describe('a channel that does not exist', () => {
     ['changeSettings', (id) => channels.changeSettings(id, {})],
     ['setBundle', (id) => channels.setBundle(id, null, actor)],
     ['changeRollout', (id) => channels.changeRollout(id, {}, actor)],
-    ['pauseRollout', (id) => channels.pauseRollout(id, 'why')],
-    ['resumeRollout', (id) => channels.resumeRollout(id)],
+    ['pauseRollout', (id) => channels.pauseRollout(id, actor, 'why')],
+    ['resumeRollout', (id) => channels.resumeRollout(id, actor)],
     ['promoteRollout', (id) => channels.promoteRollout(id, actor)],
     ['cancelRollout', (id) => channels.cancelRollout(id, actor)],
     ['rollback', (id) => channels.rollback(id, actor)],
@@ -536,7 +536,7 @@ describe('a rollout', () => {
   it('that is paused keeps who has it and takes nobody new, until it is resumed', async () => {
     const { appId, id } = await createRollout();
     clock.advance(1_000);
-    await channels.pauseRollout(id, 'it looks bad');
+    await channels.pauseRollout(id, actor, 'it looks bad');
     expect((await channels.get(id)).rollout).toMatchObject({
       pausedAtMs: clock.now(),
       pauseReason: 'it looks bad',
@@ -544,9 +544,83 @@ describe('a rollout', () => {
     });
     expect(await served(appId)).toBe('1.0.1');
     expect(await served(appId, { version_name: '1.0.2' })).toBe('no_new_version_available');
-    await channels.resumeRollout(id);
+    await channels.resumeRollout(id, actor);
     expect((await channels.get(id)).rollout).toMatchObject({ pausedAtMs: null, pauseReason: null });
     expect(await served(appId)).toBe('1.0.2');
+  });
+
+  it('that is paused or resumed is a deployment each, of the stable bundle, with who and why', async () => {
+    const { id, a } = await createRollout();
+    clock.advance(1_000);
+    await channels.pauseRollout(id, 'maria', 'it looks bad');
+    await channels.resumeRollout(id, 'olga', 'it was the network');
+    await channels.pauseRollout(id, 'maria', 'it is not');
+    await channels.resumeRollout(id, 'olga');
+    expect((await deploymentsOf(id)).slice(0, 4)).toMatchObject(
+      [
+        { actor: 'olga', reason: 'rollout of 1.0.2 resumed' },
+        { actor: 'maria', reason: 'rollout of 1.0.2 paused (it is not)' },
+        { actor: 'olga', reason: 'rollout of 1.0.2 resumed (it was the network)' },
+        { actor: 'maria', reason: 'rollout of 1.0.2 paused (it looks bad)' },
+      ].map((each) => ({ ...each, bundleId: a, createdAtMs: clock.now() })),
+    );
+  });
+
+  it('that is paused again, or resumed while it is not paused, stays as it is', async () => {
+    const { id } = await createRollout();
+    const [running, history] = [await channels.get(id), await historyOf(id)];
+    clock.advance(1_000);
+    expect(await channels.resumeRollout(id, actor)).toEqual(running);
+    expect([await channels.get(id), await historyOf(id)]).toEqual([running, history]);
+    const paused = await channels.pauseRollout(id, actor, 'first');
+    clock.advance(1_000);
+    await Promise.all(['second', 'third'].map((why) => channels.pauseRollout(id, actor, why)));
+    expect(await channels.get(id)).toEqual(paused);
+    expect(await historyOf(id)).toHaveLength(history.length + 1);
+  });
+
+  const needed: readonly [verb: string, call: (id: number) => Promise<Channel>][] = [
+    ['paused', (id) => channels.pauseRollout(id, actor, 'why')],
+    ['resumed', (id) => channels.resumeRollout(id, actor)],
+    ['promoted', (id) => channels.promoteRollout(id, actor)],
+  ];
+  it.each(needed)('cannot be %s when there is none, and it is said what to do', async (_verb, call) => {
+    const { id, a } = await createLine();
+    await channels.setBundle(id, a, actor);
+    const [before, history] = [await channels.get(id), await historyOf(id)];
+    await expect(call(id)).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'Channel production has no rollout; give it a rollout bundle first',
+    });
+    expect([await channels.get(id), await historyOf(id)]).toEqual([before, history]);
+  });
+
+  it('has a deployment for each change of who gets it, in words', async () => {
+    const { id } = await createRollout({ percentageBps: 25 });
+    await channels.changeRollout(id, { percentageBps: 1_250 }, actor);
+    await channels.changeRollout(id, { isEnabled: false }, actor);
+    await channels.changeRollout(id, { cacheTtlSeconds: 60 }, actor);
+    await channels.changeRollout(id, { bundleId: null }, actor);
+    await channels.changeRollout(id, { percentageBps: 5_000 }, actor);
+    await channels.cancelRollout(id, actor);
+    expect((await historyOf(id)).map(([, reason]) => reason)).toEqual([
+      'rollout of 1.0.2 cancelled',
+      'rollout of 1.0.2 disabled',
+      'rollout of 1.0.2 at 12.5 %',
+      'rollout of 1.0.2 at 0.25 %',
+      'set bundle',
+      'created',
+    ]);
+  });
+
+  it('is named by the id of its bundle on a node that does not know that bundle yet', async () => {
+    const { store } = server.product;
+    const appSnapshots = await loadAppSnapshots(store);
+    const { id, b } = await createRollout();
+    clock.advance(1_000);
+    const elsewhere = createChannels({ store, appSnapshots, clock, ids: createIds(clock) });
+    await elsewhere.pauseRollout(id, actor, 'why');
+    expect((await deploymentsOf(id))[0]?.reason).toBe(`rollout of bundle ${b} paused (why)`);
   });
 
   it('that is promoted is the stable bundle of everybody, and a deployment', async () => {
@@ -561,7 +635,7 @@ describe('a rollout', () => {
     expect((await deploymentsOf(id))[0]).toMatchObject({
       bundleId: b,
       actor: 'maria',
-      reason: 'rollout promoted',
+      reason: 'rollout of 1.0.2 promoted',
       createdAtMs: clock.now(),
     });
   });
@@ -583,9 +657,9 @@ describe('a rollout', () => {
     const { id, a, b, c, rollout } = await createRollout();
     expect((await deploymentsOf(id))[0]).toMatchObject({
       bundleId: a,
-      reason: `rollout of bundle ${b} at 100 %`,
+      reason: 'rollout of 1.0.2 at 100 %',
     });
-    await channels.pauseRollout(id, 'it looks bad');
+    await channels.pauseRollout(id, actor, 'it looks bad');
     const { rollout: same } = await channels.changeRollout(id, { bundleId: b }, actor);
     expect(same).toMatchObject({ id: rollout.id, pauseReason: 'it looks bad' });
     const { rollout: next } = await channels.changeRollout(id, { bundleId: c }, 'maria');
@@ -594,7 +668,7 @@ describe('a rollout', () => {
     expect((await deploymentsOf(id))[0]).toMatchObject({
       bundleId: a,
       actor: 'maria',
-      reason: `rollout of bundle ${c} at 0 %`,
+      reason: 'rollout of 1.0.3 at 0 %',
     });
   });
 
@@ -604,13 +678,6 @@ describe('a rollout', () => {
     expect(await served(appId)).toBe('1.0.2');
     await channels.cancelRollout(id, actor);
     expect(await check({ app_id: appId, version_name: '1.0.2' })).toEqual({ version: 'builtin' });
-  });
-
-  it('cannot be promoted when there is none', async () => {
-    const { id, a } = await createLine();
-    await channels.setBundle(id, a, actor);
-    await expect(channels.promoteRollout(id, actor)).rejects.toMatchObject({ code: 'invalid_request' });
-    expect((await channels.get(id)).bundleId).toBe(a);
   });
 
   const wrong: readonly RolloutSettings[] = [
@@ -759,7 +826,7 @@ describe('rolling a channel back that has a rollout', () => {
 
   it('also cancels a paused one, which nobody new gets but who has it keeps', async () => {
     const { appId, id } = await createRollout();
-    await channels.pauseRollout(id, 'it looks bad');
+    await channels.pauseRollout(id, actor, 'it looks bad');
     expect(await served(appId, onRollout)).toBe('no_new_version_available');
     await channels.rollback(id, actor);
     expect(await served(appId, onRollout)).toBe('1.0.2');
@@ -846,7 +913,7 @@ describe('rolling a channel back that has a rollout', () => {
   it('cancels it also when it is paused or another stable bundle is set first', async () => {
     const { id, a } = await createRollout();
     const answer = await rollBackOvertaken(id, async () => {
-      await channels.pauseRollout(id, 'it looks bad');
+      await channels.pauseRollout(id, actor, 'it looks bad');
       await channels.setBundle(id, a, 'early');
     });
     expect(answer).toMatchObject({ bundleId: a, rollout: { bundleId: null } });

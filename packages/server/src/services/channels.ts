@@ -32,7 +32,10 @@ export type RolloutSettings = Partial<
   Pick<Rollout, 'bundleId' | 'isEnabled' | 'percentageBps' | 'cacheTtlSeconds'>
 >;
 
-/** Every change is visible to the next update check and, when the channel then serves something else, a deployment. */
+/**
+ * Every change is visible to the next update check and, when devices may then get something else, a deployment whose
+ * reason says what happened. A change that changes nothing is none.
+ */
 export interface Channels {
   create(
     facts: { readonly appId: string; readonly name: string } & ChannelSettings,
@@ -42,9 +45,15 @@ export interface Channels {
   /** @param bundleId null for builtin */
   setBundle(id: number, bundleId: string | null, actor: string): Promise<Channel>;
   changeRollout(id: number, settings: RolloutSettings, actor: string): Promise<Channel>;
-  /** Nobody new gets the rollout bundle; who has it keeps it. */
-  pauseRollout(id: number, reason: string): Promise<Channel>;
-  resumeRollout(id: number): Promise<Channel>;
+  /**
+   * Nobody new gets the rollout bundle; who has it keeps it. One that is paused already stays as it is, with the first
+   * reason. Rejects with `invalid_request` without a rollout bundle.
+   *
+   * @param why for people, in the rollout and in the deployment
+   */
+  pauseRollout(id: number, actor: string, why: string): Promise<Channel>;
+  /** Takes new devices again; one that is not paused stays as it is. Rejects as `pauseRollout`. */
+  resumeRollout(id: number, actor: string, why?: string): Promise<Channel>;
   /** The rollout bundle becomes the stable one, for everybody. Rejects with `invalid_request` without a rollout. */
   promoteRollout(id: number, actor: string): Promise<Channel>;
   /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
@@ -106,6 +115,12 @@ function checkName(name: string): void {
   }
 }
 
+/** The rollout bundle; throws `invalid_request` when there is none. */
+function requireRollout({ name, rollout }: Channel): string {
+  if (rollout.bundleId !== null) return rollout.bundleId;
+  throw invalid(`Channel ${name} has no rollout; give it a rollout bundle first`);
+}
+
 /** Whether some device may have another bundle than the stable one; a rollout of that very bundle gives it nothing else. */
 function rollsOutAnother({ bundleId, rollout }: Channel): boolean {
   return servesSomebody(rollout) && rollout.bundleId !== bundleId;
@@ -161,19 +176,42 @@ export function createChannels(deps: {
     return { channel, deployment: deployment(bundleId, actor, reason) };
   }
 
-  /** What became of the rollout of a channel, for people: the deployment itself only names the stable bundle, which stays. */
-  function rolloutDeployment(current: Channel, what: string, actor: string, why?: string): NewDeployment {
-    const { appId, bundleId, rollout } = current;
+  /** What became of the rollout, for people: a deployment itself names the stable bundle only. */
+  function rolloutReason({ appId, rollout }: Channel, what: string, why?: string): string {
     const bundle = appSnapshots.find(appId)?.bundlesById.get(rollout.bundleId ?? '');
     const name = bundle?.versionName ?? `bundle ${rollout.bundleId}`;
-    return deployment(bundleId, actor, `rollout of ${name} ${what}${why ? ` (${why})` : ''}`);
+    return `rollout of ${name} ${what}${why ? ` (${why})` : ''}`;
   }
 
   /** Who has the rollout bundle is sent back to the stable one. */
   function cancel(current: Channel, actor: string, why?: string): ChannelChange {
     const channel = { ...current, rollout: noRollout() };
     if (current.rollout.bundleId === null) return { channel };
-    return { channel, deployment: rolloutDeployment(current, 'cancelled', actor, why) };
+    return {
+      channel,
+      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'cancelled', why)),
+    };
+  }
+
+  /** A rollout that is paused already keeps the reason and the time of the first pause. */
+  function pause(current: Channel, actor: string, why: string): ChannelChange {
+    requireRollout(current);
+    if (current.rollout.pausedAtMs !== null) return { channel: current };
+    const rollout = { ...current.rollout, pausedAtMs: clock.now(), pauseReason: why };
+    return {
+      channel: { ...current, rollout },
+      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'paused', why)),
+    };
+  }
+
+  function resume(current: Channel, actor: string, why?: string): ChannelChange {
+    requireRollout(current);
+    if (current.rollout.pausedAtMs === null) return { channel: current };
+    const rollout = { ...current.rollout, pausedAtMs: null, pauseReason: null };
+    return {
+      channel: { ...current, rollout },
+      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'resumed', why)),
+    };
   }
 
   async function find(id: number): Promise<Channel> {
@@ -213,25 +251,19 @@ export function createChannels(deps: {
           !isNew &&
           rollout.percentageBps === current.rollout.percentageBps &&
           rollout.isEnabled === current.rollout.isEnabled;
-        if (isSame) return { channel };
+        if (isSame || (rollout.bundleId === null && !isNew)) return { channel };
         const share = rollout.isEnabled ? `at ${rollout.percentageBps / 100} %` : 'disabled';
         const reason =
-          rollout.bundleId === null ? 'rollout cancelled' : `rollout of bundle ${rollout.bundleId} ${share}`;
+          rollout.bundleId === null ? rolloutReason(current, 'cancelled') : rolloutReason(channel, share);
         return { channel, deployment: deployment(current.bundleId, actor, reason) };
       }),
-    pauseRollout: (id, pauseReason) =>
-      update(id, (current) => ({
-        channel: { ...current, rollout: { ...current.rollout, pausedAtMs: clock.now(), pauseReason } },
-      })),
-    resumeRollout: (id) =>
-      update(id, (current) => ({
-        channel: { ...current, rollout: { ...current.rollout, pausedAtMs: null, pauseReason: null } },
-      })),
+    pauseRollout: (id, actor, why) => update(id, (current) => pause(current, actor, why)),
+    resumeRollout: (id, actor, why) => update(id, (current) => resume(current, actor, why)),
     promoteRollout: (id, actor) =>
       update(id, (current) => {
-        const { bundleId } = current.rollout;
-        if (bundleId === null) throw invalid('The channel has no rollout bundle to promote');
-        return serve({ ...current, rollout: noRollout() }, bundleId, actor, 'rollout promoted');
+        const bundleId = requireRollout(current);
+        const reason = rolloutReason(current, 'promoted');
+        return serve({ ...current, rollout: noRollout() }, bundleId, actor, reason);
       }),
     cancelRollout: (id, actor, why) => update(id, (current) => cancel(current, actor, why)),
 
