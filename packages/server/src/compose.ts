@@ -203,11 +203,17 @@ export async function composeProduct(
   addMetricsRoute(metricsApi, metrics);
 
   async function pauseFailing(): Promise<void> {
-    const triggered = await pauseFailingRollouts({ store, log, channels, appSnapshots, clock });
+    const { triggered, unjudged } = await pauseFailingRollouts({ store, log, channels, appSnapshots, clock });
     for (const { channel, installs, failures } of triggered) {
       logger.warn(
         { event: 'rollout_failing', appId: channel.appId, channel: channel.name, installs, failures },
         `the rollout of channel ${channel.name} fails too often: ${channel.autoPause.action}`,
+      );
+    }
+    for (const { channel, error } of unjudged) {
+      logger.warn(
+        { event: 'rollout_unjudged', appId: channel.appId, channel: channel.name, err: error },
+        `whether the rollout of channel ${channel.name} fails too often could not be told; it will be tried again`,
       );
     }
   }

@@ -2,7 +2,14 @@ import { createHash, hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildTargetRollout } from '../testing/decision-builders.ts';
-import { drawRollout, fullBps, type Rollout, rolloutBucket, servesSomebody } from './rollout.ts';
+import {
+  drawRollout,
+  fullBps,
+  type Rollout,
+  rolloutBucket,
+  servesSomebody,
+  takesDevices,
+} from './rollout.ts';
 
 const running: Rollout = buildTargetRollout({
   bundleId: 'a'.repeat(24),
@@ -162,7 +169,7 @@ describe('a rollout that serves somebody', () => {
     for (const given of none)
       expect([given, servesSomebody({ ...running, ...given })]).toEqual([given, false]);
   });
-  it('is exactly one that a draw can choose', () => {
+  it('is exactly one that a draw can choose, and takes devices when it chooses ones that do not have it', () => {
     for (const first of [...some, ...none])
       for (const second of [...some, ...none]) {
         const rollout = { ...running, ...first, ...second };
@@ -170,6 +177,10 @@ describe('a rollout that serves somebody', () => {
           .slice(0, 50)
           .some((device) => drawRollout(rollout, device, true).isSelected);
         expect(servesSomebody(rollout)).toBe(chosen);
+        const taken = manyDevices
+          .slice(0, 50)
+          .some((device) => drawRollout(rollout, device, false).isSelected);
+        expect(takesDevices(rollout)).toBe(taken);
       }
   });
 });

@@ -30,6 +30,11 @@ export function servesSomebody(rollout: Rollout): boolean {
   return rollout.bundleId !== null && rollout.isEnabled && rollout.percentageBps > 0;
 }
 
+/** Whether devices that do not have the rollout bundle yet may get it. */
+export function takesDevices(rollout: Rollout): boolean {
+  return servesSomebody(rollout) && rollout.pausedAtMs === null;
+}
+
 export type RolloutReason =
   | 'no_rollout'
   | 'disabled'

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Channel } from '../domain/channel.ts';
+import { AppError } from '../domain/errors.ts';
+import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
+import type { DeviceEventLog } from '../ports/device-events.ts';
 import { buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
+import { pauseFailingRollouts } from './auto-pause.ts';
 import type { ChannelSettings, Channels } from './channels.ts';
 
 const actor = 'olga';
@@ -42,6 +47,20 @@ async function served(appId: string, versionName = 'builtin'): Promise<unknown> 
     buildUpdateCheckBody({ app_id: appId, version_name: versionName }),
   );
   return answer['error'] ?? answer['version'];
+}
+
+async function lastDeploymentOf(id: number) {
+  return (await channels.listDeployments(id, { limit: 1 })).items[0];
+}
+
+type Count = DeviceEventLog['countRolloutOutcomes'];
+
+/** One run beside the server's own jobs; `count` may do more than count. */
+async function runWith(count: (query: Parameters<Count>[0], counted: Count) => ReturnType<Count>) {
+  const { store } = server.product;
+  const counted: Count = (query) => store.countRolloutOutcomes(query);
+  const log = { countRolloutOutcomes: (query: Parameters<Count>[0]) => count(query, counted) };
+  return pauseFailingRollouts({ store, log, channels, appSnapshots: await loadAppSnapshots(store), clock });
 }
 
 async function runJob(): Promise<void> {
@@ -89,7 +108,7 @@ async function createRollout(autoPause: ChannelSettings['autoPause'] = {}) {
 
 describe('a rollout whose failures are too many to be chance', () => {
   it('is paused, with the numbers as the reason: nobody new gets it, and who has it keeps it', async () => {
-    const { appId, id, report } = await createRollout();
+    const { appId, id, stable, report } = await createRollout();
     await report('set', 90);
     await report('update_fail', 10);
     expect(await served(appId)).toBe('1.0.2');
@@ -97,10 +116,15 @@ describe('a rollout whose failures are too many to be chance', () => {
     await runJob();
     const { rollout, autoPause } = await channels.get(id);
     expect(rollout.pausedAtMs).toBe(clock.now());
-    expect(rollout.pauseReason).toBe('auto-pause: 10 of 100 installs of 1.0.2 failed');
+    expect(rollout.pauseReason).toBe('auto-pause: 10 of 100 installs failed');
     expect(autoPause.lastTriggeredAtMs).toBe(clock.now());
     expect(await served(appId)).toBe('1.0.1');
     expect(await served(appId, '1.0.2')).toBe('no_new_version_available');
+    expect(await lastDeploymentOf(id)).toMatchObject({
+      bundleId: stable,
+      actor: 'auto-pause',
+      reason: 'rollout of 1.0.2 paused (auto-pause: 10 of 100 installs failed)',
+    });
   });
 
   it('is taken back when the channel says so: who has it is sent back, and the job is the actor', async () => {
@@ -111,16 +135,21 @@ describe('a rollout whose failures are too many to be chance', () => {
     expect((await channels.get(id)).rollout.bundleId).toBeNull();
     expect(await served(appId)).toBe('1.0.1');
     expect(await served(appId, '1.0.2')).toBe('1.0.1');
-    const { items } = await channels.listDeployments(id, { limit: 1 });
-    expect(items).toEqual([
-      expect.objectContaining({ bundleId: stable, actor: 'auto-pause', createdAtMs: clock.now() }),
-    ]);
+    expect((await channels.get(id)).autoPause.lastTriggeredAtMs).toBe(clock.now());
+    expect(await lastDeploymentOf(id)).toMatchObject({
+      bundleId: stable,
+      actor: 'auto-pause',
+      reason: 'rollout of 1.0.2 cancelled (auto-pause: 5 of 10 installs failed)',
+      createdAtMs: clock.now(),
+    });
   });
 
   it('goes on when the channel only wants to be told, and the telling is remembered', async () => {
     const { appId, id, report, isPaused } = await createRollout({ action: 'notify' });
     await report('update_fail', 10);
+    const before = await lastDeploymentOf(id);
     await runJob();
+    expect(await lastDeploymentOf(id)).toEqual(before);
     expect(await isPaused()).toBe(false);
     expect(await served(appId)).toBe('1.0.2');
     expect((await channels.get(id)).autoPause.lastTriggeredAtMs).toBe(clock.now());
@@ -246,6 +275,82 @@ describe('after it has triggered', () => {
     clock.advance(5 * minuteMs);
     await runJob();
     expect((await channels.get(id)).autoPause.lastTriggeredAtMs).toBe(clock.now());
+  });
+});
+
+describe('a rollout that changes between the counting and the stopping', () => {
+  const noAutoPause = { autoPause: { isEnabled: false } };
+  const changes: readonly [sentence: string, (line: { id: number; stable: string }) => Promise<unknown>][] = [
+    ['was paused', ({ id }) => channels.pauseRollout(id, actor, 'by hand')],
+    ['was cancelled', ({ id }) => channels.cancelRollout(id, actor)],
+    ['was rolled back', ({ id }) => channels.rollback(id, actor)],
+    ['was promoted', ({ id }) => channels.promoteRollout(id, actor)],
+    ['was disabled', ({ id }) => channels.changeRollout(id, { isEnabled: false }, actor)],
+    ['was set to 0 %', ({ id }) => channels.changeRollout(id, { percentageBps: 0 }, actor)],
+    [
+      'is one of another bundle',
+      ({ id, stable }) => channels.changeRollout(id, { bundleId: stable, percentageBps: 10_000 }, actor),
+    ],
+    ['may not stop itself any more', ({ id }) => channels.changeSettings(id, noAutoPause)],
+    [
+      'may fail more often',
+      ({ id }) => channels.changeSettings(id, { autoPause: { failureRateBps: 10_000 } }),
+    ],
+    ['was triggered by another node', () => runJob()],
+  ];
+
+  for (const action of ['pause', 'rollback', 'notify'] as const) {
+    it.each(changes)(
+      `is left as it is and not told of, for ${action}, when it %s`,
+      async (_sentence, change) => {
+        const line = await createRollout({ action });
+        await line.report('update_fail', 10);
+        await line.report('set', 1);
+        let changed: Channel | undefined;
+        const { triggered, unjudged } = await runWith(async (query, counted) => {
+          const outcomes = await counted(query);
+          if (query.appId !== line.appId) return outcomes;
+          await change(line);
+          changed = await channels.get(line.id);
+          clock.advance(1_000);
+          return outcomes;
+        });
+        expect([triggered, unjudged]).toEqual([[], []]);
+        expect(await channels.get(line.id)).toEqual(changed);
+      },
+    );
+  }
+
+  it('in its share only is stopped', async () => {
+    const { id, report, isPaused } = await createRollout();
+    await report('update_fail', 10);
+    const { triggered } = await runWith(async (query, counted) => {
+      const outcomes = await counted(query);
+      await channels.changeRollout(id, { percentageBps: 9_999 }, actor);
+      return outcomes;
+    });
+    expect(triggered).toEqual([{ channel: await channels.get(id), installs: 0, failures: 10 }]);
+    expect(await isPaused()).toBe(true);
+    expect((await channels.get(id)).rollout.percentageBps).toBe(9_999);
+  });
+});
+
+describe('a channel whose outcomes cannot be counted', () => {
+  it('is told of and left as it is, and the others before and after it are stopped', async () => {
+    const lines = [await createRollout(), await createRollout(), await createRollout()] as const;
+    for (const { report } of lines) await report('update_fail', 10);
+    const [first, broken, last] = lines;
+    const before = await channels.get(broken.id);
+    const error = new AppError('unavailable', 'the database does not answer');
+    const { triggered, unjudged } = await runWith((query, counted) =>
+      query.appId === broken.appId ? Promise.reject(error) : counted(query),
+    );
+    expect(triggered.map(({ channel }) => channel.id)).toEqual([first.id, last.id]);
+    expect(unjudged).toEqual([{ channel: before, error }]);
+    expect(await channels.get(broken.id)).toEqual(before);
+    expect([await first.isPaused(), await last.isPaused()]).toEqual([true, true]);
+    await runJob();
+    expect(await broken.isPaused()).toBe(true);
   });
 });
 

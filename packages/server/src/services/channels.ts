@@ -1,9 +1,9 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
-import type { AutoPause } from '../domain/auto-pause.ts';
+import { type AutoPause, judgeRollout, type RolloutOutcomes } from '../domain/auto-pause.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
-import { fullBps, type Rollout, servesSomebody } from '../domain/rollout.ts';
+import { fullBps, type Rollout, servesSomebody, takesDevices } from '../domain/rollout.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -34,7 +34,7 @@ export type RolloutSettings = Partial<
 
 /**
  * Every change is visible to the next update check and, when devices may then get something else, a deployment whose
- * reason says what happened. A change that changes nothing is none.
+ * reason says what happened.
  */
 export interface Channels {
   create(
@@ -70,6 +70,14 @@ export interface Channels {
    * Rejects with `invalid_request` when there is nothing to go back to.
    */
   rollback(id: number, actor: string): Promise<Channel>;
+  /**
+   * Does with a rollout that fails too often what its channel says (protocol §2.6), and marks it, in one step. Changes
+   * nothing and answers undefined when by then the rollout is another one or takes no devices, or the channel's rules
+   * do not call for it any more: it was triggered meanwhile, or an operator was faster.
+   *
+   * @param judged the channel whose rollout the outcomes are of
+   */
+  triggerAutoPause(judged: Channel, outcomes: RolloutOutcomes): Promise<Channel | undefined>;
   get(id: number): Promise<Channel>;
   list(appId: string): Promise<readonly Channel[]>;
   listDeployments(id: number, page: PageRequest): Promise<Page<Deployment>>;
@@ -77,6 +85,7 @@ export interface Channels {
 }
 
 const maxNameLength = 255;
+const autoPauseActor = 'auto-pause';
 
 function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
@@ -284,6 +293,30 @@ export function createChannels(deps: {
         const rollout = servesSomebody(current.rollout) ? noRollout() : current.rollout;
         return serve({ ...current, rollout }, previous, actor, rollbackReason);
       });
+    },
+
+    async triggerAutoPause(judged, outcomes) {
+      let isTriggered = false;
+      const channel = await update(judged.id, (current) => {
+        const now = clock.now();
+        isTriggered =
+          current.rollout.id === judged.rollout.id &&
+          takesDevices(current.rollout) &&
+          judgeRollout(current.autoPause, outcomes, now) === 'triggered';
+        if (!isTriggered) return { channel: current };
+        const marked = { ...current, autoPause: { ...current.autoPause, lastTriggeredAtMs: now } };
+        const { installs, failures } = outcomes;
+        const why = `${autoPauseActor}: ${failures} of ${installs + failures} installs failed`;
+        switch (current.autoPause.action) {
+          case 'pause':
+            return pause(marked, autoPauseActor, why);
+          case 'rollback':
+            return cancel(marked, autoPauseActor, why);
+          case 'notify':
+            return { channel: marked };
+        }
+      });
+      return isTriggered ? channel : undefined;
     },
 
     get: find,
