@@ -1,5 +1,12 @@
 import { type Static, Type } from 'typebox';
-import { AppIdField, DeviceIdField, optionalDeviceFields, PlatformField, text } from './device-info.ts';
+import {
+  AppIdField,
+  DeviceIdField,
+  optionalDeviceFields,
+  PlatformField,
+  text,
+  UncheckedNativeBuildField,
+} from './device-info.ts';
 
 /** Body of `POST` and `PUT /channel_self`, and the query of `DELETE`, after their defaults are in place. */
 export const ChannelSelfBody = Type.Object(
@@ -9,6 +16,7 @@ export const ChannelSelfBody = Type.Object(
     platform: PlatformField,
     version_name: text(255, 'The bundle it runs'),
     version_build: text(255, 'Its native version'),
+    version_code: Type.Optional(UncheckedNativeBuildField),
     plugin_version: Type.Optional(text(128, 'Version of the plugin')),
     channel: Type.Optional(text(255, 'The channel to set')),
     ...optionalDeviceFields,

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { AppIdField, DeviceIdField, optionalDeviceFields, text } from './device-info.ts';
+import { AppIdField, DeviceIdField, optionalDeviceFields, text, withoutNul } from './device-info.ts';
 
 /** Actions we know (protocol §5.4); others are stored as they are. */
 export const knownActions: readonly string[] = [
@@ -75,7 +75,7 @@ export const DeviceEventBody = Type.Object(
         {},
         {
           maxProperties: 30,
-          propertyNames: { maxLength: 64, pattern: '^[^\\u0000]*$' },
+          propertyNames: { maxLength: 64, pattern: withoutNul },
           additionalProperties: text(2_048, 'A fact about the event'),
           description: 'Facts about the event',
         },

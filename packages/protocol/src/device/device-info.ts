@@ -2,7 +2,7 @@ import { type TProperties, Type } from 'typebox';
 import { appIdMaxLength, appIdPattern, deviceIdPattern, platforms } from '../formats/identifiers.ts';
 
 /** No text that is stored may hold NUL: not every database takes it. */
-const withoutNul = '^[^\\u0000]*$';
+export const withoutNul = '^[^\\u0000]*$';
 
 /** A text of bounded length; `emptyAllowed` where the plugins send '' for "none". */
 export function text(maxLength: number, description: string, options: { emptyAllowed?: boolean } = {}) {
@@ -32,6 +32,11 @@ export const PlatformField = Type.Union(
   platforms.map((platform) => Type.Literal(platform)),
   { description: 'The operating system of the device' },
 );
+
+/** Not validated where an update or a channel is asked for: what cannot be kept is no reason to refuse that. */
+export const UncheckedNativeBuildField = Type.Unknown({
+  description: 'Its native build number; counts when it is text of at most 255 characters',
+});
 
 /**
  * Fields that every device request may carry, with the same rule everywhere (protocol §1.5). `is_emulator` and

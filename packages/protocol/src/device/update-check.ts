@@ -1,5 +1,12 @@
 import { type Static, Type } from 'typebox';
-import { AppIdField, DeviceIdField, optionalDeviceFields, PlatformField, text } from './device-info.ts';
+import {
+  AppIdField,
+  DeviceIdField,
+  optionalDeviceFields,
+  PlatformField,
+  text,
+  UncheckedNativeBuildField,
+} from './device-info.ts';
 
 /** Body of `POST /updates` after its defaults are in place; keys that are not named here are ignored. */
 export const UpdateCheckBody = Type.Object(
@@ -9,9 +16,7 @@ export const UpdateCheckBody = Type.Object(
     platform: PlatformField,
     version_name: text(255, 'The bundle it runs', { emptyAllowed: false }),
     version_build: text(255, 'Its native version', { emptyAllowed: false }),
-    version_code: Type.Optional(
-      Type.Unknown({ description: 'Its native build number; counts when it is text' }),
-    ),
+    version_code: Type.Optional(UncheckedNativeBuildField),
     plugin_version: Type.String({ maxLength: 128, format: 'semver', description: 'Version of the plugin' }),
     ...optionalDeviceFields,
   },

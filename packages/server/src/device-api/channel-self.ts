@@ -10,18 +10,16 @@ import {
   parseChannelListQuery,
   parseChannelSelf,
   parseChannelSelfQuery,
+  textOf,
 } from './parse-body.ts';
 
-/** A request that has passed validation, with the native build that its schema does not know; '' for none. */
-export type ChannelSelfFacts = ChannelSelfBody & { readonly version_code: string };
+type ChannelSelfRequest = ParsedBody<typeof ChannelSelfBody>;
 
 /**
  * Told of what a device did, for the event of that name and the inventory (protocol §5.4). Fields of the request beyond
  * the type may still be in the body, unchecked. The answer does not wait for it, and it must not throw.
  */
-export type OnChannelSelfSuccess = (action: 'setChannel' | 'getChannel', body: ChannelSelfFacts) => void;
-
-type ChannelSelfRequest = ParsedBody<typeof ChannelSelfBody>;
+export type OnChannelSelfSuccess = (action: 'setChannel' | 'getChannel', parsed: ChannelSelfRequest) => void;
 
 const messages: Readonly<Record<ChannelRefusal | 'missing_channel', string>> = {
   missing_channel: 'Cannot find channel in body',
@@ -46,18 +44,12 @@ function refusal(code: keyof typeof messages, facts: Readonly<Record<string, str
   return { error: code, message: messages[code], status: 'error', ...facts };
 }
 
-/** Releases are found by the native build, and Electron says by `action` what it wants, but neither is validated. */
-function textOf(given: unknown, field: 'version_code' | 'action'): string {
-  const value = (given as Record<string, unknown> | null | undefined)?.[field];
-  const isUsable = typeof value === 'string' && value.length <= 255 && !value.includes('\0');
-  return isUsable ? value : '';
+/** What Electron wants of a verb that does several things for it (protocol §6.9). */
+function actionOf(given: unknown): string {
+  return textOf(given as object, 'action');
 }
 
-function toFacts({ body }: ChannelSelfRequest, given: unknown): ChannelSelfFacts {
-  return { ...body, version_code: textOf(given, 'version_code') };
-}
-
-function toAsker({ body, rawVersionBuild }: ChannelSelfRequest, given: unknown): ChannelAsker {
+function toAsker({ body, rawVersionBuild, rawVersionCode }: ChannelSelfRequest): ChannelAsker {
   return {
     appId: body.app_id,
     deviceId: body.device_id,
@@ -65,7 +57,7 @@ function toAsker({ body, rawVersionBuild }: ChannelSelfRequest, given: unknown):
     pluginVersion: body.plugin_version,
     defaultChannel: body.defaultChannel || undefined,
     rawNativeVersion: rawVersionBuild,
-    nativeBuild: textOf(given, 'version_code'),
+    nativeBuild: rawVersionCode,
   };
 }
 
@@ -101,15 +93,15 @@ export function createChannelSelfHandlers(deps: {
     }
   }
 
-  async function answerSet(parsed: ChannelSelfRequest, channel: string, given: unknown): Promise<object> {
-    const { code } = await channelSelf.set(toAsker(parsed, given), channel);
+  async function answerSet(parsed: ChannelSelfRequest, channel: string): Promise<object> {
+    const { code } = await channelSelf.set(toAsker(parsed), channel);
     switch (code) {
       case 'allowed':
-        onSuccess('setChannel', toFacts(parsed, given));
+        onSuccess('setChannel', parsed);
         return { status: 'ok', allowSet: true };
       case 'stored':
       case 'override_removed':
-        onSuccess('setChannel', toFacts(parsed, given));
+        onSuccess('setChannel', parsed);
         return { status: 'ok' };
       case 'already_set':
         return { status: 'ok' };
@@ -118,21 +110,20 @@ export function createChannelSelfHandlers(deps: {
     }
   }
 
-  async function answerUnset(parsed: ChannelSelfRequest, given: unknown): Promise<object> {
-    const { code } = await channelSelf.unset(toAsker(parsed, given));
+  async function answerUnset(parsed: ChannelSelfRequest): Promise<object> {
+    const { code } = await channelSelf.unset(toAsker(parsed));
     if (code !== 'unset') return refusal(code);
-    onSuccess('setChannel', toFacts(parsed, given));
+    onSuccess('setChannel', parsed);
     return { status: 'ok' };
   }
 
   function answerGet(
     parsed: ChannelSelfRequest,
-    given: unknown,
     toAnswer: (channel: Channel, status: 'override' | 'default') => object,
   ): object {
-    const result = channelSelf.get(toAsker(parsed, given), parsed.body.channel);
+    const result = channelSelf.get(toAsker(parsed), parsed.body.channel);
     if (result.code !== 'override' && result.code !== 'default') return refusal(result.code);
-    onSuccess('getChannel', toFacts(parsed, given));
+    onSuccess('getChannel', parsed);
     return toAnswer(result.channel, result.code);
   }
 
@@ -151,7 +142,7 @@ export function createChannelSelfHandlers(deps: {
     const parsed = parseChannelSelfQuery(raw);
     const { app_id: appId, device_id: deviceId } = parsed.body;
     return withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
-      answerGet(parsed, request.query, ({ name, allowDeviceSelfSet }, status) => {
+      answerGet(parsed, ({ name, allowDeviceSelfSet }, status) => {
         return { channel: name, allow_set: allowDeviceSelfSet, status };
       }),
     );
@@ -162,13 +153,13 @@ export function createChannelSelfHandlers(deps: {
       const parsed = parseChannelSelf(request.body);
       const { app_id: appId, device_id: deviceId, platform, channel } = parsed.body;
       limits.checkAddress(appId, request.ip);
-      if (platform === 'electron' && textOf(request.body, 'action') === 'unset') {
+      if (platform === 'electron' && actionOf(request.body) === 'unset') {
         const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
-        return reply.send(await withinLimits(limited, request, () => answerUnset(parsed, request.body)));
+        return reply.send(await withinLimits(limited, request, () => answerUnset(parsed)));
       }
       if (!channel) return reply.send(refusal('missing_channel'));
       const limited: LimitedRequest = { appId, deviceId, operation: 'set', channel };
-      return reply.send(await withinLimits(limited, request, () => answerSet(parsed, channel, request.body)));
+      return reply.send(await withinLimits(limited, request, () => answerSet(parsed, channel)));
     },
 
     async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -176,7 +167,7 @@ export function createChannelSelfHandlers(deps: {
       const { app_id: appId, device_id: deviceId } = parsed.body;
       limits.checkAddress(appId, request.ip);
       const answer = await withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
-        answerGet(parsed, request.body, ({ name, allowDeviceSelfSet }, status) =>
+        answerGet(parsed, ({ name, allowDeviceSelfSet }, status) =>
           status === 'override'
             ? { channel: name, status, allowSet: allowDeviceSelfSet }
             : { channel: name, status },
@@ -190,7 +181,7 @@ export function createChannelSelfHandlers(deps: {
       const { app_id: appId, device_id: deviceId } = parsed.body;
       limits.checkAddress(appId, request.ip);
       const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
-      return reply.send(await withinLimits(limited, request, () => answerUnset(parsed, request.query)));
+      return reply.send(await withinLimits(limited, request, () => answerUnset(parsed)));
     },
 
     async list(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -198,9 +189,10 @@ export function createChannelSelfHandlers(deps: {
       const { body } = parseChannelListQuery(raw);
       const appId = body.app_id;
       limits.checkAddress(appId, request.ip);
-      const deviceId = raw['device_id'] ? String(raw['device_id']) : undefined;
+      // Not validated here, and the answer to one who asks too fast names it.
+      const deviceId = textOf(raw, 'device_id', 36) || undefined;
       const isElectron = body.platform === 'electron';
-      const isElectronList = isElectron && textOf(request.query, 'action') === 'list';
+      const isElectronList = isElectron && actionOf(request.query) === 'list';
       // Without a device there is no channel to read: then it is the list that is asked for.
       if (isElectron && !isElectronList && deviceId !== undefined) {
         return reply.send(await answerElectronGet(request));

@@ -231,6 +231,51 @@ describe.each(bodyRoutes)('a body of $method $path', (route) => {
   });
 });
 
+/** Every text of a device's requests; for each route those that its rules say nothing of (protocol §1.5). */
+const texts = [
+  ...['app_id', 'device_id', 'platform', 'version_name', 'version_build', 'plugin_version', 'defaultChannel'],
+  ...['key_id', 'install_source', 'version_os', 'version_code', 'custom_id', 'channel', 'action'],
+  ...['old_version_name', 'metadata'],
+];
+const ofEvents = ['action', 'old_version_name', 'metadata'];
+const uncheckedByCheck = ['version_os', 'version_code', 'custom_id', 'channel', ...ofEvents];
+const uncheckedByChannel = ['version_os', 'version_code', 'custom_id', ...ofEvents];
+const routesOfTexts: readonly [route: string, unchecked: readonly string[]][] = [
+  ['POST /updates', uncheckedByCheck],
+  ['POST /updates/manifest_size', uncheckedByCheck],
+  ['POST /stats', ['channel']],
+  ['POST /channel_self', uncheckedByChannel],
+  ['PUT /channel_self', uncheckedByChannel],
+  ['DELETE /channel_self', uncheckedByChannel],
+  [
+    'GET /channel_self',
+    texts.filter((field) => !['app_id', 'platform', 'key_id', 'version_build'].includes(field)),
+  ],
+];
+
+describe.each(routesOfTexts)('a text of %s', (route, unchecked) => {
+  const [method = '', path = ''] = route.split(' ');
+
+  async function sendWith(field: string, given: unknown): Promise<Answer> {
+    const body = bodyWith({ [field]: given });
+    if (method === 'POST' || method === 'PUT') return send({ method, path }, JSON.stringify(body));
+    const pairs = Object.entries(body).map(([name, value]): [string, string] => [name, String(value)]);
+    return ask(method === 'GET' ? method : 'DELETE', new URLSearchParams(pairs).toString());
+  }
+
+  it.each<[string, string]>([
+    ['holds NUL', `${marker}\0`],
+    ['is NUL', '\0'],
+    ['is too long', marker.padEnd(3_000, 'x')],
+  ])('that %s is refused where the field is checked, and passed over where it is not', async (_, text) => {
+    for (const field of texts) {
+      const answer = await sendWith(field, field === 'metadata' ? { [text]: text } : text);
+      expect([field, answer.status]).toEqual([field, unchecked.includes(field) ? 200 : 400]);
+      if (answer.status !== 200) expectRefused(answer);
+    }
+  });
+});
+
 describe('the fields of a manifest', () => {
   const route = { method: 'POST', path: '/updates/manifest_size' } as const;
   const odd = fc.oneof(
@@ -496,5 +541,23 @@ describe('after all of that', () => {
     expect(answer.body).toMatchObject({ error: 'already_on_builtin' });
     const ready = await fetch(`${server.userUrl}/_readyz`);
     expect(ready.status).toBe(200);
+  });
+
+  it.each(['events.list', 'devices.list'])('%s shows no text with NUL and none without end', async (list) => {
+    await server.product.jobs.find(({ name }) => name === 'record-checks')?.run();
+    const shown: string[] = [];
+    let cursor = '';
+    do {
+      const query = new URLSearchParams({ app_id: appId, limit: '1000', cursor });
+      const url = `${server.managementUrl}/api/v1/${list}?${query}`;
+      const response = await fetch(url, { headers: { 'x-api-key': testToken } });
+      const page = JSON.parse(await response.text(), (key, value) => {
+        shown.push(key, ...(typeof value === 'string' ? [value] : []));
+        return value;
+      }) as { next_cursor?: string };
+      cursor = page.next_cursor ?? '';
+    } while (cursor !== '');
+    expect(shown).toContain(appId);
+    expect(shown.filter((text) => text.includes('\0') || text.length > 2_048)).toEqual([]);
   });
 });

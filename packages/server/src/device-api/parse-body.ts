@@ -68,16 +68,28 @@ function schemaFault(code: ErrorCode, faults: readonly ErrorObject[]): AppError 
   });
 }
 
+/**
+ * A text that the protocol does not validate: '' when absent, and so is what is no text, too long, or holds NUL, which
+ * not every database takes.
+ */
+export function textOf(given: object, field: string, maxLength = 255): string {
+  const value = (given as RawBody)[field];
+  const isUsable = typeof value === 'string' && value.length <= maxLength && !value.includes('\0');
+  return isUsable ? value : '';
+}
+
 interface RouteRules {
   readonly invalidCode: 'invalid_json_body' | 'invalid_query_parameters';
   readonly needsDeviceId: boolean;
 }
 
-/** A body that has passed every step, with `version_build` as it was sent beside it. */
+/** A body that has passed every step, with what releases are found by beside it, as it was sent. */
 export interface ParsedBody<Schema extends TSchema> {
   readonly body: Static<Schema>;
-  /** Before coercion; '' when absent. */
+  /** `version_build` before coercion, which takes at most 256 characters; '' when absent. */
   readonly rawVersionBuild: string;
+  /** `version_code`; '' when absent. */
+  readonly rawVersionCode: string;
 }
 
 /**
@@ -113,6 +125,7 @@ function createParser<Schema extends TSchema>(schema: Schema, rules: RouteRules)
     return {
       body: body as Static<Schema>,
       rawVersionBuild: typeof versionBuild === 'string' ? versionBuild : '',
+      rawVersionCode: textOf(body, 'version_code'),
     };
   };
 }
@@ -135,6 +148,8 @@ const booleanFields = ['is_emulator', 'is_prod'];
 const queryFields = [
   ...['version_name', 'version_build', 'platform', 'app_id', 'device_id', 'plugin_version', 'defaultChannel'],
   ...['channel', 'custom_id', 'is_emulator', 'is_prod', 'install_source', 'version_os', 'key_id'],
+  // Beyond the protocol's list: a device's channel depends on its release (protocol §0.3 D2).
+  'version_code',
 ];
 
 /** The body that a query string stands for: the known keys, of a repeated one the first (protocol §1.4). */

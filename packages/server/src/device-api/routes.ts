@@ -68,7 +68,7 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
   const recordEvents = createDeviceEventsHandler(api);
   const channelSelf = createChannelSelfHandlers({
     ...api,
-    onSuccess: (action, body) => api.recorder.noteEvent(toChannelEvent(action, body)),
+    onSuccess: (action, parsed) => api.recorder.noteEvent(toChannelEvent(action, parsed)),
   });
   const manifestSize = createManifestSizeHandler(api);
   const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);

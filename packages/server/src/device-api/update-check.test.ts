@@ -286,7 +286,14 @@ describe('the rules of the fields', () => {
     ['version_os', undefined],
     ['version_os', 17],
     ['version_code', undefined],
+    ['version_os', '17\0'],
     ['version_code', '2024.01.05 (b)'],
+    ['version_code', 5],
+    ['version_code', '1\0'],
+    ['version_code', 'x'.repeat(256)],
+    ['version_name', 'x'.repeat(255)],
+    ['defaultChannel', 'x'.repeat(255)],
+    ['version_build', '1.0.0'.padEnd(256)],
   ];
   it.each(accepted)('accept as %s the value %j', async (field, value) => {
     const answer = await check({ app_id: 'com.example.unknown', [field]: value });
@@ -328,6 +335,8 @@ describe('the rules of the fields', () => {
     ['version_build', '', 'Version build is required'],
     ['version_build', undefined, 'Version build is required'],
     ['version_build', 5, anyMessage],
+    ['version_name', '1.0.0\0', anyMessage],
+    ['version_name', 'x'.repeat(256), 'String must contain at most 255 character(s)'],
     ['platform', 'iOS', notAPlatform],
     ['platform', 'web', notAPlatform],
     ['platform', '', anyMessage],
@@ -336,6 +345,8 @@ describe('the rules of the fields', () => {
     ...['8', '8.0', '08.0.0', '8.0.0.0', 'abc', 'vv8.0.0', '8.0.0-'].map(
       (value) => ['plugin_version', value, 'Plugin version is invalid'] as [string, unknown, string],
     ),
+    ['plugin_version', '8.0.0\0', 'Plugin version is invalid'],
+    ['plugin_version', `8.0.0-${'x'.repeat(123)}`, 'String must contain at most 128 character(s)'],
     ['plugin_version', '', anyMessage],
     ['plugin_version', undefined, 'plugin_version is required'],
     ['plugin_version', 8, anyMessage],
@@ -344,11 +355,15 @@ describe('the rules of the fields', () => {
     ['is_prod', 'false', 'is_prod must be a boolean'],
     ['is_prod', {}, 'is_prod must be a boolean'],
     ['defaultChannel', 5, anyMessage],
+    ['defaultChannel', 'beta\0', anyMessage],
+    ['defaultChannel', 'x'.repeat(256), 'String must contain at most 255 character(s)'],
+    ['install_source', 'app\0store', anyMessage],
     ['install_source', 'x'.repeat(65), 'String must contain at most 64 character(s)'],
     ['install_source', 5, anyMessage],
     ['key_id', 'x'.repeat(21), 'String must contain at most 20 character(s)'],
     ['key_id', 'x'.repeat(26), 'String must contain at most 20 character(s)'],
     ['key_id', 5, anyMessage],
+    ['key_id', 'MIIB\0', anyMessage],
   ];
   it.each(refused)('refuse as %s the value %j and say so once', async (field, value, message) => {
     const body = { version_name: '1.0.0', app_id: 'com.example.unknown', [field]: value };
@@ -404,11 +419,31 @@ describe('the native version', () => {
 
   it.each([
     ...['V1.2.3', '1.2.3.4', '01.2.3', '2024.01.05', '1-beta', '1.2-beta.1', '1.2.3 (45)'],
-    ...['invalid semver', 'abc', '1..2', '.', '-1.0.0', 'Builtin'],
+    ...['invalid semver', 'abc', '1..2', '.', '-1.0.0', 'Builtin', '1.2.3\0', '1.2.3'.padEnd(257)],
   ])('%j is refused with 400 semver_error and not repeated', async (sent) => {
     const answer = await check({ app_id: 'com.example.unknown', version_build: sent });
     expectNested(answer, 400, 'semver_error');
     expect(answer.text).not.toContain(JSON.stringify(sent));
+  });
+});
+
+describe('the native build', () => {
+  it.each<[string, unknown, string | null]>([
+    ['as it is sent', ' 2024.01.05 (b) ', ' 2024.01.05 (b) '],
+    ['up to 255 characters', 'x'.repeat(255), 'x'.repeat(255)],
+    ['as none when it is longer', 'x'.repeat(256), null],
+    ['as none when it holds NUL', '1\0', null],
+    ['as none when it is no text', 5, null],
+    ['as none when it is empty', '', null],
+  ])('is known %s', async (_how, version_code, known) => {
+    const { appId } = await createServedApp();
+    await check({ app_id: appId, version_code });
+    await server.product.jobs.find(({ name }) => name === 'record-checks')?.run();
+    const query = new URLSearchParams({ app_id: appId, device_id: someDeviceId });
+    const { body } = await send(`${server.managementUrl}/api/v1/devices.get?${query}`, {
+      headers: { 'x-api-key': testToken },
+    });
+    expect(body['data']).toMatchObject({ version_code: known });
   });
 });
 

@@ -18,7 +18,7 @@ export function createUpdateCheckHandler(deps: {
   const { updateChecks, downloadUrls, metrics, observe } = deps;
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const device = toDeviceCheck(parseUpdateCheck(request.body));
-    const decision = updateChecks.decide(device, toCheckFacts(request.body as Record<string, unknown>));
+    const decision = updateChecks.decide(device, toCheckFacts(request.body as object));
     metrics.countUpdateCheck(decision.outcome);
     const answer = toUpdateAnswer(decision, (objectKey) => downloadUrls.of(objectKey, request));
     observe(200, secondsSince(request));

@@ -6,7 +6,7 @@ import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { InventoryDevice } from '../ports/device-events.ts';
 import type { CheckFacts } from '../services/check-recorder.ts';
 import type { ReportedEvent } from '../services/device-events.ts';
-import type { ParsedBody } from './parse-body.ts';
+import { type ParsedBody, textOf } from './parse-body.ts';
 
 /** Wire text to "absent": the plugins send '' where they mean none. */
 function presentOrUndefined(text: string | undefined): string | undefined {
@@ -17,21 +17,20 @@ function presentOrNull(text: string | null | undefined): string | null {
   return text === undefined || text === '' ? null : text;
 }
 
-/** What the log and the inventory keep of a check, beside what the decision needs; a fact of the wrong type is none. */
-export function toCheckFacts(body: Readonly<Record<string, unknown>>): CheckFacts {
-  const text = (field: string, maxLength: number): string | null => {
-    const value = body[field];
-    if (typeof value !== 'string' || value.length > maxLength || value.includes('\0')) return null;
-    return presentOrNull(value.trim());
-  };
+/** What the log and the inventory keep of a request, beside what the answer to it needs. */
+export function toCheckFacts(body: object): CheckFacts {
   return {
-    osVersion: text('version_os', 255),
-    customId: text('custom_id', 36),
-    installSource: text('install_source', 64)?.toLowerCase() ?? null,
+    osVersion: presentOrNull(textOf(body, 'version_os').trim()),
+    customId: presentOrNull(textOf(body, 'custom_id', 36).trim()),
+    installSource: presentOrNull(textOf(body, 'install_source', 64).trim().toLowerCase()),
   };
 }
 
-export function toDeviceCheck({ body, rawVersionBuild }: ParsedBody<typeof UpdateCheckBody>): DeviceCheck {
+export function toDeviceCheck({
+  body,
+  rawVersionBuild,
+  rawVersionCode,
+}: ParsedBody<typeof UpdateCheckBody>): DeviceCheck {
   return {
     appId: body.app_id,
     deviceId: body.device_id,
@@ -39,7 +38,7 @@ export function toDeviceCheck({ body, rawVersionBuild }: ParsedBody<typeof Updat
     versionName: body.version_name,
     nativeVersion: body.version_build,
     rawNativeVersion: rawVersionBuild,
-    nativeBuild: typeof body.version_code === 'string' ? body.version_code : '',
+    nativeBuild: rawVersionCode,
     pluginVersion: body.plugin_version,
     isEmulator: body.is_emulator,
     isProd: body.is_prod,
@@ -86,7 +85,7 @@ function deviceTime(timestamp: unknown): number | null {
 
 /** @param body an event that has passed `parseDeviceEvent` */
 export function toReportedEvent(
-  { body, rawVersionBuild }: ParsedBody<typeof DeviceEventBody>,
+  { body, rawVersionBuild, rawVersionCode }: ParsedBody<typeof DeviceEventBody>,
   timestamp: unknown,
 ): ReportedEvent {
   return {
@@ -99,7 +98,7 @@ export function toReportedEvent(
     pluginVersion: presentOrNull(body.plugin_version),
     nativeVersion: presentOrNull(body.version_build),
     rawNativeVersion: rawVersionBuild,
-    nativeBuild: presentOrNull(body.version_code),
+    nativeBuild: presentOrNull(rawVersionCode),
     osVersion: presentOrNull(body.version_os),
     isEmulator: body.is_emulator,
     isProd: body.is_prod,
@@ -130,12 +129,11 @@ export function toUpdateCheckBody(device: InventoryDevice): object {
   };
 }
 
-/** @param body a request that has passed `parseChannelSelf`, with its build number checked as text */
+/** What a device did with channels, as an event of it. */
 export function toChannelEvent(
   action: string,
-  body: ChannelSelfBody & { readonly version_code: string },
+  { body, rawVersionCode }: ParsedBody<typeof ChannelSelfBody>,
 ): ReportedEvent {
-  const facts = toCheckFacts(body as Readonly<Record<string, unknown>>);
   return {
     appId: body.app_id,
     deviceId: body.device_id,
@@ -147,8 +145,8 @@ export function toChannelEvent(
     pluginVersion: presentOrNull(body.plugin_version),
     nativeVersion: presentOrNull(body.version_build),
     rawNativeVersion: body.version_build,
-    nativeBuild: presentOrNull(body.version_code),
-    ...facts,
+    nativeBuild: presentOrNull(rawVersionCode),
+    ...toCheckFacts(body),
     isEmulator: body.is_emulator,
     isProd: body.is_prod,
     defaultChannel: presentOrNull(body.defaultChannel),
