@@ -50,6 +50,13 @@ async function prepare(store: Store): Promise<Record<string, number>> {
   await store.deployToRelease(active.id, {
     ...{ id: nextId(), bundleId: bundle.id, actor: 'operator', reason: 'test', createdAtMs: someTimeMs },
   });
+  const named = buildRelease({
+    ...{ appId: channelsAppId, builtinBundleId: bundle.id, versionName: '1.4', versionCode: '5' },
+  });
+  await store.insertRelease(named);
+  await store.deployToRelease(named.id, {
+    ...{ id: nextId(), bundleId: bundle.id, actor: 'operator', reason: 'test', createdAtMs: someTimeMs },
+  });
   const ids = {
     production: await addChannel(store, 'production', { isPublic: true }),
     beta: await addChannel(store, 'beta', { allowDeviceSelfSet: true }),
@@ -466,6 +473,17 @@ describe('what devices do with channels', () => {
     ]);
     expect(logged.map(({ channel }) => channel).slice(0, 2)).toEqual(['beta', 'beta']);
     expect(logged.at(-1)).toMatchObject({ platform: 'electron', version_os: '24.1', version_name: '1.0.0' });
+  });
+
+  it('is logged under the release that its native version names, as it was sent', async () => {
+    const build = { version_name: 'builtin', version_build: '1.4', version_code: '5' };
+    const [served, other] = [newDevice(build), newDevice({ ...build, version_build: '1.4.0' })];
+    for (const device of [served, other]) await ask('POST', { ...device, channel: 'beta' });
+    // A release is no channel; who is in none gets the public one.
+    expect(await loggedOf(served)).toMatchObject([{ channel: null, version_build: '1.4.0' }]);
+    expect(await loggedOf(other)).toMatchObject([{ channel: 'production', version_build: '1.4.0' }]);
+    await ask('DELETE', served);
+    expect(await loggedOf(served)).toMatchObject([{ channel: null }, { channel: null }]);
   });
 
   it('is not logged when it is refused, changes nothing, or only lists', async () => {

@@ -132,7 +132,7 @@ export function toUpdateCheckBody(device: InventoryDevice): object {
 /** What a device did with channels, as an event of it. */
 export function toChannelEvent(
   action: string,
-  { body, rawVersionCode }: ParsedBody<typeof ChannelSelfBody>,
+  { body, rawVersionBuild, rawVersionCode }: ParsedBody<typeof ChannelSelfBody>,
 ): ReportedEvent {
   return {
     appId: body.app_id,
@@ -144,7 +144,7 @@ export function toChannelEvent(
     platform: body.platform,
     pluginVersion: presentOrNull(body.plugin_version),
     nativeVersion: presentOrNull(body.version_build),
-    rawNativeVersion: body.version_build,
+    rawNativeVersion: rawVersionBuild,
     nativeBuild: presentOrNull(rawVersionCode),
     ...toCheckFacts(body),
     isEmulator: body.is_emulator,

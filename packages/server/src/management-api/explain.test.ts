@@ -58,6 +58,19 @@ async function upload(appId: string, versionName: string): Promise<string> {
   return (body['bundle'] as { id: string }).id;
 }
 
+async function createRelease(
+  appId: string,
+  build: { readonly version_name: string; readonly version_code: string },
+  builtinBundleId: string,
+  activeBundleId: string,
+): Promise<string> {
+  const release = { app_id: appId, platform: 'ios', ...build, builtin_bundle_id: builtinBundleId };
+  const { body } = await manageText('releases.create', JSON.stringify(release));
+  const { id } = body['release'] as { id: string };
+  await manageText('releases.set-active', JSON.stringify({ release_id: id, bundle_id: activeBundleId }));
+  return id;
+}
+
 async function createChannel(
   appId: string,
   name: string,
@@ -85,22 +98,16 @@ let inside = '';
 let outside = '';
 
 /**
- * One app with everything: release 3.0 (7) serves 3.0.1; public `production` serves 1.0.1; `beta`, which devices may
- * choose, serves 1.0.1 and rolls out 1.0.2 to half of them; `hidden` serves 1.0.2 to one pinned device.
+ * One app with everything: releases 3.0 (7) and 1.4 (5) serve 3.0.1; public `production` serves 1.0.1; `beta`, which
+ * devices may choose, serves 1.0.1 and rolls out 1.0.2 to half of them; `hidden` serves 1.0.2 to one pinned device.
  */
 beforeAll(async () => {
   server = await startTestServer({ clock });
   const a = await upload(appId, '1.0.1');
   const b = await upload(appId, '1.0.2');
   const c = await upload(appId, '3.0.1');
-  const { body } = await manageText(
-    'releases.create',
-    JSON.stringify({
-      ...{ app_id: appId, platform: 'ios', version_name: '3.0', version_code: '7', builtin_bundle_id: a },
-    }),
-  );
-  releaseId = (body['release'] as { id: string }).id;
-  await manageText('releases.set-active', JSON.stringify({ release_id: releaseId, bundle_id: c }));
+  releaseId = await createRelease(appId, { version_name: '3.0', version_code: '7' }, a, c);
+  await createRelease(appId, { version_name: '1.4', version_code: '5' }, a, c);
   ids.production = await createChannel(appId, 'production', a, { isPublic: true });
   ids.beta = await createChannel(appId, 'beta', a, { allowDeviceSelfSet: true });
   ids.hidden = await createChannel(appId, 'hidden', b, {});
@@ -356,6 +363,29 @@ describe('the explanation of a known device', () => {
       expect(explained.body).toEqual((await explain(body)).body);
     }
   });
+
+  it.each<[string, string, Row]>([
+    ['asked for an update', '/updates', { device_id: 'eeeeeeee-0000-4000-8000-000000000002' }],
+    ['reported an event', '/stats', { device_id: 'eeeeeeee-0000-4000-8000-000000000003', action: 'reset' }],
+    [
+      'chose a channel',
+      '/channel_self',
+      { device_id: 'eeeeeeee-0000-4000-8000-000000000004', channel: 'beta' },
+    ],
+  ])(
+    'that %s is served by the release that its native version names as it was sent',
+    async (_, path, given) => {
+      const { device_id } = given;
+      const build = { version_build: '1.4', version_code: '5', version_name: 'builtin' };
+      const request = buildUpdateCheckBody({ app_id: appId, device_id, ...build });
+      expect((await postDevice(path, { ...request, ...given })).status).toBe(200);
+      await runJob('record-checks');
+      const explained = await explain({ app_id: appId, device_id });
+      expect(explained.body).toMatchObject({ source: 'release', release: { version_name: '1.4' } });
+      expect(explained.body).toEqual((await explain(request)).body);
+      expect(JSON.stringify(explained.body['answer'])).toBe((await postDevice('/updates', request)).text);
+    },
+  );
 
   it('follows the device as it reports', async () => {
     const device_id = 'eeeeeeee-0000-4000-8000-000000000001';
