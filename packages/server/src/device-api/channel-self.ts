@@ -138,7 +138,7 @@ export function createChannelSelfHandlers(deps: {
   /** Electron reads its channel with GET and wants all of it in one object (protocol §6.9). */
   function answerElectronGet(request: FastifyRequest): Promise<object> {
     // Of a list no more is asked than what it needs; a device's own channel wants the same fields, empty or not.
-    const raw = { version_name: '', version_build: '', ...bodyOfQuery(request.query) };
+    const raw = { version_name: '', version_build: '', ...bodyOfQuery(request) };
     const parsed = parseChannelSelfQuery(raw);
     const { app_id: appId, device_id: deviceId } = parsed.body;
     return withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
@@ -177,7 +177,7 @@ export function createChannelSelfHandlers(deps: {
     },
 
     async unset(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-      const parsed = parseChannelSelfQuery(bodyOfQuery(request.query));
+      const parsed = parseChannelSelfQuery(bodyOfQuery(request));
       const { app_id: appId, device_id: deviceId } = parsed.body;
       limits.checkAddress(appId, request.ip);
       const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
@@ -185,7 +185,7 @@ export function createChannelSelfHandlers(deps: {
     },
 
     async list(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-      const raw = bodyOfQuery(request.query);
+      const raw = bodyOfQuery(request);
       const { body } = parseChannelListQuery(raw);
       const appId = body.app_id;
       limits.checkAddress(appId, request.ip);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { gzipSync } from 'node:zlib';
 import { knownActions } from '@capgo-server/protocol/device/device-events';
 import fc from 'fast-check';
@@ -435,6 +436,40 @@ describe('the query of channel_self', () => {
     ];
     for (const query of rows) expectSane(await ask(method, query));
     expect(({} as Row)['app_id']).toBeUndefined();
+  });
+
+  const undecodable = [
+    ...['%', '%z', '%zz', '%f', '%%30', '%u0041', '%ff', '%FF', '%fe', '%80', '%c3', '%c3%28', '%e2%82'],
+    ...['%C0%AF', '%ed%a0%80', '%f4%90%80%80', '%f0%9f%98', 'a%FFb', '%e2%82%'],
+  ];
+
+  it.each(queryMethods)('of %s is refused when it holds what is no percent-encoded UTF-8', async (method) => {
+    for (const bytes of undecodable) {
+      for (const query of [
+        ...[`${sound}&defaultChannel=${bytes}`, `${sound}&unknown=${bytes}`, `${sound}&${bytes}=x`],
+        ...[`version_os=${bytes}&${sound}`, `${sound}&${bytes}`, bytes, `app_id=${bytes}`],
+      ]) {
+        const answer = await ask(method, query);
+        expectRefused(answer);
+        expect([query, answer.body['error']]).toEqual([query, 'invalid_query_parameters']);
+      }
+    }
+    for (const text of ['%C3%A9', '%F0%9F%98%80', '%EF%BF%BD', '%25ff', '%25', 'a+b', '%2B', '']) {
+      expect((await ask(method, `${sound}&defaultChannel=${text}`)).status).toBe(200);
+    }
+  });
+
+  it('is refused whatever bytes are escaped in it, unless they are UTF-8', async () => {
+    const check = fc.asyncProperty(
+      fc.constantFrom(...queryMethods),
+      fc.uint8Array({ minLength: 1, maxLength: 4 }),
+      async (method, bytes) => {
+        const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+        const answer = await ask(method, `${sound}&unknown=${escaped}`);
+        expect(answer.status).toBe(isUtf8(bytes) ? 200 : 400);
+      },
+    );
+    await fc.assert(check, { numRuns: 100 });
   });
 
   const text = fc.oneof(

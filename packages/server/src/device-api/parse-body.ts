@@ -152,8 +152,19 @@ const queryFields = [
   'version_code',
 ];
 
+/** Rejects what the query parser would take for text as it stands: broken escapes, and escapes that are no UTF-8. */
+function requireDecodable(url: string): void {
+  try {
+    decodeURIComponent(url);
+  } catch (cause) {
+    const message = 'Cannot parse query: it is not percent-encoded UTF-8';
+    throw new AppError('invalid_query_parameters', message, { cause });
+  }
+}
+
 /** The body that a query string stands for: the known keys, of a repeated one the first (protocol §1.4). */
-export function bodyOfQuery(query: unknown): RawBody {
+export function bodyOfQuery({ url, query }: { readonly url: string; readonly query: unknown }): RawBody {
+  requireDecodable(url);
   const given = query as Record<string, string | string[] | undefined>;
   const body: RawBody = {};
   for (const field of queryFields) {
