@@ -29,6 +29,7 @@ export interface CounterView {
   readonly bundle: string;
   /** null when no channel served the devices. */
   readonly channel: string | null;
+  /** `ios`, `android` or `electron`; `unknown` for every other name. */
   readonly platform: string;
   readonly get: number;
   readonly install: number;

@@ -1,4 +1,4 @@
-import type { Platform } from '@capgo-server/protocol/formats/identifiers';
+import { type Platform, platforms } from '@capgo-server/protocol/formats/identifiers';
 
 /** An installation of an app. */
 export interface DeviceKey {
@@ -59,6 +59,13 @@ export interface DeviceEvent extends DeviceKey {
   readonly deviceTimeMs: number | null;
   /** When it reached us. */
   readonly receivedAtMs: number;
+}
+
+/** A platform, or what stands for every other name: an event may give any (protocol §1.5). */
+export type ReportedPlatform = Platform | 'unknown';
+
+export function reportedPlatform({ platform }: Pick<DeviceEvent, 'platform'>): ReportedPlatform {
+  return platforms.find((known) => known === platform) ?? 'unknown';
 }
 
 /** What the inventory knows of a device: its last state. */

@@ -65,6 +65,24 @@ describe('the counters of an event (protocol §5.3 rule 4)', () => {
   });
 
   it.each([
+    ['ios', 'ios'],
+    ['android', 'android'],
+    ['electron', 'electron'],
+    ['iOS', 'unknown'],
+    [' ios', 'unknown'],
+    ['web', 'unknown'],
+    ['unknown', 'unknown'],
+    ['__proto__', 'unknown'],
+    ['constructor', 'unknown'],
+    ['x'.repeat(64), 'unknown'],
+  ])('of platform %j are kept under %s, so that a device cannot make up rows', (platform, kept) => {
+    for (const action of ['get', 'set', 'unzip_fail', 'download_fail']) {
+      const increments = effectsOf(buildEvent({ platform, action, oldVersionName: '1.1.0' }), app).counters;
+      expect([...new Set(increments.map((increment) => increment.platform))]).toEqual([kept]);
+    }
+  });
+
+  it.each([
     ['get', ['get 1.2.0']],
     ['set', ['install 1.2.0']],
     ['set_fail', ['fail 1.2.0']],
@@ -164,16 +182,23 @@ describe('a failed download (protocol §5.3 rule 1)', () => {
     ['5.0.0', false],
     ['4.17.48', false],
     ['v7.17.0', true],
+    ['10.0.0', false],
+    ['v10.0.0', false],
+    ['10.0.0-rc.1', true],
+    ['10.0.1', true],
     [null, false],
     ['', false],
     ['seven', false],
     ['7.17', false],
   ])('reported by plugin %s counts as a failure: %s', (pluginVersion, isCounted) => {
-    expect(counted({ action: 'download_fail', pluginVersion })).toEqual(isCounted ? ['fail 1.2.0'] : []);
+    for (const platform of ['ios', 'android', 'web']) {
+      const counters = counted({ action: 'download_fail', platform, pluginVersion });
+      expect(counters).toEqual(isCounted ? ['fail 1.2.0'] : []);
+    }
   });
 
   it('is the only failure that an old plugin may not mean', () => {
-    for (const pluginVersion of ['4.17.48', '5.0.0', '7.16.9', null, 'seven']) {
+    for (const pluginVersion of ['4.17.48', '5.0.0', '7.16.9', '10.0.0', null, 'seven']) {
       expect(counted({ action: 'unzip_fail', pluginVersion })).toEqual(['fail 1.2.0']);
     }
   });

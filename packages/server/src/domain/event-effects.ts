@@ -1,8 +1,8 @@
 import { coerceNativeVersion } from '@capgo-server/protocol/formats/native-version';
-import { compareSemver, parseSemver } from '@capgo-server/protocol/formats/semver';
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { AppSnapshot } from './app.ts';
-import type { DeviceEvent } from './device.ts';
+import { type DeviceEvent, type ReportedPlatform, reportedPlatform } from './device.ts';
+import { pluginFeatures } from './plugin-features.ts';
 
 export type CounterName = 'get' | 'install' | 'uninstall' | 'fail';
 
@@ -14,7 +14,8 @@ export interface CounterIncrement {
   readonly bundle: string;
   /** '' when no channel served the device. */
   readonly channel: string;
-  readonly platform: string;
+  /** Counters are kept for ever: a name that devices make up must not become a row. */
+  readonly platform: ReportedPlatform;
   readonly counter: CounterName;
 }
 
@@ -73,12 +74,9 @@ function subjectOf(
   return offeredVersionName === name ? null : offeredVersionName;
 }
 
-/** Older plugins report every "no update" as a failed download (protocol §5.3 rule 1). */
-function meansDownloadFailure(pluginVersion: string | null): boolean {
-  const parsed = pluginVersion === null ? undefined : parseSemver(pluginVersion);
-  if (!parsed) return false;
-  if (parsed.major === 6) return compareSemver(parsed.text, '6.14.25') >= 0;
-  return compareSemver(parsed.text, '7.17.0') >= 0;
+function isFailure(event: DeviceEvent): boolean {
+  if (event.action !== 'download_fail') return event.action.endsWith('_fail');
+  return pluginFeatures(reportedPlatform(event), event.pluginVersion ?? '').meansDownloadFailure;
 }
 
 function counterBundle(name: string, event: DeviceEvent, app: AppSnapshot): string {
@@ -92,8 +90,7 @@ function counterBundle(name: string, event: DeviceEvent, app: AppSnapshot): stri
 function outcomeOf(event: DeviceEvent, subject: string | null): BundleOutcome | null {
   if (subject === null) return null;
   if (event.action === 'set') return { result: 'install', bundle: subject };
-  if (event.action === 'download_fail' && !meansDownloadFailure(event.pluginVersion)) return null;
-  return event.action.endsWith('_fail') ? { result: 'fail', bundle: subject } : null;
+  return isFailure(event) ? { result: 'fail', bundle: subject } : null;
 }
 
 /** The counters an event moves, each with the bundle it is kept for (protocol §5.3 rule 4). */
@@ -132,7 +129,7 @@ export function effectsOf(
       date: formatTimestamp(event.receivedAtMs).slice(0, 10),
       bundle: counterBundle(name, event, app),
       channel: event.channelName ?? '',
-      platform: event.platform,
+      platform: reportedPlatform(event),
       counter,
     })),
     outcome,

@@ -89,6 +89,33 @@ describe('what a plugin can do', () => {
     expect(pluginFeatures('ios', version).serverChannelStorage).toBe(serverChannelStorage);
   });
 
+  it.each([
+    ['0.0.1', false],
+    ['4.17.48', false],
+    ['5.99.0', false],
+    ['6.14.25-beta.1', false],
+    ['6.14.25', true],
+    ['7.16.99', false],
+    ['7.17.0', true],
+    ['8.0.0-alpha.1', true],
+    ['8.51.14', true],
+    ['9.0.0', true],
+    ['10.0.0', false],
+    ['10.0.1', true],
+  ])('version %s means a failed download by download_fail: %s', (version, meansDownloadFailure) => {
+    expect(pluginFeatures('ios', version).meansDownloadFailure).toBe(meansDownloadFailure);
+  });
+
+  it.each(['', 'seven', '7.17', 'x'.repeat(128)])('version %j is as old as can be', (version) => {
+    expect(pluginFeatures('ios', version)).toEqual(pluginFeatures('ios', '0.0.0'));
+  });
+
+  it('on a platform nobody knows is what it is on a phone', () => {
+    for (const version of ['5.0.0', '8.51.14', '10.0.0']) {
+      expect(pluginFeatures('unknown', version)).toEqual(pluginFeatures('ios', version));
+    }
+  });
+
   it('on Electron counts from 0 again and still verifies SHA-256 and goes back to builtin', () => {
     for (const version of ['0.0.1', '0.0.6', '1.0.0', '5.0.0', '10.0.0']) {
       expect(pluginFeatures('electron', version)).toMatchObject({ checksum: 'sha256', builtinRevert: true });

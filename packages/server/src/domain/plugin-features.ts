@@ -1,5 +1,5 @@
-import type { Platform } from '@capgo-server/protocol/formats/identifiers';
 import { compareSemver, parseSemver } from '@capgo-server/protocol/formats/semver';
+import type { ReportedPlatform } from './device.ts';
 
 /** What the plugin that asks can do with an answer (protocol §2.4, §0.3 D1 and D9). */
 export interface PluginFeatures {
@@ -11,6 +11,8 @@ export interface PluginFeatures {
   readonly keyCheck: boolean;
   /** Whether the server keeps the channel this device chose, instead of the device itself. */
   readonly serverChannelStorage: boolean;
+  /** Whether its `download_fail` is a failed download; older ones report every "no update" so (protocol §5.3 rule 1). */
+  readonly meansDownloadFailure: boolean;
 }
 
 /** For each major version the first version that has a feature; majors not named have it. */
@@ -25,6 +27,16 @@ const sha256Since: FirstVersions = {
   5: '5.10.0',
   6: '6.25.0',
   7: '7.0.30',
+};
+const downloadFailureSince: FirstVersions = {
+  0: 'never',
+  1: 'never',
+  2: 'never',
+  3: 'never',
+  4: 'never',
+  5: 'never',
+  6: '6.14.25',
+  7: '7.17.0',
 };
 const deviceChannelStorageSince: FirstVersions = { 5: '5.34.0', 6: '6.34.0', 7: '7.34.0', 8: '8.0.0' };
 const builtinRevertSince = '6.2.0';
@@ -42,14 +54,15 @@ function hasSince(first: FirstVersions, version: string, major: number): boolean
 
 /** Enough for every version in the field; what devices make up beyond it is only computed again. */
 const maxRemembered = 1_000;
-const remembered: Record<Platform, Map<string, PluginFeatures>> = {
+const remembered: Record<ReportedPlatform, Map<string, PluginFeatures>> = {
   ios: new Map(),
   android: new Map(),
   electron: new Map(),
+  unknown: new Map(),
 };
 
-/** @param pluginVersion anything a semver parser accepts; validated before. */
-export function pluginFeatures(platform: Platform, pluginVersion: string): PluginFeatures {
+/** @param pluginVersion what a semver parser does not accept is as old as can be */
+export function pluginFeatures(platform: ReportedPlatform, pluginVersion: string): PluginFeatures {
   const ofPlatform = remembered[platform];
   const known = ofPlatform.get(pluginVersion);
   if (known) return known;
@@ -59,7 +72,7 @@ export function pluginFeatures(platform: Platform, pluginVersion: string): Plugi
   return features;
 }
 
-function computeFeatures(platform: Platform, pluginVersion: string): PluginFeatures {
+function computeFeatures(platform: ReportedPlatform, pluginVersion: string): PluginFeatures {
   const parsed = parseSemver(pluginVersion);
   const text = parsed?.text ?? '0.0.0';
   const version = text === mislabelled ? mislabelledReally : text;
@@ -71,5 +84,6 @@ function computeFeatures(platform: Platform, pluginVersion: string): PluginFeatu
     builtinRevert: isElectron || compareSemver(version, builtinRevertSince) >= 0,
     keyCheck: compareSemver(version, keyCheckAfter) > 0,
     serverChannelStorage: !hasSince(deviceChannelStorageSince, version, major),
+    meansDownloadFailure: hasSince(downloadFailureSince, version, major),
   };
 }

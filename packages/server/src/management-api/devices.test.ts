@@ -276,6 +276,17 @@ describe('the list of counters', () => {
     }
   });
 
+  it('has one row for all platforms that devices make up', async () => {
+    const appId = await createApp();
+    const platforms = ['web', 'iOS', 'ios ', 'electron', 'zz-1', 'zz-2'];
+    await report(...platforms.map((platform) => ({ app_id: appId, platform })));
+    const { body } = await read('counters.list', { app_id: appId });
+    expect((body['data'] as Row[]).map(({ platform, install }) => [platform, install])).toEqual([
+      ['electron', 1],
+      ['unknown', 5],
+    ]);
+  });
+
   it('is empty for an app that nobody knows', async () => {
     expect(await daysOf({ app_id: 'com.example.nobody' })).toEqual([]);
   });
