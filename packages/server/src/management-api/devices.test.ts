@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceEventBody, someDeviceId } from '../testing/builders.ts';
+import { buildDeviceEventBody, buildRecordedEvent, someDeviceId } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -264,7 +264,6 @@ describe('the list of counters', () => {
       [{ from: `${second}T00:30:00+01:00`, to: `${second}T00:30:00+01:00` }, [first]],
       [{ from: String(Date.parse(third)) }, [third]],
       [{ to: String(Date.parse(second) - 1) }, [first]],
-      [{ from: third, to: first }, []],
       [{ from: '', to: '' }, days],
       [{ from: '2020-01-01', to: '9999-12-31' }, days],
       [{ from: '0', to: '253402300799999' }, days],
@@ -287,6 +286,57 @@ describe('the list of counters', () => {
     ]);
   });
 
+  it('goes through pages while counters grow', async () => {
+    const { appId, days } = await createCounted();
+    const seen: Row[] = [];
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const query = { app_id: appId, limit: '1', ...(cursor ? { cursor } : {}) };
+      const { status, body } = await read('counters.list', query);
+      expect(status).toBe(200);
+      const { data, next_cursor: next } = body as { data: Row[]; next_cursor?: string };
+      seen.push(...data);
+      cursor = next;
+      pages += 1;
+      if (pages < 3) await report({ app_id: appId });
+    } while (cursor !== undefined);
+    expect(seen.map(({ date, install }) => [date, install])).toEqual([
+      ...days.slice(0, 2).map((day) => [day, 1]),
+      [days[2], 3],
+    ]);
+    expect(pages).toBe(3);
+  });
+
+  it('shows 1,000 rows unless told otherwise, and says that there are more', async () => {
+    const appId = await createApp();
+    const receivedAtMs = clock.now();
+    const counters = Array.from({ length: 1_001 }, (_, number) => ({
+      ...{ date: '2026-01-01', bundle: `1.0.${number}`, channel: '', platform: 'ios' as const },
+      counter: 'get' as const,
+    }));
+    const event = buildRecordedEvent({ appId, receivedAtMs }, { effects: { counters } });
+    await server.product.store.appendDeviceEvents([event]);
+    const { body } = await read('counters.list', { app_id: appId });
+    expect(body['data']).toHaveLength(1_000);
+    const rest = await read('counters.list', { app_id: appId, cursor: String(body['next_cursor']) });
+    expect(rest.body).toEqual({ data: [expect.objectContaining({ bundle: '1.0.999' })] });
+  });
+
+  it('from a day after the last one is 400 and says which is which', async () => {
+    for (const [from, to] of [
+      ['2026-01-02', '2026-01-01'],
+      ['2026-01-02T00:00:00Z', '2026-01-01T23:59:59Z'],
+      ['999999999999999', '2026-01-01'],
+    ] as const) {
+      const { status, body } = await read('counters.list', { app_id: 'com.example.app', from, to });
+      expect([status, body]).toEqual([
+        400,
+        { error: 'from must not be a day after to', code: 'invalid_request' },
+      ]);
+    }
+  });
+
   it('is empty for an app that nobody knows', async () => {
     expect(await daysOf({ app_id: 'com.example.nobody' })).toEqual([]);
   });
@@ -301,6 +351,10 @@ describe('the list of counters', () => {
     'app_id=com.example.app&to=-5',
     'app_id=com.example.app&to=9999999999999999',
     'app_id=com.example.app&from=2026-01-01&from=2026-01-02',
+    'app_id=com.example.app&limit=0',
+    'app_id=com.example.app&limit=1001',
+    'app_id=com.example.app&cursor=x',
+    `app_id=com.example.app&cursor=${Buffer.from(`1:${someDeviceId}`).toString('base64url')}`,
   ])('asked with "%s" is 400', async (query) => {
     expect(await read('counters.list', query)).toEqual({ status: 400, body: invalid });
   });

@@ -5,6 +5,7 @@ import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
 import {
   dateParameter,
+  defaultRecordRows,
   listAnswer,
   pageParameters,
   type Query,
@@ -62,12 +63,16 @@ export function createDeviceHandlers({ store }: { readonly store: CounterReader 
 
     async listCounters(request: FastifyRequest) {
       const query = request.query as Query;
-      const rows = await store.listCounters({
+      const filter = {
         appId: requiredAppId(query),
         fromDate: dateParameter(query, 'from') ?? '0000-01-01',
         toDate: dateParameter(query, 'to') ?? '9999-12-31',
-      });
-      return { data: rows.map(toCounterView) };
+      };
+      if (filter.fromDate > filter.toDate) {
+        throw new AppError('invalid_request', 'from must not be a day after to');
+      }
+      const page = await store.listCounters(filter, pageParameters(query, defaultRecordRows));
+      return listAnswer(page, toCounterView);
     },
   };
 }

@@ -9,8 +9,8 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 const maxPageRows = 1_000;
 
 /**
- * Rows of a page of bundles or releases whose request names none: clients of older servers know no cursors, so it is
- * as large as a page can be.
+ * Rows of a page of bundles, releases or counters whose request names none: clients of older servers know no cursors,
+ * so it is as large as a page can be.
  */
 export const defaultRecordRows = maxPageRows;
 

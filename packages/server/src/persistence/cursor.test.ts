@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../domain/errors.ts';
-import { cutPage, decodeCursor, encodeCursor } from './cursor.ts';
+import { cutPage, decodeCursor, decodeSortKey, encodeCursor, encodeSortKey } from './cursor.ts';
 
 const recordId = /^[0-9a-f]{24}$/;
 const id = '65a4f0000123456789abcdef';
@@ -69,6 +69,38 @@ describe('a cursor', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('a cursor of any sort key', () => {
+  const text = /^[^\0]*$/;
+
+  it('leads back to the parts it was made of, whatever they hold', () => {
+    const part = fc.string({ unit: 'grapheme' }).filter((each) => text.test(each) && each.isWellFormed());
+    fc.assert(
+      fc.property(part, part, (first, second) => {
+        const cursor = encodeSortKey([first, second]);
+        expect(decodeSortKey(cursor, [text, text])).toStrictEqual([first, second]);
+        expect(cursor).toMatch(/^[A-Za-z0-9_-]*$/);
+      }),
+    );
+  });
+
+  it('tells where one part ends and the next begins', () => {
+    expect(encodeSortKey(['a:b', 'c'])).not.toBe(encodeSortKey(['a', 'b:c']));
+    expect(encodeSortKey(['a', ''])).not.toBe(encodeSortKey(['', 'a']));
+  });
+
+  it.each([
+    ['has a part less', encodeSortKey(['a'])],
+    ['has a part more', encodeSortKey(['a', 'b', 'c'])],
+    ['has a part of another form', encodeSortKey(['a', '\0'])],
+    ['has a broken escape', encoded('a:%zz')],
+    ['has an escape that is no UTF-8', encoded('a:%ff')],
+    ['escapes what need not be', encoded('a:%62')],
+    ['escapes in lower case', encoded('a:%c3%a9')],
+  ])('is refused when it %s', (_fault, cursor) => {
+    expect(() => decodeSortKey(cursor, [text, text])).toThrow(refusal);
   });
 });
 

@@ -67,12 +67,14 @@ export interface CounterRow extends Readonly<Record<CounterName, number>> {
 }
 
 export interface CounterReader {
-  /** Days from and to, both included, by date, bundle, channel and platform. */
-  listCounters(query: {
-    readonly appId: string;
-    readonly fromDate: string;
-    readonly toDate: string;
-  }): Promise<readonly CounterRow[]>;
+  /**
+   * A page of the days from and to, both included, the oldest day first, then by bundle, channel and platform; a row
+   * that is there from the first page to the last is shown once, however the counters grow meanwhile.
+   */
+  listCounters(
+    filter: { readonly appId: string; readonly fromDate: string; readonly toDate: string },
+    page: PageRequest,
+  ): Promise<Page<CounterRow>>;
 }
 
 /** A device of the inventory. */

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeviceRecord } from '../../domain/device.ts';
 import type { CounterIncrement } from '../../domain/event-effects.ts';
-import type { InventoryDevice, RecordedEvent } from '../../ports/device-events.ts';
+import type { CounterRow, InventoryDevice, RecordedEvent } from '../../ports/device-events.ts';
+import type { PageRequest } from '../../ports/page.ts';
 import type { Store } from '../../ports/store.ts';
 import { buildDeviceRecord, buildRecordedEvent, someDeviceId, someTimeMs } from '../../testing/builders.ts';
-import { encodeCursor } from '../cursor.ts';
-import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+import { encodeCursor, encodeSortKey } from '../cursor.ts';
+import { newAppId, type OpenedStore, type OpenStore, readPages } from './opened-store.ts';
 import { describePaging } from './paging-contract.ts';
 import { readDeviceState } from './read-device-state.ts';
 
@@ -36,7 +37,9 @@ export function describeEventEffects(open: OpenStore): void {
 
     const counting = (appId: string, ...counters: CounterIncrement[]): RecordedEvent =>
       buildRecordedEvent({ appId }, { effects: { counters } });
-    const countersOf = (appId: string) => store.listCounters({ appId, ...always });
+    const listCounters = (appId: string) => (page: PageRequest) =>
+      store.listCounters({ appId, ...always }, page);
+    const countersOf = async (appId: string) => (await listCounters(appId)({ limit: 1_000 })).items;
 
     /** An event that has one of every effect. */
     function effective(appId: string, deviceTimeMs: number | null): RecordedEvent {
@@ -194,8 +197,10 @@ export function describeEventEffects(open: OpenStore): void {
         const appId = newAppId();
         const days = ['2025-12-31', '2026-01-01', '2026-01-02', '2026-01-03'];
         await store.appendDeviceEvents(days.map((date) => counting(appId, increment({ date }))));
-        const rows = await store.listCounters({ appId, fromDate: '2026-01-01', toDate: '2026-01-02' });
-        expect(rows.map(({ date }) => date)).toStrictEqual(['2026-01-01', '2026-01-02']);
+        const some = { appId, fromDate: '2026-01-01', toDate: '2026-01-02' };
+        const pages = await readPages((page) => store.listCounters(some, page), 1);
+        expect(pages.map(([row]) => row?.date)).toStrictEqual(['2026-01-01', '2026-01-02']);
+        expect((await store.listCounters(some, { limit: 5 })).items).toStrictEqual(pages.flat());
         expect(await countersOf(newAppId())).toStrictEqual([]);
       });
 
@@ -206,6 +211,99 @@ export function describeEventEffects(open: OpenStore): void {
         await store.appendDeviceEvents(names.map((bundle) => counting(appId, increment({ bundle }))));
         const rows = await countersOf(appId);
         expect(rows.map(({ get }) => get)).toStrictEqual(Array.from({ length: 8 }, () => 1));
+      });
+
+      describe('page by page', () => {
+        /** Texts that a cursor has to carry whole, and that sort in different ways. */
+        const names = [
+          '1.0.0',
+          '1.0.0-a',
+          'A',
+          'a',
+          '',
+          ':',
+          'a:b',
+          '%',
+          '%3A',
+          "'",
+          'é',
+          '😀',
+          'a b',
+          'x\ny',
+        ];
+
+        /** An app with a row for each of the names as bundle, as channel, and on two platforms and days. */
+        async function createCounted(): Promise<string> {
+          const appId = newAppId();
+          const increments = names.flatMap((name) => [
+            ...[increment({ bundle: name }), increment({ channel: name }), increment({ date: '2026-01-14' })],
+            increment({ bundle: name, platform: 'android', date: '2026-01-16' }),
+          ]);
+          await store.appendDeviceEvents([counting(appId, ...increments)]);
+          return appId;
+        }
+
+        it.each([1, 2, 7, 1_000])(
+          'of %d rows goes through all of them in order, in full pages',
+          async (limit) => {
+            const appId = await createCounted();
+            const all = await countersOf(appId);
+            const pages = await readPages(listCounters(appId), limit);
+            expect(pages.flat()).toStrictEqual(all);
+            expect(pages.slice(0, -1).every(({ length }) => length === limit)).toBe(true);
+            const days = all.map(({ date }) => date);
+            expect(days).toStrictEqual(days.toSorted());
+          },
+        );
+
+        it('answers no row with no next page, and no empty page after a full one', async () => {
+          const appId = newAppId();
+          expect(await listCounters(appId)({ limit: 2 })).toStrictEqual({ items: [], nextCursor: null });
+          const platforms = ['android', 'ios'] as const;
+          const increments = platforms.map((platform) => increment({ platform }));
+          await store.appendDeviceEvents([counting(appId, ...increments)]);
+          expect((await listCounters(appId)({ limit: 2 })).nextCursor).toBeNull();
+          expect((await listCounters(appId)({ limit: 1 })).nextCursor).not.toBeNull();
+        });
+
+        it('shows every row exactly once while these and others grow between pages', async () => {
+          const appId = await createCounted();
+          const keyOf = ({ date, bundle, channel, platform }: CounterRow) =>
+            JSON.stringify([date, bundle, channel, platform]);
+          const before = (await countersOf(appId)).map(keyOf);
+          const seen: string[] = [];
+          let cursor: string | undefined;
+          do {
+            const page = await listCounters(appId)({ limit: 3, cursor });
+            seen.push(...page.items.map(keyOf));
+            cursor = page.nextCursor ?? undefined;
+            // Rows before, between and behind what was seen, and more in those that are there.
+            const bundle = `0.${seen.length}.0`;
+            const grown = ['2026-01-13', '2026-01-15', '2026-01-17'].map((date) =>
+              increment({ date, bundle }),
+            );
+            const again = names.map((name) => increment({ bundle: name }));
+            await store.appendDeviceEvents([counting(appId, ...grown, ...again)]);
+          } while (cursor !== undefined && seen.length < 1_000);
+          expect(seen).toStrictEqual([...new Set(seen)]);
+          expect(seen.filter((key) => before.includes(key))).toStrictEqual(before);
+        });
+
+        it.each([
+          ['empty', ''],
+          ['made up', 'nextpage'],
+          ['of another list', encodeCursor({ timeMs: someTimeMs, id: '1'.repeat(24) })],
+          ['without a platform', encodeSortKey(['2026-01-15', '1.0.0', ''])],
+          ['with more parts', encodeSortKey(['2026-01-15', '1.0.0', '', 'ios', ''])],
+          ['with a time for a day', encodeSortKey([String(someTimeMs), '1.0.0', '', 'ios'])],
+          ['with NUL in it', encodeSortKey(['2026-01-15', '1.0.0', '\0', 'ios'])],
+          ['with a broken escape', Buffer.from('2026-01-15:%:%zz:ios').toString('base64url')],
+          ['very long', 'A'.repeat(10_000)],
+        ])('refuses a cursor that is %s', async (_fault, cursor) => {
+          await expect(listCounters(newAppId())({ limit: 5, cursor })).rejects.toMatchObject({
+            code: 'invalid_request',
+          });
+        });
       });
     });
 

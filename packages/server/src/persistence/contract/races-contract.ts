@@ -183,8 +183,9 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
           return [here, there].map((store) => store.appendDeviceEvents([told(), own()]));
         }).flat(),
       );
-      const [row] = await here.listCounters({ appId, fromDate: '2026-01-01', toDate: '2026-12-31' });
-      expect(row?.get).toBe(rounds * 3);
+      const days = { fromDate: '2026-01-01', toDate: '2026-12-31' };
+      const { items } = await here.listCounters({ appId, ...days }, { limit: 2 });
+      expect(items.map(({ get }) => get)).toEqual([rounds * 3]);
       expect(await there.countDeviceEvents({ appId })).toBe(rounds * 3);
     });
 

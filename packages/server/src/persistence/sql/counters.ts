@@ -1,6 +1,7 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { CounterName } from '../../domain/event-effects.ts';
-import type { CounterAddition, CounterReader } from '../../ports/device-events.ts';
+import type { CounterAddition, CounterReader, CounterRow } from '../../ports/device-events.ts';
+import { cutSortedPage, decodeSortKey } from '../cursor.ts';
 import type { CountersTable, Schema, SqlDatabase } from './schema.ts';
 
 const columns = {
@@ -38,30 +39,47 @@ export async function addToCounters(
   );
 }
 
+function toCounterRow(row: Selectable<CountersTable>): CounterRow {
+  return {
+    date: row.date,
+    bundle: row.bundle,
+    channel: row.channel,
+    platform: row.platform,
+    get: row.gets,
+    install: row.installs,
+    uninstall: row.uninstalls,
+    fail: row.fails,
+  };
+}
+
+/** What a cursor may ask the database for: no text that is stored holds NUL. */
+const anyText = /^[^\0]*$/;
+const sortKeyForms = [/^\d{4}-\d{2}-\d{2}$/, anyText, anyText, anyText] as const;
+
 export function createSqlCounters({ db }: SqlDatabase): CounterReader {
   return {
-    async listCounters({ appId, fromDate, toDate }) {
-      const rows = await db
+    async listCounters({ appId, fromDate, toDate }, page) {
+      let query = db
         .selectFrom('counters')
         .selectAll()
         .where('app_id', '=', appId)
         .where('date', '>=', fromDate)
-        .where('date', '<=', toDate)
+        .where('date', '<=', toDate);
+      if (page.cursor !== undefined) {
+        const after = decodeSortKey(page.cursor, sortKeyForms);
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('date', 'bundle', 'channel', 'platform'), '>', tuple(...after)),
+        );
+      }
+      const rows = await query
         .orderBy('date')
         .orderBy('bundle')
         .orderBy('channel')
         .orderBy('platform')
+        .limit(page.limit + 1)
         .execute();
-      return rows.map((row) => ({
-        date: row.date,
-        bundle: row.bundle,
-        channel: row.channel,
-        platform: row.platform,
-        get: row.gets,
-        install: row.installs,
-        uninstall: row.uninstalls,
-        fail: row.fails,
-      }));
+      const sortKeyOf = (row: CounterRow) => [row.date, row.bundle, row.channel, row.platform];
+      return cutSortedPage(rows.map(toCounterRow), page.limit, sortKeyOf, (row) => row);
     },
   };
 }
