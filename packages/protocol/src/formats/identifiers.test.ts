@@ -4,6 +4,7 @@ import {
   appIdPattern,
   deviceIdPattern,
   isAppId,
+  isDeviceId,
   isRecordId,
   parsePlatform,
   platforms,
@@ -61,8 +62,6 @@ describe('an app id', () => {
 });
 
 describe('a device id', () => {
-  const isDeviceId = (text: string) => new RegExp(deviceIdPattern).test(text);
-
   it.each([
     'b5c2b0b4-7b8f-4b33-9d7f-0a6c1f0f7c11',
     'B5C2B0B4-7B8F-4B33-9D7F-0A6C1F0F7C11',
@@ -71,6 +70,7 @@ describe('a device id', () => {
     '01890a5d-ac96-774b-bcce-b302099a8057',
   ])('can be %s: any version, any letter case', (text) => {
     expect(isDeviceId(text)).toBe(true);
+    expect(new RegExp(deviceIdPattern).test(text)).toBe(true);
   });
 
   it.each([

@@ -12,6 +12,11 @@ export function isAppId(text: string): boolean {
 /** Source of the pattern of device ids: the layout of a UUID, any version (protocol §1.5). */
 export const deviceIdPattern =
   '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+const deviceIdRule = new RegExp(deviceIdPattern);
+
+export function isDeviceId(text: string): boolean {
+  return deviceIdRule.test(text);
+}
 
 /** Source of the pattern of bundle and release ids: 24 hex characters, any letter case. */
 export const recordIdPattern = '^[0-9a-fA-F]{24}$';

@@ -40,7 +40,7 @@ export interface CounterView {
 /** The short form of the body of `updates.explain`: a device that is known. The long form is a device's own request. */
 export const KnownDeviceBody = Type.Object({
   app_id: Type.String({ description: 'The app, by its reverse-domain id' }),
-  device_id: Type.String({ description: 'The installation' }),
+  device_id: Type.String({ description: 'The installation: a UUID' }),
 });
 export type KnownDeviceBody = Static<typeof KnownDeviceBody>;
 

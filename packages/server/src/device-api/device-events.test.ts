@@ -578,6 +578,8 @@ describe('reading events back', () => {
     { cursor: '!!!' },
     { cursor: Buffer.from('1:abc').toString('base64url') },
     { cursor: Buffer.from("1:1' or 1=1").toString('base64url') },
+    { action: 'set\0' },
+    { device_id: '\0' },
     { from: 'yesterday' },
     { from: '2026-02-30' },
     { from: '2026-04-01T12:00:00' },

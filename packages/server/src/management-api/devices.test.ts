@@ -194,13 +194,23 @@ describe('one device', () => {
     for (const query of [
       { app_id: appId, device_id: someDeviceId },
       { app_id: 'com.example.nobody', device_id: someDeviceId },
-      { app_id: otherAppId, device_id: "' or 1=1 --" },
     ]) {
       expect(await read('devices.get', query)).toEqual({
         status: 404,
         body: { error: expect.any(String), code: 'device_not_found' },
       });
     }
+  });
+
+  it.each([
+    ...['', 'no-uuid', someDeviceId.slice(1), `${someDeviceId}0`, someDeviceId.replaceAll('-', '')],
+    ...["' or 1=1 --", `{${someDeviceId}}`, ` ${someDeviceId}`, `${someDeviceId}\n`, `${someDeviceId}\0`],
+  ])('asked for by %j is 400 and says what is wrong, the app first', async (device_id) => {
+    const answer = await read('devices.get', { app_id: 'com.example.app', device_id });
+    expect(answer).toEqual({ status: 400, body: invalid });
+    expect(answer.body['error']).toContain('device_id');
+    const unknownApp = await read('devices.get', { app_id: 'nodots', device_id });
+    expect(unknownApp.body['error']).toContain('app_id');
   });
 
   it.each([

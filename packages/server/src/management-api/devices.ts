@@ -10,7 +10,7 @@ import {
   pageParameters,
   type Query,
   requiredAppId,
-  textParameter,
+  requiredDeviceId,
 } from './page-query.ts';
 
 const defaultRows = 100;
@@ -54,9 +54,7 @@ export function createDeviceHandlers({ store }: { readonly store: CounterReader 
 
     async get(request: FastifyRequest) {
       const query = request.query as Query;
-      const deviceId = textParameter(query, 'device_id')?.toLowerCase();
-      if (deviceId === undefined) throw new AppError('invalid_request', 'device_id is required');
-      const device = await store.findDevice(requiredAppId(query), deviceId);
+      const device = await store.findDevice(requiredAppId(query), requiredDeviceId(query));
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
       return { data: toDeviceView(device) };
     },

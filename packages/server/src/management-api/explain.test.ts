@@ -399,7 +399,6 @@ describe('the explanation of a known device', () => {
   it.each([
     { app_id: appId, device_id: '99999999-0000-4000-8000-000000000001' },
     { app_id: 'com.example.nobody', device_id: pinnedDevice },
-    { app_id: appId, device_id: 'no-uuid' },
   ])('is 404 for %j, which was never heard of', async (body) => {
     const { status, body: answer } = await explain(body);
     expect([status, answer]).toEqual([404, { error: expect.any(String), code: 'device_not_found' }]);
@@ -426,6 +425,9 @@ describe('a body that cannot be read', () => {
     ['invalid_request', []],
     ['invalid_request', { app_id: appId }],
     ['invalid_request', { device_id: someDeviceId }],
+    ['invalid_request', { app_id: appId, device_id: 'no-uuid' }],
+    ['invalid_request', { app_id: appId, device_id: `${someDeviceId}\0` }],
+    ['invalid_request', { app_id: 'nodots', device_id: someDeviceId }],
     ['invalid_request', { app_id: 5, device_id: someDeviceId }],
     ['invalid_request', { app_id: appId, device_id: [someDeviceId] }],
   ];

@@ -5,6 +5,7 @@ import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
+import { checkedAppId, checkedDeviceId } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 
 /** The device API's own reading and writing of an update check, so that an explanation cannot differ from the answer. */
@@ -47,8 +48,8 @@ export function createExplainHandler(deps: {
 
   async function requestOf(body: unknown): Promise<unknown> {
     if (!isKnownDevice(body)) return body;
-    const { app_id: appId, device_id: deviceId } = parseBody(KnownDeviceBody, body);
-    const device = await inventory.findDevice(appId, deviceId.toLowerCase());
+    const { app_id, device_id } = parseBody(KnownDeviceBody, body);
+    const device = await inventory.findDevice(checkedAppId(app_id), checkedDeviceId(device_id));
     if (!device) {
       throw new AppError(
         'device_not_found',

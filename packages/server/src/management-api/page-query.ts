@@ -1,4 +1,4 @@
-import { isAppId, isRecordId } from '@capgo-server/protocol/formats/identifiers';
+import { isAppId, isDeviceId, isRecordId } from '@capgo-server/protocol/formats/identifiers';
 import { formatTimestamp, parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import { AppError } from '../domain/errors.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
@@ -14,20 +14,31 @@ const maxPageRows = 1_000;
  */
 export const defaultRecordRows = maxPageRows;
 
-/** The text of a parameter; undefined when absent or ''. Rejects one given twice. */
+/** The text of a parameter; undefined when absent or ''. Rejects one given twice, and NUL, which not every database takes. */
 export function textParameter(query: Query, name: string): string | undefined {
   const value = query[name];
   if (value === undefined || value === '') return undefined;
   if (typeof value !== 'string') throw new AppError('invalid_request', `${name} must be given once`);
+  if (value.includes('\0')) throw new AppError('invalid_request', `${name} must not hold a NUL character`);
   return value;
 }
 
-export function appIdParameter(query: Query): string | undefined {
-  const appId = textParameter(query, 'app_id');
-  if (appId !== undefined && !isAppId(appId)) {
+export function checkedAppId(text: string): string {
+  if (!isAppId(text)) {
     throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
   }
-  return appId;
+  return text;
+}
+
+/** A device's id in the letter case it is stored in. */
+export function checkedDeviceId(text: string): string {
+  if (!isDeviceId(text)) throw new AppError('invalid_request', 'device_id must be a UUID');
+  return text.toLowerCase();
+}
+
+export function appIdParameter(query: Query): string | undefined {
+  const text = textParameter(query, 'app_id');
+  return text === undefined ? undefined : checkedAppId(text);
 }
 
 /** The app that a request must name. */
@@ -35,6 +46,13 @@ export function requiredAppId(query: Query): string {
   const appId = appIdParameter(query);
   if (appId === undefined) throw new AppError('invalid_request', 'app_id is required');
   return appId;
+}
+
+/** The device that a request must name, in the letter case it is stored in. */
+export function requiredDeviceId(query: Query): string {
+  const text = textParameter(query, 'device_id');
+  if (text === undefined) throw new AppError('invalid_request', 'device_id is required');
+  return checkedDeviceId(text);
 }
 
 /** A UTC day, `2026-01-31`, of a date or a date-time with zone; at most the last of the year 9999. */
