@@ -182,7 +182,8 @@ export async function composeProduct(
     renderError: renderManagementError,
   });
   await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, updateChecks, store, dependencies },
+    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
     ),

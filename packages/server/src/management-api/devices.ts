@@ -2,7 +2,8 @@ import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { CounterView, DeviceView } from '@capgo-server/protocol/management/devices';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../domain/errors.ts';
-import type { CounterReader, CounterRow, DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import type { CounterReader, CounterRow, InventoryDevice } from '../ports/device-events.ts';
+import type { Devices } from '../services/devices.ts';
 import {
   dateParameter,
   defaultRecordRows,
@@ -41,20 +42,18 @@ function toCounterView({ channel, ...row }: CounterRow): CounterView {
 }
 
 /** What is known of devices: the inventory and the daily counters. */
-export function createDeviceHandlers({ store }: { readonly store: CounterReader & DeviceInventory }) {
+export function createDeviceHandlers(deps: { readonly devices: Devices; readonly counters: CounterReader }) {
+  const { devices, counters } = deps;
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
-      const page = await store.listDevices(
-        { appId: requiredAppId(query) },
-        pageParameters(query, defaultRows),
-      );
+      const page = await devices.list(requiredAppId(query), pageParameters(query, defaultRows));
       return listAnswer(page, toDeviceView);
     },
 
     async get(request: FastifyRequest) {
       const query = request.query as Query;
-      const device = await store.findDevice(requiredAppId(query), requiredDeviceId(query));
+      const device = await devices.find({ appId: requiredAppId(query), deviceId: requiredDeviceId(query) });
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
       return { data: toDeviceView(device) };
     },
@@ -69,7 +68,7 @@ export function createDeviceHandlers({ store }: { readonly store: CounterReader 
       if (filter.fromDate > filter.toDate) {
         throw new AppError('invalid_request', 'from must not be a day after to');
       }
-      const page = await store.listCounters(filter, pageParameters(query, defaultRecordRows));
+      const page = await counters.listCounters(filter, pageParameters(query, defaultRecordRows));
       return listAnswer(page, toCounterView);
     },
   };

@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import type { DeviceCheck } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
-import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import type { InventoryDevice } from '../ports/device-events.ts';
+import type { Devices } from '../services/devices.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import { checkedAppId, checkedDeviceId } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
@@ -41,15 +42,15 @@ function isKnownDevice(body: unknown): boolean {
 /** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
 export function createExplainHandler(deps: {
   readonly updateChecks: UpdateChecks;
-  readonly inventory: DeviceInventory;
+  readonly devices: Pick<Devices, 'find'>;
   readonly wire: UpdateCheckWire;
 }) {
-  const { updateChecks, inventory, wire } = deps;
+  const { updateChecks, devices, wire } = deps;
 
   async function requestOf(body: unknown): Promise<unknown> {
     if (!isKnownDevice(body)) return body;
     const { app_id, device_id } = parseBody(KnownDeviceBody, body);
-    const device = await inventory.findDevice(checkedAppId(app_id), checkedDeviceId(device_id));
+    const device = await devices.find({ appId: checkedAppId(app_id), deviceId: checkedDeviceId(device_id) });
     if (!device) {
       throw new AppError(
         'device_not_found',

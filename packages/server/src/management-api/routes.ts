@@ -4,9 +4,10 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteHandle
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
-import type { CounterReader, DeviceInventory } from '../ports/device-events.ts';
+import type { CounterReader } from '../ports/device-events.ts';
 import type { Bundles } from '../services/bundles.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
+import type { Devices } from '../services/devices.ts';
 import type { Releases } from '../services/releases.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import type { ManagementAuth } from './auth.ts';
@@ -23,7 +24,8 @@ export interface ManagementApi {
   readonly deviceEvents: DeviceEvents;
   readonly updateChecks: UpdateChecks;
   readonly updateCheckWire: UpdateCheckWire;
-  readonly store: CounterReader & DeviceInventory;
+  readonly devices: Devices;
+  readonly counters: CounterReader;
   readonly bundleUrls: BundleUrls;
   readonly dependencies: readonly Dependency[];
   /** Published to the console so that it can sign in; '' when there is none. */
@@ -74,7 +76,7 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   const devices = createDeviceHandlers(api);
   const explain = createExplainHandler({
     updateChecks: api.updateChecks,
-    inventory: api.store,
+    devices: api.devices,
     wire: api.updateCheckWire,
   });
   route('GET', '/api/v1/bundles.list', 'token', bundles.list);

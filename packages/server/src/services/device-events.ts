@@ -1,7 +1,6 @@
-import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { AppSnapshot } from '../domain/app.ts';
 import { attributeChannel } from '../domain/channel-resolution.ts';
-import type { DeviceEvent } from '../domain/device.ts';
+import { type DeviceEvent, reportedPlatform } from '../domain/device.ts';
 import { type EventEffects, effectsOf } from '../domain/event-effects.ts';
 import type { DecisionRules } from '../domain/update-decision.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
@@ -79,8 +78,8 @@ export function createDeviceEvents(deps: {
   const sightings: Sightings = createSightings();
 
   function channelOf(event: ReportedEvent, app: AppSnapshot): string | null {
-    const platform = platforms.find((known) => known === event.platform);
-    if (!platform || app.channelsById.size === 0) return null;
+    const platform = reportedPlatform(event);
+    if (platform === 'unknown' || app.channelsById.size === 0) return null;
     const asker = {
       platform,
       pluginVersion: event.pluginVersion ?? '0.0.0',
