@@ -31,15 +31,22 @@ const maxWaiting = 20_000;
 /** A device that says the same and gets the same answer again within it adds to the counters and not to the log. */
 const quietMs = 60_000;
 const maxRemembered = 50_000;
+const maxTallies = 10_000;
 
-/** A check that was recorded, and how often it has come again since the last flush. */
+/** A counter of an app, and what repeated checks have added to it since the last flush. */
+interface Tally {
+  readonly appId: string;
+  readonly increment: CounterIncrement;
+  times: number;
+}
+
+/** A check that was recorded, with the counters that it moves each time it comes again. */
 interface LastCheck {
   readonly device: DeviceCheck;
   readonly facts: CheckFacts;
   readonly about: EventSubject;
   readonly atMs: number;
-  readonly increments: readonly CounterIncrement[];
-  repetitions: number;
+  readonly tallies: readonly Tally[];
 }
 
 interface EventSubject {
@@ -87,7 +94,9 @@ export function createCheckRecorder(deps: {
 }): CheckRecorder {
   const { counters, deviceEvents, clock } = deps;
   let waiting: RecordedEvent[] = [];
-  let repeated: LastCheck[] = [];
+  /** Devices of a channel share theirs: a flush writes as many rows as there are counters, not devices. */
+  const tallies = new Map<string, Tally>();
+  let moved: Tally[] = [];
   let droppedCount = 0;
   const lastChecks = new Map<string, LastCheck>();
 
@@ -117,19 +126,29 @@ export function createCheckRecorder(deps: {
     return hasRoom;
   }
 
-  function repeat(check: LastCheck): void {
-    if (check.increments.length === 0) return;
-    if (check.repetitions === 0) repeated.push(check);
-    check.repetitions += 1;
+  function tallyOf(appId: string, increment: CounterIncrement): Tally {
+    const { date, bundle, channel, platform, counter } = increment;
+    const key = JSON.stringify([appId, date, bundle, channel, platform, counter]);
+    const known = tallies.get(key);
+    if (known) return known;
+    // Those of days that are over are never asked for again; who holds one still can go on with it.
+    if (tallies.size >= maxTallies) tallies.clear();
+    const tally = { appId, increment, times: 0 };
+    tallies.set(key, tally);
+    return tally;
   }
 
-  /** What repetitions add to the counters; each is counted from then on as if it had never been. */
+  function repeat(check: LastCheck): void {
+    for (const tally of check.tallies) {
+      if (tally.times === 0) moved.push(tally);
+      tally.times += 1;
+    }
+  }
+
   function takeAdditions(): CounterAddition[] {
-    const additions = repeated.flatMap(({ device: { appId }, increments, repetitions: times }) =>
-      increments.map((increment) => ({ appId, increment, times })),
-    );
-    for (const check of repeated) check.repetitions = 0;
-    repeated = [];
+    const additions = moved.map((tally) => ({ ...tally }));
+    for (const tally of moved) tally.times = 0;
+    moved = [];
     return additions;
   }
 
@@ -189,8 +208,10 @@ export function createCheckRecorder(deps: {
       };
       // An offer is not yet an installation: the inventory shows what the device runs.
       const events = deviceEvents.prepare(reported, device.versionName);
+      if (!enqueue(events)) return;
       const increments = events.flatMap(({ effects }) => effects.counters);
-      if (enqueue(events)) remember({ device, facts, about, atMs: now, increments, repetitions: 0 });
+      const moves = increments.map((increment) => tallyOf(device.appId, increment));
+      remember({ device, facts, about, atMs: now, tallies: moves });
     },
     async flush() {
       const events = waiting;

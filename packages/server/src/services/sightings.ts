@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { DeviceKey, DeviceRecord } from '../domain/device.ts';
 import type { ReporterFacts } from '../domain/event-effects.ts';
 
@@ -16,9 +15,8 @@ export interface Sightings {
 
 interface Sighting {
   readonly appId: string;
-  /** Short however long what the device says is. */
-  stateHash: string;
-  seenAtMs: number;
+  /** What was written last; undefined when that is to be taken for unwritten. */
+  written: DeviceRecord | undefined;
   runningVersionName: string | null;
   offeredVersionName: string | null;
 }
@@ -29,8 +27,22 @@ const maxDevices = 50_000;
 
 const nothing: ReporterFacts = { runningVersionName: null, offeredVersionName: null };
 
-function hashOf({ seenAtMs: _ignored, ...state }: DeviceRecord): string {
-  return hash('sha1', JSON.stringify(Object.values(state)), 'base64');
+/** Whether two records of a device say the same; field by field, because it is asked for each event. */
+function isSameState(left: DeviceRecord, right: DeviceRecord): boolean {
+  return (
+    left.versionName === right.versionName &&
+    left.platform === right.platform &&
+    left.pluginVersion === right.pluginVersion &&
+    left.osVersion === right.osVersion &&
+    left.nativeVersion === right.nativeVersion &&
+    left.nativeBuild === right.nativeBuild &&
+    left.customId === right.customId &&
+    left.isEmulator === right.isEmulator &&
+    left.isProd === right.isProd &&
+    left.defaultChannel === right.defaultChannel &&
+    left.keyId === right.keyId &&
+    left.installSource === right.installSource
+  );
 }
 
 export function createSightings(): Sightings {
@@ -44,7 +56,7 @@ export function createSightings(): Sightings {
 
   /** The device's sighting, made if need be, as the one seen last. */
   function touch(device: DeviceKey): Sighting {
-    const sighting = find(device) ?? { appId: device.appId, stateHash: '', seenAtMs: 0, ...nothing };
+    const sighting = find(device) ?? { appId: device.appId, written: undefined, ...nothing };
     last.delete(device.deviceId);
     last.set(device.deviceId, sighting);
     if (last.size > maxDevices) {
@@ -56,13 +68,10 @@ export function createSightings(): Sightings {
 
   return {
     isNews(device) {
-      const stateHash = hashOf(device);
-      const before = find(device);
-      if (before && before.stateHash === stateHash && device.seenAtMs - before.seenAtMs < quietMs)
-        return false;
+      const before = find(device)?.written;
+      if (before && device.seenAtMs - before.seenAtMs < quietMs && isSameState(before, device)) return false;
       const sighting = touch(device);
-      sighting.stateHash = stateHash;
-      sighting.seenAtMs = device.seenAtMs;
+      sighting.written = device;
       sighting.runningVersionName = device.versionName ?? sighting.runningVersionName;
       return true;
     },
@@ -72,7 +81,7 @@ export function createSightings(): Sightings {
     known: (device) => find(device) ?? nothing,
     forget(device) {
       const sighting = find(device);
-      if (sighting) sighting.stateHash = '';
+      if (sighting) sighting.written = undefined;
     },
   };
 }
