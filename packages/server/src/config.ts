@@ -171,7 +171,7 @@ const schema = {
     default: '2',
     read: single(wholeNumber('failures', 0)),
     description:
-      'Failed installs of one bundle a device may report and still be offered that bundle; after more it waits for another one. `0` offers it for ever.',
+      'Reports of failed installs of one bundle, each damaged file one, that a device may send and still be offered that bundle; after more it waits for another one. `0` offers it for ever.',
     whenWrong:
       'Too high: devices download a bundle that cannot work there again and again; too low: one bad moment costs a device an update.',
   },

@@ -48,14 +48,28 @@ async function prepare(store: Store): Promise<Record<string, number>> {
   const active = buildRelease({ appId: channelsAppId, builtinBundleId: bundle.id, versionCode: '77' });
   await store.insertRelease(active);
   await store.deployToRelease(active.id, {
-    ...{ id: nextId(), bundleId: bundle.id, actor: 'operator', reason: 'test', createdAtMs: someTimeMs },
+    ...{
+      id: nextId(),
+      bundleId: bundle.id,
+      rolloutBundleId: null,
+      actor: 'operator',
+      reason: 'test',
+      createdAtMs: someTimeMs,
+    },
   });
   const named = buildRelease({
     ...{ appId: channelsAppId, builtinBundleId: bundle.id, versionName: '1.4', versionCode: '5' },
   });
   await store.insertRelease(named);
   await store.deployToRelease(named.id, {
-    ...{ id: nextId(), bundleId: bundle.id, actor: 'operator', reason: 'test', createdAtMs: someTimeMs },
+    ...{
+      id: nextId(),
+      bundleId: bundle.id,
+      rolloutBundleId: null,
+      actor: 'operator',
+      reason: 'test',
+      createdAtMs: someTimeMs,
+    },
   });
   const ids = {
     production: await addChannel(store, 'production', { isPublic: true }),

@@ -90,6 +90,11 @@ describe('the verdict on a rollout (protocol §2.6)', () => {
     ['cooling_down', 'it was triggered this instant', cooling],
     ['cooling_down', 'too little happened as well', { ...cooling, minAttempts: 1_000 }],
     ['cooling_down', 'nothing failed as well', cooling, { installs: 0, failures: 0 }],
+    [
+      'triggered',
+      'it was triggered at a time that lies ahead: the clock was set back',
+      { lastTriggeredAtMs: nowMs + 1 },
+    ],
     ['too_few_attempts', 'attempts are below the minimum', { minAttempts: 101 }],
     ['too_few_attempts', 'failures are below theirs as well', { minAttempts: 101, minFailures: 11 }],
     ['too_few_failures', 'failures are below the minimum', { minFailures: 11 }],

@@ -1,3 +1,5 @@
+import { isWithin } from './elapsed.ts';
+
 /** When a rollout stops itself (protocol §2.6). */
 export interface AutoPause {
   readonly isEnabled: boolean;
@@ -85,7 +87,7 @@ export function judgeRollout(
   if (!autoPause.isEnabled) return 'disabled';
   if (autoPause.failureRateBps === null) return 'no_threshold';
   const { lastTriggeredAtMs } = autoPause;
-  if (lastTriggeredAtMs !== null && nowMs < lastTriggeredAtMs + autoPause.cooldownMinutes * minuteMs)
+  if (lastTriggeredAtMs !== null && isWithin(autoPause.cooldownMinutes * minuteMs, lastTriggeredAtMs, nowMs))
     return 'cooling_down';
   if (attempts < (autoPause.minAttempts ?? 0)) return 'too_few_attempts';
   if (outcomes.failures < (autoPause.minFailures ?? 0)) return 'too_few_failures';

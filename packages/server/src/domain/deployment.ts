@@ -9,8 +9,10 @@ export interface Deployment {
   readonly id: string;
   readonly appId: string;
   readonly target: DeploymentTarget;
-  /** null for builtin. */
+  /** What everybody got, or those outside a rollout; null for builtin. */
   readonly bundleId: string | null;
+  /** What a channel's rollout gave to its share; null without one. */
+  readonly rolloutBundleId: string | null;
   /** Who: a management token's name, a user, or a job. */
   readonly actor: string;
   readonly reason: string;

@@ -397,6 +397,23 @@ describe('the explanation of a known device', () => {
   });
 
   it.each([
+    ['platform', '1', { platform: 'windows' }],
+    ['plugin version', '2', { plugin_version: undefined }],
+    ['native version', '3', { version_build: undefined }],
+  ])('is 400 in words of an operator for one that never told its %s', async (_what, digit, given) => {
+    const device_id = `dddddddd-0000-4000-8000-00000000000${digit}`;
+    await postDevice(
+      '/stats',
+      buildDeviceEventBody({ app_id: appId, device_id, version_name: '1.0.0', ...given }),
+    );
+    const { status, body } = await explain({ app_id: appId, device_id });
+    expect([status, body]).toEqual([
+      400,
+      { error: expect.stringMatching(/^Too little is known of this device/), code: 'invalid_request' },
+    ]);
+  });
+
+  it.each([
     { app_id: appId, device_id: '99999999-0000-4000-8000-000000000001' },
     { app_id: 'com.example.nobody', device_id: pinnedDevice },
   ])('is 404 for %j, which was never heard of', async (body) => {

@@ -1,6 +1,6 @@
 import { type ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
 import type { FastifyRequest } from 'fastify';
-import type { DeviceCheck } from '../domain/device.ts';
+import { type DeviceCheck, reportedPlatform } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { InventoryDevice } from '../ports/device-events.ts';
@@ -55,6 +55,16 @@ export function createExplainHandler(deps: {
       throw new AppError(
         'device_not_found',
         'This device was never heard of; send the request it would send instead',
+      );
+    }
+    if (
+      device.pluginVersion === null ||
+      device.nativeVersion === null ||
+      reportedPlatform(device) === 'unknown'
+    ) {
+      throw new AppError(
+        'invalid_request',
+        'Too little is known of this device: it never told its plugin version, native version or platform; send the request it would send instead',
       );
     }
     return wire.bodyOf(device);

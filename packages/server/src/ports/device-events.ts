@@ -33,7 +33,8 @@ export interface DeviceEventLog {
    * - An event that was kept before (same app, device, action, version name and device time) is kept once and has its
    *   effects once; events without a device time are all different.
    * - Counters add up over calls and nodes; a device's record is replaced by the newest, its first sight is kept, and so
-   *   is what the newest does not tell of its versions: the bundle, the plugin, the native build and the system.
+   *   is what the newest does not tell of its versions: the bundle, the plugin, the native build and the system. One that
+   *   is older by more than ten minutes is not late but of a clock that was set back, and replaces it too.
    * - Rejects with `unavailable` when the store refuses writes.
    */
   appendDeviceEvents(events: readonly RecordedEvent[]): Promise<void>;

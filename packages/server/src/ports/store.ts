@@ -106,7 +106,7 @@ export interface ChannelStore {
 }
 
 export interface DeploymentLog {
-  /** Newest first. */
+  /** Newest first: in the order in which they were made, also when a clock was set back meanwhile. */
   listDeployments(target: DeploymentTarget, page: PageRequest): Promise<Page<Deployment>>;
 }
 

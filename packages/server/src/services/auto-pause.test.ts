@@ -131,6 +131,7 @@ describe('a rollout whose failures are too many to be chance', () => {
     const { appId, id, stable, report } = await createRollout({ action: 'rollback' });
     await report('set', 5);
     await report('update_fail', 5);
+    clock.advance(1_000);
     await runJob();
     expect((await channels.get(id)).rollout.bundleId).toBeNull();
     expect(await served(appId)).toBe('1.0.1');

@@ -377,7 +377,14 @@ describe('reading the channel', () => {
       });
       await store.insertRelease(release);
       await store.deployToRelease(release.id, {
-        ...{ id: nextId(), bundleId: bundle.id, actor: 'somebody', reason: 'test', createdAtMs: someTimeMs },
+        ...{
+          id: nextId(),
+          bundleId: bundle.id,
+          rolloutBundleId: null,
+          actor: 'somebody',
+          reason: 'test',
+          createdAtMs: someTimeMs,
+        },
       });
       await appSnapshots.refresh(appId);
       const asker = device({ pluginVersion, rawNativeVersion: '1.0', nativeBuild: '7' });

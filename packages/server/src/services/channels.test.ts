@@ -168,6 +168,7 @@ describe('a new channel', () => {
         appId,
         target: { kind: 'channel', channelId: channel.id },
         bundleId: null,
+        rolloutBundleId: null,
         actor,
         reason: 'created',
         createdAtMs: clock.now(),
@@ -392,6 +393,7 @@ describe('the bundle of a channel', () => {
       appId,
       target: { kind: 'channel', channelId: id },
       bundleId: a,
+      rolloutBundleId: null,
       actor: 'maria',
       reason: 'set bundle',
       createdAtMs: clock.now(),
@@ -562,7 +564,7 @@ describe('a rollout', () => {
         { actor: 'maria', reason: 'rollout of 1.0.2 paused (it is not)' },
         { actor: 'olga', reason: 'rollout of 1.0.2 resumed (it was the network)' },
         { actor: 'maria', reason: 'rollout of 1.0.2 paused (it looks bad)' },
-      ].map((each) => ({ ...each, bundleId: a, createdAtMs: clock.now() })),
+      ].map((each, index) => ({ ...each, bundleId: a, createdAtMs: clock.now() + 3 - index })),
     );
   });
 
@@ -640,14 +642,26 @@ describe('a rollout', () => {
     });
   });
 
+  it.each(['cancelRollout', 'promoteRollout', 'rollback'] as const)(
+    'that ends by %s leaves the next one what clients had set for how long to remember it',
+    async (end) => {
+      const { id } = await createRollout();
+      await channels.changeRollout(id, { cacheTtlSeconds: 3_600 }, actor);
+      await channels[end](id, actor);
+      expect((await channels.get(id)).rollout).toMatchObject({ bundleId: null, cacheTtlSeconds: 3_600 });
+    },
+  );
+
   it('that is cancelled sends back who has it, and is a deployment', async () => {
-    const { appId, id, a } = await createRollout();
+    const { appId, id, a, b } = await createRollout();
+    expect((await deploymentsOf(id))[0]).toMatchObject({ bundleId: a, rolloutBundleId: b });
     await channels.cancelRollout(id, 'maria', 'a better one comes');
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
     expect(await served(appId)).toBe('1.0.1');
     expect((await channels.get(id)).rollout.bundleId).toBeNull();
     expect((await deploymentsOf(id))[0]).toMatchObject({
       bundleId: a,
+      rolloutBundleId: null,
       actor: 'maria',
       reason: 'rollout of 1.0.2 cancelled (a better one comes)',
     });
@@ -790,7 +804,10 @@ describe('rolling a channel back', () => {
     for (let each = 0; each < 1_001; each += 1) {
       await server.product.store.updateChannel(id, (channel) => ({
         channel,
-        deployment: { ...{ id: ids.next(), bundleId: a, actor, reason: '' }, createdAtMs: clock.now() },
+        deployment: {
+          ...{ id: ids.next(), bundleId: a, rolloutBundleId: null, actor, reason: '' },
+          createdAtMs: clock.now(),
+        },
       }));
     }
     expect((await channels.rollback(id, actor)).bundleId).toBeNull();
@@ -1008,6 +1025,7 @@ describe('rolling a release back', () => {
     clock.advance(1_000);
     await releases.rollback(id, 'maria');
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
+    clock.advance(1_000);
     await releases.rollback(id, 'maria');
     expect(await check({ app_id: appId, version_name: '1.0.2' })).toEqual({ version: 'builtin' });
     await expect(releases.rollback(id, 'maria')).rejects.toMatchObject({ code: 'invalid_request' });

@@ -33,8 +33,8 @@ export type RolloutSettings = Partial<
 >;
 
 /**
- * Every change is visible to the next update check and, when devices may then get something else, a deployment whose
- * reason says what happened.
+ * Every change is visible to the next update check. One of what a channel serves is a deployment whose reason says what
+ * happened; who may have it, its settings decide, and those leave none.
  */
 export interface Channels {
   create(
@@ -149,10 +149,22 @@ export function createChannels(deps: {
   readonly ids: Ids;
 }): Channels {
   const { store, appSnapshots, clock, ids } = deps;
-  const noRollout = (): Rollout => ({ id: ids.next(), ...rolloutDefaults });
+  /** None, with what clients have set of it for the next one. */
+  const noRollout = ({ cacheTtlSeconds }: Pick<Rollout, 'cacheTtlSeconds'> = rolloutDefaults): Rollout => ({
+    id: ids.next(),
+    ...rolloutDefaults,
+    cacheTtlSeconds,
+  });
 
-  function deployment(bundleId: string | null, actor: string, reason: string): NewDeployment {
-    return { id: ids.next(), bundleId, actor, reason, createdAtMs: clock.now() };
+  /** @param served the channel as it serves from now on */
+  function deployment(
+    served: Pick<Channel, 'bundleId' | 'rollout'>,
+    actor: string,
+    reason: string,
+  ): NewDeployment {
+    const { bundleId, rollout } = served;
+    const createdAtMs = clock.now();
+    return { id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId, actor, reason, createdAtMs };
   }
 
   async function published(channel: Channel): Promise<Channel> {
@@ -182,7 +194,7 @@ export function createChannels(deps: {
   function serve(current: Channel, bundleId: string | null, actor: string, reason: string): ChannelChange {
     const channel = { ...current, bundleId };
     if (bundleId === current.bundleId) return { channel };
-    return { channel, deployment: deployment(bundleId, actor, reason) };
+    return { channel, deployment: deployment(channel, actor, reason) };
   }
 
   /** What became of the rollout, for people: a deployment itself names the stable bundle only. */
@@ -194,11 +206,11 @@ export function createChannels(deps: {
 
   /** Who has the rollout bundle is sent back to the stable one. */
   function cancel(current: Channel, actor: string, why?: string): ChannelChange {
-    const channel = { ...current, rollout: noRollout() };
+    const channel = { ...current, rollout: noRollout(current.rollout) };
     if (current.rollout.bundleId === null) return { channel };
     return {
       channel,
-      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'cancelled', why)),
+      deployment: deployment(channel, actor, rolloutReason(current, 'cancelled', why)),
     };
   }
 
@@ -209,7 +221,7 @@ export function createChannels(deps: {
     const rollout = { ...current.rollout, pausedAtMs: clock.now(), pauseReason: why };
     return {
       channel: { ...current, rollout },
-      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'paused', why)),
+      deployment: deployment(current, actor, rolloutReason(current, 'paused', why)),
     };
   }
 
@@ -219,7 +231,7 @@ export function createChannels(deps: {
     const rollout = { ...current.rollout, pausedAtMs: null, pauseReason: null };
     return {
       channel: { ...current, rollout },
-      deployment: deployment(current.bundleId, actor, rolloutReason(current, 'resumed', why)),
+      deployment: deployment(current, actor, rolloutReason(current, 'resumed', why)),
     };
   }
 
@@ -240,7 +252,7 @@ export function createChannels(deps: {
         ...{ createdAtMs: now, updatedAtMs: now },
       };
       const { id: _unset, ...channel } = merge(empty, settings);
-      return published(await store.insertChannel(channel, deployment(null, actor, 'created')));
+      return published(await store.insertChannel(channel, deployment(empty, actor, 'created')));
     },
     changeSettings: (id, settings) => update(id, (current) => ({ channel: merge(current, settings) })),
     setBundle: (id, bundleId, actor) =>
@@ -264,7 +276,7 @@ export function createChannels(deps: {
         const share = rollout.isEnabled ? `at ${rollout.percentageBps / 100} %` : 'disabled';
         const reason =
           rollout.bundleId === null ? rolloutReason(current, 'cancelled') : rolloutReason(channel, share);
-        return { channel, deployment: deployment(current.bundleId, actor, reason) };
+        return { channel, deployment: deployment(channel, actor, reason) };
       }),
     pauseRollout: (id, actor, why) => update(id, (current) => pause(current, actor, why)),
     resumeRollout: (id, actor, why) => update(id, (current) => resume(current, actor, why)),
@@ -272,7 +284,7 @@ export function createChannels(deps: {
       update(id, (current) => {
         const bundleId = requireRollout(current);
         const reason = rolloutReason(current, 'promoted');
-        return serve({ ...current, rollout: noRollout() }, bundleId, actor, reason);
+        return serve({ ...current, rollout: noRollout(current.rollout) }, bundleId, actor, reason);
       }),
     cancelRollout: (id, actor, why) => update(id, (current) => cancel(current, actor, why)),
 
@@ -290,7 +302,7 @@ export function createChannels(deps: {
         if (previous === undefined)
           throw invalid('The channel has served nothing before that it could go back to');
         // A rollout of the very bundle that is taken back would go on giving it to its share of the devices.
-        const rollout = servesSomebody(current.rollout) ? noRollout() : current.rollout;
+        const rollout = servesSomebody(current.rollout) ? noRollout(current.rollout) : current.rollout;
         return serve({ ...current, rollout }, previous, actor, rollbackReason);
       });
     },

@@ -225,6 +225,21 @@ describe('an update check', () => {
     expect(await eventsOf(appId)).toHaveLength(4);
   });
 
+  it('is logged again after the clock was set back', async () => {
+    const own = createFakeClock();
+    const other = await startTestServer({ clock: own });
+    try {
+      const appId = await createApp({}, other);
+      await check({ app_id: appId }, other);
+      own.advance(-24 * 60 * minuteMs);
+      await check({ app_id: appId }, other);
+      await record(other);
+      expect(await eventsOf(appId, other)).toHaveLength(2);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('is an offer and not an installation: the inventory shows what the device runs', async () => {
     const appId = await createApp();
     await check({ app_id: appId });
@@ -301,6 +316,25 @@ describe('when the store is slow or gone', () => {
     await check({ app_id: appId });
     await record();
     expect(await read('counters.list', appId)).toEqual([expect.objectContaining({ get: 2 })]);
+  });
+
+  it('events that cannot be written take no repetitions along', async () => {
+    const appId = await createApp();
+    await check({ app_id: appId });
+    await record();
+    const before = await unrecorded();
+    const refusing = vi
+      .spyOn(server.product.store, 'appendDeviceEvents')
+      .mockRejectedValue(new AppError('unavailable', 'The database refuses work right now'));
+    try {
+      for (let times = 0; times < 3; times += 1) await check({ app_id: appId });
+      await check({ app_id: appId, version_name: '1.0.1' });
+      await expect(record()).rejects.toMatchObject({ code: 'unavailable' });
+    } finally {
+      refusing.mockRestore();
+    }
+    expect(await unrecorded()).toBe(before + 1);
+    expect(await read('counters.list', appId)).toEqual([expect.objectContaining({ get: 4 })]);
   });
 
   it('no more than 20,000 of them wait', async () => {

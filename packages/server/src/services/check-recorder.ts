@@ -1,4 +1,5 @@
 import type { DeviceCheck } from '../domain/device.ts';
+import { isWithin } from '../domain/elapsed.ts';
 import type { CounterIncrement } from '../domain/event-effects.ts';
 import { refusals } from '../domain/refusals.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
@@ -181,7 +182,7 @@ export function createCheckRecorder(deps: {
       if (!about) return;
       const now = clock.now();
       const last = lastChecks.get(device.deviceId);
-      if (last && now - last.atMs < quietMs && isSame(last, device, facts, about)) {
+      if (last && isWithin(quietMs, last.atMs, now) && isSame(last, device, facts, about)) {
         repeat(last);
         return;
       }
@@ -217,8 +218,9 @@ export function createCheckRecorder(deps: {
       const events = waiting;
       waiting = [];
       const additions = takeAdditions();
-      await writeEvents(events);
-      await writeAdditions(additions);
+      // Each for itself, so that neither takes the other along.
+      const outcomes = await Promise.allSettled([writeEvents(events), writeAdditions(additions)]);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
     get droppedCount() {
       return droppedCount;

@@ -77,7 +77,14 @@ export function createReleases(deps: {
     actor: string,
     reason: string,
   ): Promise<Release> {
-    const deployment = { id: ids.next(), bundleId, actor, reason, createdAtMs: clock.now() };
+    const deployment = {
+      id: ids.next(),
+      bundleId,
+      rolloutBundleId: null,
+      actor,
+      reason,
+      createdAtMs: clock.now(),
+    };
     return published(await store.deployToRelease(id, deployment));
   }
 

@@ -1,4 +1,5 @@
 import type { DeviceKey, DeviceRecord } from '../domain/device.ts';
+import { isWithin } from '../domain/elapsed.ts';
 import type { ReporterFacts } from '../domain/event-effects.ts';
 
 /** What was last written of each device, so that a device that says the same again and again costs no write. */
@@ -69,7 +70,8 @@ export function createSightings(): Sightings {
   return {
     isNews(device) {
       const before = find(device)?.written;
-      if (before && device.seenAtMs - before.seenAtMs < quietMs && isSameState(before, device)) return false;
+      if (before && isWithin(quietMs, before.seenAtMs, device.seenAtMs) && isSameState(before, device))
+        return false;
       const sighting = touch(device);
       sighting.written = device;
       sighting.runningVersionName = device.versionName ?? sighting.runningVersionName;

@@ -75,6 +75,7 @@ export function buildNewDeployment(given: Partial<NewDeployment> = {}): NewDeplo
   return {
     id: nextId(),
     bundleId: null,
+    rolloutBundleId: null,
     actor: 'tester',
     reason: 'test',
     createdAtMs: someTimeMs,

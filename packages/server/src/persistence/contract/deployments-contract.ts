@@ -49,6 +49,7 @@ export function describeDeployments(open: OpenStore): void {
       const { appId, bundle, channel } = await appWithTargets();
       const deployment = buildNewDeployment({
         bundleId: bundle.id,
+        rolloutBundleId: bundle.id,
         actor: 'Jürgen 👷',
         reason: 'weil "es" muss',
         createdAtMs: someTimeMs + 5,
@@ -73,9 +74,26 @@ export function describeDeployments(open: OpenStore): void {
       for (const deployment of [first, second]) await store.deployToRelease(release.id, deployment);
       const target = ofRelease(release.id);
       expect(await listed(target)).toStrictEqual([
-        { ...second, appId, target },
+        { ...second, createdAtMs: first.createdAtMs + 1, appId, target },
         { ...first, appId, target },
       ]);
+    });
+
+    it('are in the order in which they were made, also when a clock was set back', async () => {
+      const { release, channel, bundle } = await appWithTargets();
+      const times = [someTimeMs, someTimeMs + 60_000, someTimeMs, someTimeMs - 60_000];
+      const made = times.map((createdAtMs) => buildNewDeployment({ bundleId: bundle.id, createdAtMs }));
+      for (const deployment of made) {
+        await deployToChannel(channel.id, deployment);
+        await store.deployToRelease(release.id, { ...deployment, id: nextId() });
+      }
+      const ofChannelNow = await listed(ofChannel(channel.id));
+      expect(ofChannelNow.map(({ id }) => id)).toStrictEqual(made.map(({ id }) => id).reverse());
+      for (const items of [ofChannelNow, await listed(ofRelease(release.id))]) {
+        expect(items.map(({ createdAtMs }) => createdAtMs - someTimeMs)).toStrictEqual([
+          60_002, 60_001, 60_000, 0,
+        ]);
+      }
     });
 
     it('are not logged when a release or its bundle is not there', async () => {
@@ -127,6 +145,7 @@ export function describeDeployments(open: OpenStore): void {
       const { channel, release } = await appWithTargets();
       await store.deployToRelease(release.id, buildNewDeployment());
       return {
+        isInOrderOfAdding: true,
         async add(createdAtMs) {
           const deployment = buildNewDeployment({ createdAtMs });
           await deployToChannel(channel.id, deployment);

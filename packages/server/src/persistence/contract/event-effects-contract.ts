@@ -392,6 +392,18 @@ export function describeEventEffects(open: OpenStore): void {
         expect(await found(appId)).toStrictEqual({ ...newer, firstSeenAtMs: someTimeMs + 10 });
       });
 
+      it('takes a record that is older by more than ten minutes for the newest: the clock was set back', async () => {
+        const appId = newAppId();
+        const minuteMs = 60_000;
+        const see = (versionName: string, seenAtMs: number) =>
+          store.appendDeviceEvents([seeing(buildDeviceRecord({ appId, versionName, seenAtMs }))]);
+        await see('1.0.0', someTimeMs);
+        await see('1.0.1', someTimeMs - 10 * minuteMs);
+        expect(await found(appId)).toMatchObject({ versionName: '1.0.0', seenAtMs: someTimeMs });
+        await see('1.0.2', someTimeMs - 10 * minuteMs - 1);
+        expect(await found(appId)).toMatchObject({ versionName: '1.0.2' });
+      });
+
       it('takes the newest of the records of one call, of equally new ones the last', async () => {
         const appId = newAppId();
         const record = (versionName: string, seenAtMs: number) =>

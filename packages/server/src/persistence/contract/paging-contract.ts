@@ -8,6 +8,8 @@ import { readPages } from './opened-store.ts';
 export interface PagedList {
   /** Adds an item of that time and answers its label; one added later counts as newer at the same time. */
   add(timeMs: number): Promise<string>;
+  /** Of a list in which an item added later is the newer one whatever its time is. */
+  readonly isInOrderOfAdding?: true;
   /** Undefined when items of this list are never removed. */
   readonly remove?: (label: string) => Promise<void>;
   list(page: PageRequest): Promise<Page<string>>;
@@ -22,7 +24,9 @@ export function describePaging(name: string, open: () => Promise<PagedList> | Pa
       const list = await open();
       const added: { label: string; time: number; order: number }[] = [];
       for (const [order, time] of times.entries()) added.push({ label: await list.add(time), time, order });
-      added.sort((left, right) => right.time - left.time || right.order - left.order);
+      const byTime = (left: { time: number }, right: { time: number }) =>
+        list.isInOrderOfAdding ? 0 : right.time - left.time;
+      added.sort((left, right) => byTime(left, right) || right.order - left.order);
       return { list, newestFirst: added.map(({ label }) => label) };
     }
 

@@ -19,7 +19,7 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     sessionKey: row.session_key,
     keyId: row.key_id,
     minUpdateVersion: row.min_update_version,
-    objectKey: row.object_key,
+    objectKey: row.object_key === '' ? null : row.object_key,
     externalUrl: row.external_url,
     createdAtMs: row.created_at,
   };
@@ -83,7 +83,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               session_key: bundle.sessionKey,
               key_id: bundle.keyId,
               min_update_version: bundle.minUpdateVersion,
-              object_key: bundle.objectKey,
+              object_key: bundle.objectKey ?? '',
               external_url: bundle.externalUrl,
               created_at: bundle.createdAtMs,
               deleted_at: null,
@@ -144,7 +144,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
           .where('app_id', '=', row.app_id)
           .where('version_name', '=', row.version_name)
           .execute();
-        if (row.object_key !== null) {
+        if (row.object_key !== '') {
           await transaction
             .insertInto('planned_deletions')
             .values({ object_key: row.object_key, due_at: nowMs })

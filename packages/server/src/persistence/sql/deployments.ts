@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { Deployment, DeploymentTarget } from '../../domain/deployment.ts';
 import type { DeploymentLog } from '../../ports/store.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
@@ -16,15 +16,31 @@ function toDeployment(row: Selectable<DeploymentsTable>): Deployment {
     appId: row.app_id,
     target: toTarget(row),
     bundleId: row.bundle_id,
+    rolloutBundleId: row.rollout_bundle_id,
     actor: row.actor,
     reason: row.reason,
     createdAtMs: row.created_at,
   };
 }
 
-/** Logs a deployment, in the transaction that makes its target serve the bundle. */
+function ofTarget(target: DeploymentTarget) {
+  return ({ eb }: ExpressionBuilder<Schema, 'deployments'>) =>
+    target.kind === 'channel'
+      ? eb('channel_id', '=', target.channelId)
+      : eb('release_id', '=', target.releaseId);
+}
+
+/**
+ * Logs a deployment, in the transaction that makes its target serve the bundle. Its time is after that of the target's
+ * last one also when a clock was set back: rollback walks the history in the order in which it happened.
+ */
 export async function insertDeployment(db: Kysely<Schema>, deployment: Deployment): Promise<void> {
   const { target } = deployment;
+  const last = await db
+    .selectFrom('deployments')
+    .select(({ fn }) => fn.max('created_at').as('created_at'))
+    .where(ofTarget(target))
+    .executeTakeFirst();
   await db
     .insertInto('deployments')
     .values({
@@ -33,9 +49,10 @@ export async function insertDeployment(db: Kysely<Schema>, deployment: Deploymen
       channel_id: target.kind === 'channel' ? target.channelId : null,
       release_id: target.kind === 'release' ? target.releaseId : null,
       bundle_id: deployment.bundleId,
+      rollout_bundle_id: deployment.rolloutBundleId,
       actor: deployment.actor,
       reason: deployment.reason,
-      created_at: deployment.createdAtMs,
+      created_at: Math.max(deployment.createdAtMs, Number(last?.created_at ?? -1) + 1),
     })
     .execute();
 }
@@ -43,11 +60,7 @@ export async function insertDeployment(db: Kysely<Schema>, deployment: Deploymen
 export function createSqlDeployments({ db }: SqlDatabase): DeploymentLog {
   return {
     async listDeployments(target, page) {
-      let query = db.selectFrom('deployments').selectAll();
-      query =
-        target.kind === 'channel'
-          ? query.where('channel_id', '=', target.channelId)
-          : query.where('release_id', '=', target.releaseId);
+      let query = db.selectFrom('deployments').selectAll().where(ofTarget(target));
       if (page.cursor !== undefined) {
         const after = decodeCursor(page.cursor, /^[0-9a-f]{24}$/);
         query = query.where(({ eb, refTuple, tuple }) =>

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import type { DeviceRecord } from '../../domain/device.ts';
 import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
@@ -62,6 +62,9 @@ const replaced = [
 /** What a newer record replaces when it tells it. */
 const keptUntold = ['plugin_version', 'version_os', 'version_build', 'version_code', 'version_name'] as const;
 
+/** Records come late by seconds: one that is older by more is of a clock that was set back, and the newest there is. */
+const clockSetBackMs = 10 * 60 * 1000;
+
 function withUntold(record: DeviceRecord, older: DeviceRecord): DeviceRecord {
   return {
     ...record,
@@ -96,7 +99,12 @@ export async function recordDevices(
           ...keptUntold.map((column) => [column, fn.coalesce(`excluded.${column}`, `devices.${column}`)]),
         ]),
       )
-      .whereRef('excluded.seen_at', '>=', 'devices.seen_at'),
+      .where(({ eb, or, ref }) =>
+        or([
+          eb('excluded.seen_at', '>=', ref('devices.seen_at')),
+          eb('devices.seen_at', '>', eb('excluded.seen_at', '+', sql.lit(clockSetBackMs))),
+        ]),
+      ),
   );
 }
 

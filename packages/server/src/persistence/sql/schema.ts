@@ -39,8 +39,8 @@ export interface BundlesTable {
   session_key: string;
   key_id: string | null;
   min_update_version: string | null;
-  /** Of this and the next one is null. */
-  object_key: string | null;
+  /** '' for a bundle that lies elsewhere. */
+  object_key: string;
   external_url: string | null;
   created_at: number;
   /** Deleted bundles keep their row: it is what keeps their version name taken. */
@@ -104,6 +104,7 @@ export interface DeploymentsTable {
   channel_id: number | null;
   release_id: string | null;
   bundle_id: string | null;
+  rollout_bundle_id: string | null;
   actor: string;
   reason: string;
   created_at: number;
