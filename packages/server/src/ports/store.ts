@@ -4,6 +4,7 @@ import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
+import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { Page, PageRequest } from './page.ts';
 
@@ -23,7 +24,9 @@ export interface Store
     PlannedDeletions,
     DeviceEventLog,
     CounterReader,
-    DeviceInventory {
+    DeviceInventory,
+    ChangeLog,
+    Leases {
   /** Rejects with `unavailable` when the store does not answer. */
   ping(): Promise<void>;
   /** Finishes what is under way and lets go of the database. */

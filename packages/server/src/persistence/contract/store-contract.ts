@@ -8,6 +8,7 @@ import {
 } from '../../testing/builders.ts';
 import { describeAppStates } from './app-states-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
+import { describeChanges } from './changes-contract.ts';
 import { describeChannels } from './channels-contract.ts';
 import { describeDeployments } from './deployments-contract.ts';
 import { describeDeviceEvents } from './device-events-contract.ts';
@@ -32,6 +33,7 @@ export function describeStoreContract(name: string, open: OpenStore): void {
     describeDeviceStates(open);
     describeAppStates(open);
     describePlannedDeletions(open);
+    describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();
       return { log: store, destroy };

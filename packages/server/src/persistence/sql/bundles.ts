@@ -4,6 +4,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { BundleStore } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
+import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -68,8 +69,9 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
   return {
     async insertBundle(bundle) {
       try {
-        await db.transaction().execute(async (transaction) => {
+        await database.change(async (transaction) => {
           await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
+          await noteChange(transaction, bundle.appId);
           await transaction
             .insertInto('bundles')
             .values({
@@ -134,10 +136,11 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
     },
 
     deleteBundle: (id, nowMs) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         await requireUnused(transaction, toBundle(row));
+        await noteChange(transaction, row.app_id);
         await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
         await transaction
           .deleteFrom('device_failures')

@@ -5,6 +5,7 @@ import type { Channel, UpdatePolicy } from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
 import { requireBundleOfApp } from './bundles.ts';
+import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { ChannelsTable, Schema, SqlDatabase } from './schema.ts';
@@ -135,6 +136,7 @@ async function concludeWrite(
   channel: Channel,
   deployment: NewDeployment | undefined,
 ): Promise<void> {
+  await noteChange(db, channel.appId);
   await withdrawOtherPublic(db, channel);
   if (!deployment) return;
   const target = { kind: 'channel', channelId: channel.id } as const;
@@ -160,7 +162,7 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
 
   return {
     insertChannel: (given, deployment) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         await requireBundles(transaction, given, deployment);
         await ensureApp(transaction, given.appId, given.createdAtMs);
         const { id } = await naming(given, () =>
@@ -172,7 +174,7 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
       }),
 
     updateChannel: (id, change) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const current = await requireChannel(transaction, id);
         const changed = change(current);
         const { appId, createdAtMs } = current;
@@ -212,8 +214,9 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
     },
 
     deleteChannel: (id) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const channel = await requireChannel(transaction, id);
+        await noteChange(transaction, channel.appId);
         // Overrides and choices of devices go with it: their rows refer to it with "on delete cascade".
         await transaction.deleteFrom('channels').where('id', '=', id).execute();
         return channel;

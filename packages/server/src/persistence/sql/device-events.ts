@@ -2,6 +2,7 @@ import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { DeviceEvent } from '../../domain/device.ts';
 import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
+import { noteDeviceChanges } from './changes.ts';
 import { addToCounters } from './counters.ts';
 import { recordDevices } from './devices.ts';
 import type { DeviceEventsTable, DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
@@ -95,6 +96,9 @@ async function addFailures(
       });
     }
   }
+  if (rows.size === 0) return;
+  await database.lockChanges(transaction);
+  await noteDeviceChanges(database, transaction, [...rows.values()]);
   await database.upsertMany(transaction, 'device_failures', [...rows.values()], (conflict) =>
     conflict.columns(['app_id', 'device_id', 'version_name']).doUpdateSet(({ eb, ref }) => ({
       failures: eb('device_failures.failures', '+', ref('excluded.failures')),
@@ -117,12 +121,13 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
           effects.counters.map((increment) => ({ appId: event.appId, increment, times: 1 })),
         );
         await addToCounters(database, transaction, increments);
-        await addFailures(database, transaction, told);
         await recordDevices(
           database,
           transaction,
           told.flatMap(({ device }) => (device ? [device] : [])),
         );
+        // Last, because other changes wait for the rest of it.
+        await addFailures(database, transaction, told);
       });
     },
 

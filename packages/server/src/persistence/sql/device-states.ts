@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { noteChange } from './changes.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -125,21 +126,28 @@ function readFailures(db: Kysely<Schema>, minFailures: number) {
   });
 }
 
-export function createSqlDeviceStates({ db }: SqlDatabase): DeviceStateStore {
+export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
+  const { db } = database;
   const write = (table: ChannelTable) => (device: DeviceKey, channelId: number | null) =>
-    db.transaction().execute((transaction) => writeDeviceChannel(transaction, table, device, channelId));
+    database.change(async (transaction) => {
+      await noteChange(transaction, device.appId, device.deviceId);
+      await writeDeviceChannel(transaction, table, device, channelId);
+    });
 
   return {
     setDeviceOverride: write('device_overrides'),
     setSelfSetChannel: write('device_self_channels'),
 
     async clearFailedInstalls({ appId, deviceId }, versionName) {
-      let query = db
-        .deleteFrom('device_failures')
-        .where('app_id', '=', appId)
-        .where('device_id', '=', deviceId);
-      if (versionName !== undefined) query = query.where('version_name', '=', versionName);
-      await query.execute();
+      await database.change(async (transaction) => {
+        let query = transaction
+          .deleteFrom('device_failures')
+          .where('app_id', '=', appId)
+          .where('device_id', '=', deviceId);
+        if (versionName !== undefined) query = query.where('version_name', '=', versionName);
+        await query.execute();
+        await noteChange(transaction, appId, deviceId);
+      });
     },
 
     async deleteFailedInstallsBefore(timeMs, limit) {

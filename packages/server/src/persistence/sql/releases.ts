@@ -6,6 +6,7 @@ import type { ReleaseStore } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { requireBundleOfApp } from './bundles.ts';
+import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { ReleasesTable, Schema, SqlDatabase } from './schema.ts';
@@ -36,12 +37,13 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
   return {
     async insertRelease(release) {
       try {
-        await db.transaction().execute(async (transaction) => {
+        await database.change(async (transaction) => {
           await requireBundleOfApp(transaction, release.builtinBundleId, release.appId);
           if (release.activeBundleId !== null) {
             await requireBundleOfApp(transaction, release.activeBundleId, release.appId);
           }
           await ensureApp(transaction, release.appId, release.createdAtMs);
+          await noteChange(transaction, release.appId);
           await transaction
             .insertInto('releases')
             .values({
@@ -86,8 +88,9 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
     },
 
     setReleaseDate: (id, releaseDateMs, nowMs) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
+        await noteChange(transaction, release.appId);
         await transaction
           .updateTable('releases')
           .set({ release_date: releaseDateMs, updated_at: nowMs })
@@ -97,8 +100,9 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
       }),
 
     deployToRelease: (id, deployment) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
+        await noteChange(transaction, release.appId);
         const { bundleId, createdAtMs } = deployment;
         if (bundleId !== null) await requireBundleOfApp(transaction, bundleId, release.appId);
         await transaction
@@ -112,8 +116,9 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
       }),
 
     deleteRelease: (id) =>
-      db.transaction().execute(async (transaction) => {
+      database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
+        await noteChange(transaction, release.appId);
         await transaction.deleteFrom('releases').where('id', '=', id).execute();
         return release;
       }),

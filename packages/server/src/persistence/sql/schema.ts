@@ -5,6 +5,7 @@ import type {
   OnConflictBuilder,
   OnConflictDoNothingBuilder,
   OnConflictUpdateBuilder,
+  Transaction,
 } from 'kysely';
 
 /** Times are epoch milliseconds, truth values 0 or 1, absent texts null. */
@@ -21,6 +22,8 @@ export interface Schema {
   counters: CountersTable;
   devices: DevicesTable;
   planned_deletions: PlannedDeletionsTable;
+  changes: ChangesTable;
+  leases: LeasesTable;
 }
 
 interface AppsTable {
@@ -189,8 +192,20 @@ interface PlannedDeletionsTable {
   due_at: number;
 }
 
+interface ChangesTable {
+  revision: Generated<number>;
+  app_id: string;
+  device_id: string | null;
+}
+
+interface LeasesTable {
+  name: string;
+  holder: string;
+  expires_at: number;
+}
+
 /** Tables that are written many rows at a time. */
-export type BulkTable = 'device_events' | 'counters' | 'devices' | 'device_failures';
+export type BulkTable = 'device_events' | 'counters' | 'devices' | 'device_failures' | 'changes';
 
 /** What becomes of rows whose key a table has already. */
 export type ConflictRule<Table extends BulkTable> = (
@@ -200,6 +215,14 @@ export type ConflictRule<Table extends BulkTable> = (
 /** A connected SQL engine: its queries, and the few things engines do each in their own way. */
 export interface SqlDatabase {
   readonly db: Kysely<Schema>;
+  /**
+   * Runs what changes an app or what is remembered of its devices, in a transaction of its own. Such transactions run
+   * one after the other, over all nodes: what one has read holds until it has written, and they end in the order of
+   * the revisions they give.
+   */
+  change<Result>(run: (transaction: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+  /** Makes a transaction one of these, when it finds late that it has something to change. */
+  lockChanges(transaction: Kysely<Schema>): Promise<void>;
   /**
    * Inserts rows of the same shape in their order, as part of a transaction of `db`, except those that a unique index
    * or primary key has already; answers for each row whether it was inserted. Far faster than one statement of many

@@ -2,12 +2,14 @@ import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
 import { createSqlAppStates } from './apps.ts';
 import { createSqlBundles } from './bundles.ts';
+import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
 import { createSqlCounters } from './counters.ts';
 import { createSqlDeployments } from './deployments.ts';
 import { createSqlDeviceEvents } from './device-events.ts';
 import { createSqlDeviceStates } from './device-states.ts';
 import { createSqlDevices } from './devices.ts';
+import { createSqlLeases } from './leases.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
@@ -25,6 +27,8 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlCounters(database),
     ...createSqlDevices(database),
     ...createSqlPlannedDeletions(database),
+    ...createSqlChanges(database),
+    ...createSqlLeases(database),
     async ping() {
       await database.ping();
       await sql`select 1 from apps limit 1`.execute(database.db);

@@ -39,6 +39,9 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
 
   const database: SqlDatabase = {
     db,
+    // A transaction that begins to write keeps all others out.
+    change: (run) => db.transaction().execute(run),
+    lockChanges: async () => undefined,
     async insertNew(transaction, table, rows) {
       const changes = await writeMany(transaction, table, rows, (conflict) => conflict.doNothing());
       return changes.map((count) => count === 1);
