@@ -71,7 +71,10 @@ module.exports = {
       'A database driver, an archive reader or a cloud SDK appears in one folder only.',
       {
         path: S,
-        pathNot: [`${S}(persistence/(sqlite|postgres|mongo|sql)|object-storage|bundle-archive)/`, TEST],
+        pathNot: [
+          `${S}(persistence/(sqlite|postgres|mongo|sql)|object-storage|bundle-archive|testing)/`,
+          TEST,
+        ],
       },
       { path: 'node_modules/(mongodb|pg|better-sqlite3|kysely|@aws-sdk|yauzl)/' },
     ),

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Our packages resolve to their sources. `import` must not stand here: it would also hold for require().
-const resolve = { conditions: ['source', 'module', 'node', 'default'] };
+const resolve = { conditions: ['source', 'node', 'default'] };
 const ssr = { resolve: { ...resolve, externalConditions: ['source'] } };
 
 export default defineConfig({

@@ -1,42 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { access, link, mkdir, open, rm, stat, unlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { link, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import type { ByteRange, ObjectStorage, StagedObject } from '../ports/object-storage.ts';
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-/** Passes on our own errors and a source's; a file system's are put into the port's words. */
-function translate(error: unknown): unknown {
-  switch (codeOf(error)) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new AppError('insufficient_storage', 'The disk for bundles is full', { cause: error });
-    case 'ENOENT':
-    case 'ENOTDIR':
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-    case 'EIO':
-    case 'EMFILE':
-    case 'ENFILE':
-      return new AppError('unavailable', 'The folder for bundles cannot be used right now', { cause: error });
-    default:
-      return error;
-  }
-}
-
-async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw translate(error);
-  }
-}
+import { assertWritable, codeOf, onFileSystem, openStagingFolder } from './staging-folder.ts';
 
 /** Makes a rename or link in the folder survive a power cut. */
 async function syncFolder(path: string): Promise<void> {
@@ -54,26 +22,9 @@ async function syncFolder(path: string): Promise<void> {
  */
 export async function createFilesystemObjectStorage(folder: string): Promise<ObjectStorage> {
   const objectsFolder = join(folder, 'objects');
-  const stagingFolder = join(folder, 'staging');
-  await rm(stagingFolder, { recursive: true, force: true });
-  await mkdir(stagingFolder, { recursive: true });
+  const staging = await openStagingFolder(join(folder, 'staging'));
   await mkdir(objectsFolder, { recursive: true });
   const pathOf = (key: string) => join(objectsFolder, ...key.split('/'));
-
-  async function writeStaged(filePath: string, source: AsyncIterable<Uint8Array>): Promise<number> {
-    const file = await translated(() => open(filePath, 'wx'));
-    let sizeBytes = 0;
-    try {
-      for await (const bytes of source) {
-        await translated(() => file.writeFile(bytes));
-        sizeBytes += bytes.byteLength;
-      }
-      await translated(() => file.sync());
-    } finally {
-      await file.close();
-    }
-    return sizeBytes;
-  }
 
   async function store(filePath: string, key: string): Promise<void> {
     const target = pathOf(key);
@@ -94,23 +45,12 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
 
   return {
     async stage(source): Promise<StagedObject> {
-      const filePath = join(stagingFolder, randomUUID());
-      try {
-        const sizeBytes = await writeStaged(filePath, source);
-        return {
-          filePath,
-          sizeBytes,
-          store: (key) => translated(() => store(filePath, key)),
-          discard: () => translated(() => rm(filePath, { force: true })),
-        };
-      } catch (error) {
-        await rm(filePath, { force: true });
-        throw error;
-      }
+      const staged = await staging.take(source);
+      return { ...staged, store: (key) => onFileSystem(() => store(staged.filePath, key)) };
     },
 
     find: (key) =>
-      translated(async () => {
+      onFileSystem(async () => {
         try {
           const found = await stat(pathOf(key));
           return found.isFile() ? { sizeBytes: found.size } : undefined;
@@ -121,7 +61,7 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
       }),
 
     read: (key, range?: ByteRange): Promise<Readable> =>
-      translated(async () => {
+      onFileSystem(async () => {
         const file = await open(pathOf(key), 'r').catch((error: unknown) => {
           const missing = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
           throw missing ? new AppError('not_found', `There is no object ${key}`, { cause: error }) : error;
@@ -134,7 +74,7 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
       }),
 
     remove: (key) =>
-      translated(async () => {
+      onFileSystem(async () => {
         try {
           await unlink(pathOf(key));
         } catch (error) {
@@ -142,14 +82,6 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
         }
       }),
 
-    ping: () =>
-      translated(async () => {
-        try {
-          await access(stagingFolder, constants.W_OK);
-          await access(objectsFolder, constants.W_OK);
-        } catch (error) {
-          throw new AppError('unavailable', 'The folder for bundles cannot be written to', { cause: error });
-        }
-      }),
+    ping: () => assertWritable(staging.path, objectsFolder),
   };
 }

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+
+/** Where a real S3-compatible storage is, with credentials that may create buckets, as one URL; '' when there is none. */
+export const testS3Endpoint = process.env['TEST_S3_ENDPOINT'] ?? '';
+/** To stand in the name of what is skipped without one. */
+export const needsTestS3 = testS3Endpoint === '' ? ' (skipped: TEST_S3_ENDPOINT is not set)' : '';
+
+/** A bucket made for a test. */
+export interface TestBucket {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly client: S3Client;
+  /** What the server is to be told to use it. */
+  readonly env: Readonly<Record<string, string>>;
+  listKeys(): Promise<readonly string[]>;
+  /** Keys of uploads that were begun and neither finished nor aborted, below this key. */
+  listUnfinishedUploads(key: string): Promise<readonly string[]>;
+  /** Removes the bucket with all that is in it. */
+  destroy(): Promise<void>;
+}
+
+export async function createTestBucket(): Promise<TestBucket> {
+  const url = new URL(testS3Endpoint);
+  const credentials = {
+    accessKeyId: decodeURIComponent(url.username),
+    secretAccessKey: decodeURIComponent(url.password),
+  };
+  const name = `capgo-test-${randomUUID()}`;
+  const region = 'us-east-1';
+  const client = new S3Client({ endpoint: url.origin, region, credentials, forcePathStyle: true });
+  await client.send(new CreateBucketCommand({ Bucket: name }));
+
+  async function listKeys(): Promise<readonly string[]> {
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));
+    return Contents.map(({ Key }) => Key ?? '');
+  }
+  return {
+    ...{ name, endpoint: url.origin, region, credentials, client, listKeys },
+    env: {
+      S3_BUCKET: name,
+      S3_BASE_ENDPOINT: url.origin,
+      AWS_REGION: region,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    },
+    async listUnfinishedUploads(key) {
+      const { Uploads = [] } = await client.send(
+        new ListMultipartUploadsCommand({ Bucket: name, Prefix: key }),
+      );
+      return Uploads.map(({ Key }) => Key ?? '');
+    },
+    async destroy() {
+      const Objects = (await listKeys()).map((Key) => ({ Key }));
+      if (Objects.length > 0)
+        await client.send(new DeleteObjectsCommand({ Bucket: name, Delete: { Objects } }));
+      await client.send(new DeleteBucketCommand({ Bucket: name }));
+      client.destroy();
+    },
+  };
+}
