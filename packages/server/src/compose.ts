@@ -20,8 +20,9 @@ import { createManagementAuth } from './management-api/auth.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
+import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
-import { validated } from './object-storage/validated.ts';
+import { validated, validatedLinks } from './object-storage/validated.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
@@ -29,6 +30,8 @@ import { createIds } from './persistence/object-ids.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
+import type { ObjectLinks } from './ports/object-links.ts';
+import type { ObjectStorage } from './ports/object-storage.ts';
 import type { Store } from './ports/store.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
@@ -87,15 +90,46 @@ function reasonOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
+interface BundleFiles {
+  readonly objectStorage: ObjectStorage;
+  readonly links: ObjectLinks | undefined;
+}
+
+function asDataDirError(error: unknown): AppError {
+  return new AppError('unavailable', `DATA_DIR cannot be used: ${reasonOf(error)}`, { cause: error });
+}
+
+async function openBundleFiles({ dataDir, s3, bundleDelivery }: Config): Promise<BundleFiles> {
+  const folder = join(dataDir, 'storage');
+  if (!s3) {
+    try {
+      return { objectStorage: validated(await createFilesystemObjectStorage(folder)), links: undefined };
+    } catch (error) {
+      throw asDataDirError(error);
+    }
+  }
+  // Here, because loading the SDK takes a tenth of a second and 35 MB that servers without a bucket can do without.
+  const { createS3ObjectStorage } = await import('./object-storage/s3.ts');
+  const bucket = await createS3ObjectStorage(s3, join(folder, 'staging'));
+  const objectStorage = validated(bucket);
+  switch (bundleDelivery.kind) {
+    case 'proxy':
+      return { objectStorage, links: undefined };
+    case 'redirect':
+      return { objectStorage, links: validatedLinks(bucket) };
+    case 'cdn':
+      return { objectStorage, links: validatedLinks(createCdnLinks(bundleDelivery.baseUrl)) };
+  }
+}
+
 /** Takes the folder for this process alone, before anything in it is touched. */
 async function openDataDir(config: Config) {
   try {
     await mkdir(config.dataDir, { recursive: true });
     const lock = lockFolder(config.dataDir);
-    const files = await createFilesystemObjectStorage(join(config.dataDir, 'storage'));
-    return { lock, files, ...(await openTokens(config)) };
+    return { lock, ...(await openTokens(config)) };
   } catch (error) {
-    throw new AppError('unavailable', `DATA_DIR cannot be used: ${reasonOf(error)}`, { cause: error });
+    throw asDataDirError(error);
   }
 }
 
@@ -117,12 +151,13 @@ export async function composeProduct(
   const ids = createIds(clock);
   const metrics = createMetrics();
 
-  const { lock, tokens, newToken, files } = await openDataDir(config);
-  const objectStorage = validated(files);
-  const store = await openStore(config).catch((error: unknown) => {
+  const { lock, tokens, newToken } = await openDataDir(config);
+  const release = (error: unknown): never => {
     lock.release();
     throw error;
-  });
+  };
+  const { objectStorage, links } = await openBundleFiles(config).catch(release);
+  const store = await openStore(config).catch(release);
   const archive = createZipBundleArchive();
   const appSnapshots = await loadAppSnapshots(store);
   const rules = { failedBundleRetries: config.failedBundleRetries };
@@ -164,6 +199,7 @@ export async function composeProduct(
       channelSelf,
       recorder,
       objectStorage,
+      links,
       downloadUrls,
       metrics,
       clock,

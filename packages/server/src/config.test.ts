@@ -55,6 +55,7 @@ describe('without any setting', () => {
       failedBundleRetries: 2,
       statsRetentionDays: 90,
       logLevel: 'info',
+      bundleDelivery: { kind: 'proxy' },
       warnings: [],
     });
   });
@@ -261,17 +262,12 @@ describe('TLS', () => {
 });
 
 describe('engines that do not exist yet', () => {
-  const s3 = 'S3 storage is not available in this version; remove it to store bundles under DATA_DIR';
   const mongo = 'MongoDB is not available in this version; remove it to use SQLite under DATA_DIR';
 
   it.each([
     ['MONGO_CONNECTION_STRING', mongo],
     ['MONGO_CONNECTION_STRING_FILE', mongo],
     ['MONGO_DATABASE', mongo],
-    ['S3_BUCKET', s3],
-    ['S3_BASE_ENDPOINT', s3],
-    ['AWS_ACCESS_KEY_ID_FILE', s3],
-    ['AWS_SECRET_ACCESS_KEY_FILE', s3],
   ])('%s in the environment is a fault that says what to do', (name, message) => {
     expect(faultsOf({ [name]: 'hunter2' })).toEqual([`${name} (environment): ${message}`]);
   });
@@ -279,31 +275,172 @@ describe('engines that do not exist yet', () => {
   it.each([
     ['mongo_connection_string', mongo],
     ['mongo_database', mongo],
-    ['s3_bucket', s3],
-    ['s3_base_endpoint', s3],
-    ['aws_access_key_id', s3],
-    ['aws_secret_access_key', s3],
-    ['aws_region', s3],
   ])('%s in config.yml is a fault that says what to do', (key, message) => {
     expect(faultsOf({}, `${key}: hunter2`)).toEqual([
       `${key.toUpperCase()} (${key} in ${join(directory, 'config.yml')}): ${message}`,
     ]);
   });
 
-  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'])(
-    '%s in the environment is only a warning, for it is often meant for other programs',
-    (name) => {
-      expect(load({ [name]: 'hunter2' }).warnings).toEqual([
-        `${name} is set, but S3 storage is not available in this version: bundles are stored under DATA_DIR`,
-      ]);
-    },
-  );
-
   it('OAUTH_ISSUER is a warning: its tokens are not accepted yet', () => {
     const { warnings } = load({}, 'oauth_issuer: https://id.example.com');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/^OAUTH_ISSUER is set, but .*\/apipublic\/v1\/oauth2\.config$/);
   });
+});
+
+describe('bundles in S3', () => {
+  const bucket = { S3_BUCKET: 'bundles' };
+  const minio = { ...bucket, S3_BASE_ENDPOINT: 'http://minio:9000/' };
+
+  it('need the name of the bucket and nothing else', () => {
+    expect(load(bucket)).toMatchObject({ s3: { bucket: 'bundles' }, bundleDelivery: { kind: 'proxy' } });
+    expect(load(bucket).s3).toStrictEqual({ bucket: 'bundles' });
+    expect(load(bucket).warnings).toEqual([]);
+  });
+
+  it('take all they are told, from the environment, files and config.yml', () => {
+    write('secret', 'file-secret\n');
+    const env = { ...minio, AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY_FILE: 'secret' };
+    const yml = [
+      'aws_region: eu-central-1',
+      'aws_session_token: token',
+      's3_public_endpoint: https://s3.example.com',
+      'bundle_delivery: Redirect',
+    ];
+    const { s3, bundleDelivery, warnings } = load(env, yml.join('\n'));
+    expect(s3).toStrictEqual({
+      bucket: 'bundles',
+      baseEndpoint: 'http://minio:9000',
+      publicEndpoint: 'https://s3.example.com',
+      region: 'eu-central-1',
+      credentials: { accessKeyId: 'id', secretAccessKey: 'file-secret', sessionToken: 'token' },
+    });
+    expect(bundleDelivery).toStrictEqual({ kind: 'redirect' });
+    expect(warnings).toEqual([]);
+  });
+
+  it('can be behind a CDN', () => {
+    const env = { ...bucket, BUNDLE_DELIVERY: 'cdn', CDN_BASE_URL: 'https://cdn.example.com/bundles/' };
+    expect(load(env).bundleDelivery).toStrictEqual({
+      kind: 'cdn',
+      baseUrl: 'https://cdn.example.com/bundles',
+    });
+  });
+
+  it.each<[what: string, env: Env, fault: string]>([
+    [
+      'an address in place of the name',
+      { S3_BUCKET: 's3://bundles/app' },
+      'S3_BUCKET (environment): must be the name of a bucket, without s3:// and without a path, not "s3://bundles/app"',
+    ],
+    [
+      'an unknown delivery',
+      { ...bucket, BUNDLE_DELIVERY: 'direct' },
+      'BUNDLE_DELIVERY (environment): must be one of proxy, redirect, cdn, not "direct"',
+    ],
+    [
+      'an endpoint without a bucket',
+      { S3_BASE_ENDPOINT: 'http://minio:9000' },
+      'S3_BASE_ENDPOINT (environment): is set, but S3_BUCKET is not; set S3_BUCKET to keep bundles in S3, or remove it to keep them under DATA_DIR',
+    ],
+    [
+      'a redirect without a bucket',
+      { BUNDLE_DELIVERY: 'redirect' },
+      'BUNDLE_DELIVERY (environment): is redirect, but S3_BUCKET is not set, and only out of a bucket can bundles be fetched elsewhere; set S3_BUCKET, or use proxy',
+    ],
+    [
+      'a CDN without a bucket',
+      { BUNDLE_DELIVERY: 'cdn', CDN_BASE_URL: 'https://cdn.example.com' },
+      'BUNDLE_DELIVERY (environment): is cdn, but S3_BUCKET is not set, and only out of a bucket can bundles be fetched elsewhere; set S3_BUCKET, or use proxy',
+    ],
+    [
+      'a CDN without its URL',
+      { ...bucket, BUNDLE_DELIVERY: 'cdn' },
+      'CDN_BASE_URL: is not set, but BUNDLE_DELIVERY is cdn; set it to the URL of the CDN in front of the bucket, or use redirect or proxy',
+    ],
+    [
+      'a key without its secret',
+      { ...bucket, AWS_ACCESS_KEY_ID: 'id' },
+      "AWS_SECRET_ACCESS_KEY: is not set, but AWS_ACCESS_KEY_ID (environment) is; set both, or neither to use the AWS SDK's credential chain",
+    ],
+    [
+      'a secret without its key',
+      { ...bucket, AWS_SECRET_ACCESS_KEY: 'hunter2' },
+      "AWS_ACCESS_KEY_ID: is not set, but AWS_SECRET_ACCESS_KEY (environment) is; set both, or neither to use the AWS SDK's credential chain",
+    ],
+    [
+      'a session token without keys',
+      { ...bucket, AWS_SESSION_TOKEN: 'hunter2' },
+      'AWS_SESSION_TOKEN (environment): is set without the keys it belongs to; set them too',
+    ],
+    [
+      'an http storage behind https',
+      { ...minio, BUNDLE_DELIVERY: 'redirect', PUBLIC_URL: 'https://updates.example.com' },
+      'S3_BASE_ENDPOINT (environment): is http, but PUBLIC_URL is https, and Android follows no redirect from one to the other; make both https, or use BUNDLE_DELIVERY=proxy',
+    ],
+    [
+      'an http public endpoint behind https',
+      {
+        ...minio,
+        S3_PUBLIC_ENDPOINT: 'http://s3.example.com',
+        BUNDLE_DELIVERY: 'redirect',
+        PUBLIC_URL: 'https://updates.example.com',
+      },
+      'S3_PUBLIC_ENDPOINT (environment): is http, but PUBLIC_URL is https, and Android follows no redirect from one to the other; make both https, or use BUNDLE_DELIVERY=proxy',
+    ],
+    [
+      'an https CDN behind http',
+      {
+        ...bucket,
+        BUNDLE_DELIVERY: 'cdn',
+        CDN_BASE_URL: 'https://cdn.example.com',
+        PUBLIC_URL: 'http://updates.example.com',
+      },
+      'CDN_BASE_URL (environment): is https, but PUBLIC_URL is http, and Android follows no redirect from one to the other; make both http, or use BUNDLE_DELIVERY=proxy',
+    ],
+    [
+      'a CDN that is this server',
+      {
+        ...bucket,
+        BUNDLE_DELIVERY: 'cdn',
+        CDN_BASE_URL: 'https://updates.example.com/files/read/attachments',
+        PUBLIC_URL: 'https://updates.example.com',
+      },
+      'CDN_BASE_URL (environment): leads back to this server, which would send devices round in a circle; set it to the URL of the CDN in front of the bucket',
+    ],
+  ])('are refused with %s', (_what, env, fault) => {
+    expect(faultsOf(env)).toEqual([fault]);
+  });
+
+  it('let an http storage be proxied behind https', () => {
+    expect(faultsOf({ ...minio, PUBLIC_URL: 'https://updates.example.com' })).toEqual([]);
+  });
+
+  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION'])(
+    '%s without a bucket is only a warning, for it is often meant for other programs',
+    (name) => {
+      const { s3, warnings } = load({ [name]: 'hunter2' });
+      expect(s3).toBeUndefined();
+      expect(warnings).toEqual([`${name} is set, but S3_BUCKET is not: bundles are stored under DATA_DIR`]);
+    },
+  );
+
+  it.each(['aws_access_key_id', 'aws_region'])('%s in config.yml without a bucket is a fault', (key) => {
+    const [fault] = faultsOf({}, `${key}: hunter2`);
+    expect(fault).toMatch(/: is set, but S3_BUCKET is not; set S3_BUCKET to keep bundles in S3/);
+  });
+
+  it.each([
+    [{ CDN_BASE_URL: 'https://cdn.example.com' }, 'CDN_BASE_URL', 'cdn'],
+    [{ S3_PUBLIC_ENDPOINT: 'https://s3.example.com' }, 'S3_PUBLIC_ENDPOINT', 'redirect'],
+  ])(
+    'keep %j for another time with a warning, so that switching to proxy is one change',
+    (env, name, kind) => {
+      expect(load({ ...bucket, ...env }).warnings).toEqual([
+        `${name} is set, but has no effect unless BUNDLE_DELIVERY is ${kind}`,
+      ]);
+    },
+  );
 });
 
 describe('secrets in files', () => {
@@ -496,7 +633,7 @@ max_bundle_size: 10
 
 it('reports all faults at once, and in the message', () => {
   const faults = faultsOf(
-    { CAPGO_USER_PORT: 'x', PUBLIC_URL: 'y', S3_BUCKET: 'z', DATABASE_URL_FILE: 'none' },
+    { CAPGO_USER_PORT: 'x', PUBLIC_URL: 'y', S3_BUCKET: 'z z', DATABASE_URL_FILE: 'none' },
     'log_levle: info\ncache_result_duration: soon',
   );
   expect(faults.map((fault) => fault.split(/[ :]/, 1)[0])).toEqual([

@@ -26,9 +26,7 @@ interface AvailableSetting extends SettingText {
 
 interface UnavailableSetting extends SettingText {
   /** The engine it belongs to. Setting it is a fault, so that nobody believes it has an effect. */
-  readonly unavailable: 'mongodb' | 's3';
-  /** Often set for other programs on the same machine, so in the environment it only earns a warning. */
-  readonly ambient?: true;
+  readonly unavailable: 'mongodb';
 }
 
 const notAvailable = {
@@ -36,13 +34,10 @@ const notAvailable = {
     what: 'MongoDB is not available in this version',
     instead: 'to use SQLite under DATA_DIR',
   },
-  s3: {
-    what: 'S3 storage is not available in this version',
-    instead: 'to store bundles under DATA_DIR',
-  },
 } as const;
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const deliveries = ['proxy', 'redirect', 'cdn'] as const;
 
 /**
  * Every setting of the server. The key in config.yml is the variable's name in lower case. The loader, the
@@ -231,38 +226,69 @@ const schema = {
   },
   s3Bucket: {
     variable: 'S3_BUCKET',
-    unavailable: 's3',
-    description: 'Not available in this version: S3 bucket for bundles. They are stored under `DATA_DIR`.',
-    whenWrong: 'Setting it stops the start.',
+    read: single(bucketName),
+    description:
+      'S3 bucket for bundles, which may and should be private and theirs alone. When not set they are stored under `DATA_DIR`, which uploads pass through in any case. `capgo-server storage check` tries it out.',
+    whenWrong:
+      'Uploads and downloads are answered 503 until it is right; in another bucket earlier bundles are missing.',
   },
   s3BaseEndpoint: {
     variable: 'S3_BASE_ENDPOINT',
-    unavailable: 's3',
-    description: 'Not available in this version: endpoint of an S3-compatible storage.',
-    whenWrong: 'Setting it stops the start.',
+    read: single(publicUrl),
+    description:
+      'URL of an S3-compatible storage such as MinIO, asked in path style; when not set, AWS is asked.',
+    whenWrong: 'Uploads and downloads are answered 503; update checks go on.',
+  },
+  s3PublicEndpoint: {
+    variable: 'S3_PUBLIC_ENDPOINT',
+    read: single(publicUrl),
+    description:
+      'URL under which devices reach the same storage, for the links of `BUNDLE_DELIVERY=redirect`; when not set, that of the server itself.',
+    whenWrong: 'Update checks succeed but every download fails, because the links lead nowhere.',
+  },
+  awsRegion: {
+    variable: 'AWS_REGION',
+    read: single(nonBlank),
+    description:
+      'Region of the bucket; when not set, that of the AWS configuration of the machine, and `us-east-1` with `S3_BASE_ENDPOINT`.',
+    whenWrong: 'AWS refuses every request, and uploads and downloads are answered 503.',
   },
   awsAccessKeyId: {
     variable: 'AWS_ACCESS_KEY_ID',
     secret: true,
-    unavailable: 's3',
-    ambient: true,
-    description: 'Not available in this version: access key ID for S3.',
-    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+    read: single(nonBlank),
+    description:
+      "Access key for the bucket. When not set, credentials come from the AWS SDK's chain: shared files, web identity, container or instance role.",
+    whenWrong: 'The storage refuses every request, and uploads and downloads are answered 503.',
   },
   awsSecretAccessKey: {
     variable: 'AWS_SECRET_ACCESS_KEY',
     secret: true,
-    unavailable: 's3',
-    ambient: true,
-    description: 'Not available in this version: secret access key for S3.',
-    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+    read: single(nonBlank),
+    description: 'Secret of `AWS_ACCESS_KEY_ID`.',
+    whenWrong: 'The storage refuses every request, and uploads and downloads are answered 503.',
   },
-  awsRegion: {
-    variable: 'AWS_REGION',
-    unavailable: 's3',
-    ambient: true,
-    description: 'Not available in this version: region of the S3 bucket.',
-    whenWrong: 'In the environment it is ignored with a warning; in `config.yml` it stops the start.',
+  awsSessionToken: {
+    variable: 'AWS_SESSION_TOKEN',
+    secret: true,
+    read: single(nonBlank),
+    description: 'Session token of temporary keys.',
+    whenWrong: 'Missing or expired: the storage refuses every request.',
+  },
+  bundleDelivery: {
+    variable: 'BUNDLE_DELIVERY',
+    default: 'proxy',
+    read: single(delivery),
+    description:
+      'How devices get bundles out of S3, always under the same URL: `proxy` (the server passes them through), `redirect` (to a link into the bucket that is good for 15 minutes), `cdn` (to `CDN_BASE_URL`, with the object key as path). A device that came over http is not sent to https or the other way, because Android does not follow; it gets the bundle from the server.',
+    whenWrong: 'Devices are sent where they cannot go, and every download fails.',
+  },
+  cdnBaseUrl: {
+    variable: 'CDN_BASE_URL',
+    read: single(publicUrl),
+    description:
+      'URL of a CDN in front of the bucket, for `BUNDLE_DELIVERY=cdn`. What it keeps of a deleted bundle is its own affair.',
+    whenWrong: 'Update checks succeed but every download fails, because the links lead nowhere.',
   },
 } as const satisfies Record<string, AvailableSetting | UnavailableSetting>;
 
@@ -276,6 +302,15 @@ type Values = {
     ? never
     : N]?: ReadBy<Schema[N]>;
 };
+type S3Setting =
+  | 's3Bucket'
+  | 's3BaseEndpoint'
+  | 's3PublicEndpoint'
+  | 'awsRegion'
+  | 'awsAccessKeyId'
+  | 'awsSecretAccessKey'
+  | 'awsSessionToken';
+type DeliverySetting = 'bundleDelivery' | 'cdnBaseUrl';
 type Flat<T> = { readonly [K in keyof T]: T[K] };
 
 /**
@@ -284,13 +319,35 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
  * `sqlite::memory:`.
  */
 export type Config = Flat<
-  Omit<Values, 'configFile' | 'tlsCertFile' | 'tlsKeyFile'> & {
+  Omit<Values, 'configFile' | 'tlsCertFile' | 'tlsKeyFile' | DeliverySetting | S3Setting> & {
+    /** Where bundles are kept; absent means below `dataDir`. */
+    readonly s3?: S3Config;
+    readonly bundleDelivery: BundleDelivery;
     /** Absolute paths of PEM files that were readable at start; absent means plain HTTP. */
     readonly tls?: { readonly certFile: string; readonly keyFile: string };
     /** Sentences for the log: settings that are present and have no effect. */
     readonly warnings: readonly string[];
   }
 >;
+
+/** Endpoints are URLs without a trailing slash; what is absent is left to the AWS SDK. */
+export interface S3Config {
+  readonly bucket: string;
+  readonly baseEndpoint?: string;
+  readonly publicEndpoint?: string;
+  readonly region?: string;
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+}
+
+/** Anything but `proxy` comes with `s3` only. */
+export type BundleDelivery =
+  | { readonly kind: 'proxy' | 'redirect' }
+  /** URL without a trailing slash. */
+  | { readonly kind: 'cdn'; readonly baseUrl: string };
 
 /** Everything wrong with the settings. Each fault starts with a variable's name; none repeats a secret. */
 export class ConfigError extends Error {
@@ -329,7 +386,7 @@ export function loadConfig(
     if (name === 'configFile') continue;
     const setting: AvailableSetting | UnavailableSetting = schema[name];
     if ('unavailable' in setting) {
-      reportUnavailable(setting, env, file, faults, warnings);
+      reportUnavailable(setting, env, file, faults);
       continue;
     }
     const found = findValue(setting, source, file, faults);
@@ -348,7 +405,9 @@ export function loadConfig(
     }
   }
 
-  faults.push(...samePortFaults(values, origins), ...halfTlsFaults(origins));
+  const s3 = s3Faults(values as Partial<Values>, origins);
+  faults.push(...samePortFaults(values, origins), ...halfTlsFaults(origins), ...s3.faults);
+  warnings.push(...s3.warnings);
   if (faults.length > 0) throw new ConfigError(faults);
   if (values.oauthIssuer !== undefined) {
     warnings.push(
@@ -356,9 +415,30 @@ export function loadConfig(
     );
   }
   // The loop filled exactly what the schema promises, or pushed a fault.
-  const { configFile: _, tlsCertFile, tlsKeyFile, ...plain } = values as Values;
+  const { configFile: _, tlsCertFile, tlsKeyFile, bundleDelivery, cdnBaseUrl, ...others } = values as Values;
+  const { s3Bucket, s3BaseEndpoint, s3PublicEndpoint, awsRegion, ...rest } = others;
+  const { awsAccessKeyId, awsSecretAccessKey, awsSessionToken, ...plain } = rest;
+  const credentials = awsAccessKeyId &&
+    awsSecretAccessKey && {
+      accessKeyId: awsAccessKeyId,
+      secretAccessKey: awsSecretAccessKey,
+      ...(awsSessionToken && { sessionToken: awsSessionToken }),
+    };
   return {
     ...plain,
+    ...(s3Bucket && {
+      s3: {
+        bucket: s3Bucket,
+        ...(s3BaseEndpoint && { baseEndpoint: s3BaseEndpoint }),
+        ...(s3PublicEndpoint && { publicEndpoint: s3PublicEndpoint }),
+        ...(awsRegion && { region: awsRegion }),
+        ...(credentials && { credentials }),
+      },
+    }),
+    bundleDelivery:
+      bundleDelivery === 'cdn'
+        ? { kind: bundleDelivery, baseUrl: cdnBaseUrl ?? '' }
+        : { kind: bundleDelivery },
     ...(tlsCertFile && tlsKeyFile ? { tls: { certFile: tlsCertFile, keyFile: tlsKeyFile } } : {}),
     warnings,
   };
@@ -457,20 +537,12 @@ function reportUnavailable(
   env: ConfigSource['env'],
   file: ConfigFile,
   faults: string[],
-  warnings: string[],
 ): void {
   const { variable } = setting;
   const { what, instead } = notAvailable[setting.unavailable];
   const refuse = (name: string, origin: string) =>
     faults.push(`${name} (${origin}): ${what}; remove it ${instead}`);
-  if (env[variable]) {
-    if (setting.ambient) {
-      warnings.push(`${variable} is set, but ${what}: bundles are stored under DATA_DIR`);
-    } else {
-      refuse(variable, 'environment');
-    }
-  }
-  // Only ever meant for this server, so never ambient.
+  if (env[variable]) refuse(variable, 'environment');
   if (setting.secret && env[`${variable}_FILE`]) refuse(`${variable}_FILE`, 'environment');
   if (!isUnset(file.entries.get(keyOf(setting)))) refuse(variable, `${keyOf(setting)} in ${file.path}`);
 }
@@ -629,6 +701,83 @@ function halfTlsFaults(origins: { [N in SettingName]?: string }): string[] {
   ];
 }
 
+/** What is wrong, or without effect, about where bundles are kept and how devices get them. */
+function s3Faults(
+  values: Partial<Values>,
+  origins: { [N in SettingName]?: string },
+): { readonly faults: readonly string[]; readonly warnings: readonly string[] } {
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  const nameOf = (name: SettingName) => `${schema[name].variable} (${origins[name] ?? 'default'})`;
+  const { bundleDelivery, publicUrl: ownUrl, cdnBaseUrl } = values;
+  const keys = ['awsAccessKeyId', 'awsSecretAccessKey', 'awsSessionToken'] as const;
+
+  if (origins.s3Bucket === undefined) {
+    const otherwise = 'set S3_BUCKET to keep bundles in S3, or remove it to keep them under DATA_DIR';
+    for (const name of ['s3BaseEndpoint', 's3PublicEndpoint', 'awsRegion', ...keys] as const) {
+      if (origins[name] === undefined) continue;
+      // The AWS settings are often there for other programs on the same machine.
+      if (name.startsWith('aws') && origins[name] === 'environment') {
+        warnings.push(
+          `${schema[name].variable} is set, but S3_BUCKET is not: bundles are stored under DATA_DIR`,
+        );
+      } else {
+        faults.push(`${nameOf(name)}: is set, but S3_BUCKET is not; ${otherwise}`);
+      }
+    }
+    if (bundleDelivery === 'redirect' || bundleDelivery === 'cdn') {
+      faults.push(
+        `${nameOf('bundleDelivery')}: is ${bundleDelivery}, but S3_BUCKET is not set, and only out of a bucket can bundles be fetched elsewhere; set S3_BUCKET, or use proxy`,
+      );
+    }
+    return { faults, warnings };
+  }
+
+  const [idOrigin, secretOrigin, tokenOrigin] = keys.map((name) => origins[name]);
+  if ((idOrigin === undefined) !== (secretOrigin === undefined)) {
+    const [missing, present] = idOrigin === undefined ? [keys[0], keys[1]] : [keys[1], keys[0]];
+    faults.push(
+      `${schema[missing].variable}: is not set, but ${nameOf(present)} is; set both, or neither to use the AWS SDK's credential chain`,
+    );
+  } else if (tokenOrigin !== undefined && idOrigin === undefined) {
+    faults.push(`${nameOf('awsSessionToken')}: is set without the keys it belongs to; set them too`);
+  }
+
+  if (bundleDelivery === 'cdn' && origins.cdnBaseUrl === undefined) {
+    faults.push(
+      'CDN_BASE_URL: is not set, but BUNDLE_DELIVERY is cdn; set it to the URL of the CDN in front of the bucket, or use redirect or proxy',
+    );
+  }
+  if (bundleDelivery !== 'cdn' && cdnBaseUrl !== undefined) {
+    warnings.push('CDN_BASE_URL is set, but has no effect unless BUNDLE_DELIVERY is cdn');
+  }
+  if (bundleDelivery !== 'redirect' && values.s3PublicEndpoint !== undefined) {
+    warnings.push('S3_PUBLIC_ENDPOINT is set, but has no effect unless BUNDLE_DELIVERY is redirect');
+  }
+
+  const link =
+    bundleDelivery === 'cdn'
+      ? 'cdnBaseUrl'
+      : values.s3PublicEndpoint === undefined
+        ? 's3BaseEndpoint'
+        : 's3PublicEndpoint';
+  const linkUrl = bundleDelivery === 'proxy' ? undefined : values[link];
+  if (linkUrl !== undefined && ownUrl !== undefined) {
+    const [scheme, ownScheme] = [linkUrl, ownUrl].map((url) => url.slice(0, url.indexOf(':')));
+    if (scheme !== ownScheme) {
+      faults.push(
+        `${nameOf(link)}: is ${scheme}, but PUBLIC_URL is ${ownScheme}, and Android follows no redirect from one to the other; make both ${ownScheme}, or use BUNDLE_DELIVERY=proxy`,
+      );
+    }
+    if (`${linkUrl}/`.startsWith(`${ownUrl}/files/`)) {
+      faults.push(
+        `${nameOf(link)}: leads back to this server, which would send devices round in a circle; set it to the URL of the CDN in front of the bucket`,
+      );
+    }
+  }
+  return { faults, warnings };
+}
+
 // --- What values look like. Parsers are function declarations, because the schema above needs them.
 
 class UnacceptableValue extends Error {
@@ -763,6 +912,22 @@ function logLevel(text: string): (typeof logLevels)[number] {
   const level = logLevels.find((known) => known === text.toLowerCase());
   if (!level) throw new UnacceptableValue(`must be one of ${logLevels.join(', ')}, not ${quoted(text)}`);
   return level;
+}
+
+function delivery(text: string): (typeof deliveries)[number] {
+  const found = deliveries.find((known) => known === text.toLowerCase());
+  if (!found) throw new UnacceptableValue(`must be one of ${deliveries.join(', ')}, not ${quoted(text)}`);
+  return found;
+}
+
+/** Of a bucket, or of an access point by its ARN. */
+function bucketName(text: string): string {
+  if (!/^([\w.-]+|arn:[\w.:/-]+)$/.test(text)) {
+    throw new UnacceptableValue(
+      `must be the name of a bucket, without s3:// and without a path, not ${quoted(text)}`,
+    );
+  }
+  return text;
 }
 
 function proxyRange(text: string): string {

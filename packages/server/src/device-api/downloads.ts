@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
+import { objectKeyPrefix } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import { requestOrigin } from '../http/public-origin.ts';
+import type { ObjectLinks } from '../ports/object-links.ts';
 import type { ByteRange, ObjectStorage } from '../ports/object-storage.ts';
 
 /** Below it every object is found by its key. */
@@ -63,10 +65,45 @@ function wantedRange(
   return ranges[0];
 }
 
-/** `GET` and `HEAD` of an object (protocol §3.8, §3.9): resumable, cacheable for ever, never transformed on its way. */
-export function createDownloadHandler({ objectStorage }: { readonly objectStorage: ObjectStorage }) {
+/**
+ * Where to send the device instead, or undefined when it has to get the bytes from us: Android follows no redirect from
+ * http to https or back (protocol §3.8).
+ */
+async function findLink(
+  { links, downloadUrls }: Downloads,
+  objectKey: string,
+  request: FastifyRequest,
+): Promise<string | undefined> {
+  if (!links) return undefined;
+  const link = await links.linkTo(objectKey, request.method === 'HEAD' ? 'HEAD' : 'GET');
+  const schemeOf = (url: string) => new URL(url).protocol;
+  return schemeOf(link) === schemeOf(downloadUrls.of(objectKey, request)) ? link : undefined;
+}
+
+export interface Downloads {
+  readonly objectStorage: ObjectStorage;
+  /** Absent when devices are to get every byte from us. */
+  readonly links: ObjectLinks | undefined;
+  readonly downloadUrls: DownloadUrls;
+}
+
+/**
+ * `GET` and `HEAD` of an object (protocol §3.8, §3.9): resumable, cacheable for ever, never transformed on its way; or
+ * a redirect to where it is all that.
+ */
+export function createDownloadHandler(downloads: Downloads) {
+  const { objectStorage, links } = downloads;
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const objectKey = (request.params as { '*': string })['*'];
+    if (!objectKey.startsWith(objectKeyPrefix)) throw new AppError('not_found', 'There is no such file');
+    const link = await findLink(downloads, objectKey, request);
+    if (link !== undefined) {
+      return reply
+        .code(302)
+        .header('location', link)
+        .header('cache-control', `private, max-age=${links?.keepSeconds ?? 0}`)
+        .send();
+    }
     const found = await objectStorage.find(objectKey);
     if (!found) throw new AppError('not_found', 'There is no such file');
     const { sizeBytes } = found;

@@ -6,7 +6,6 @@ import type { Metrics } from '../http/metrics.ts';
 import { clientKey, createRateLimit } from '../http/rate-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FindFileSizes } from '../ports/file-sizes.ts';
-import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { ChannelSelf } from '../services/channel-self.ts';
 import type { CheckRecorder } from '../services/check-recorder.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
@@ -14,19 +13,17 @@ import type { UpdateChecks } from '../services/update-check.ts';
 import { createChannelSelfHandlers } from './channel-self.ts';
 import { allowAppOrigins } from './cors.ts';
 import { createDeviceEventsHandler } from './device-events.ts';
-import { createDownloadHandler, type DownloadUrls, downloadPath } from './downloads.ts';
+import { createDownloadHandler, type Downloads, downloadPath } from './downloads.ts';
 import { createManifestSizeHandler, maxManifestSizeBodyBytes } from './manifest-size.ts';
 import { createUpdateCheckHandler } from './update-check.ts';
 import { toChannelEvent } from './wire.ts';
 
-export interface DeviceApi {
+export interface DeviceApi extends Downloads {
   readonly updateChecks: UpdateChecks;
   readonly deviceEvents: DeviceEvents;
   readonly channelSelf: ChannelSelf;
   readonly recorder: Pick<CheckRecorder, 'noteEvent'>;
   readonly findFileSizes: FindFileSizes;
-  readonly objectStorage: ObjectStorage;
-  readonly downloadUrls: DownloadUrls;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly dependencies: readonly Dependency[];

@@ -28,7 +28,10 @@ export function isEncrypted(bundle: Pick<Bundle, 'sessionKey'>): boolean {
   return bundle.sessionKey !== '';
 }
 
+/** What all our keys begin with: in a bucket shared with others, nothing else is ours to give out. */
+export const objectKeyPrefix = 'apps/';
+
 /** The key of a bundle's zip in object storage; it never changes, so neither does the bundle's download URL. */
 export function bundleObjectKey(appId: string, bundleId: string): string {
-  return `apps/${appId}/bundles/${bundleId}.zip`;
+  return `${objectKeyPrefix}${appId}/bundles/${bundleId}.zip`;
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts';
+import type { ObjectLinks } from '../ports/object-links.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 
 const maxKeyBytes = 1_024;
@@ -46,6 +47,17 @@ export function validated(storage: ObjectStorage): ObjectStorage {
     async remove(key) {
       assertKey(key);
       await storage.remove(key);
+    },
+  };
+}
+
+/** Guards any links in the same way: no link leads to what cannot be an object of ours. */
+export function validatedLinks(links: ObjectLinks): ObjectLinks {
+  return {
+    ...links,
+    async linkTo(key, method) {
+      if (!isObjectKey(key)) throw new AppError('not_found', 'There is no such object');
+      return links.linkTo(key, method);
     },
   };
 }
