@@ -1,11 +1,14 @@
 import { serve } from './commands/serve.ts';
+import { storageCheck } from './commands/storage-check.ts';
+import { composeStorageCheck } from './compose.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { AppError } from './domain/errors.ts';
 
 const usage = `Usage: capgo-server [command]
 
-  serve   run the server (default)
-  help    print this text
+  serve           run the server (default)
+  storage check   try out where bundles are kept, and say what is wrong with it
+  help            print this text
 
 Settings come from the environment and from config.yml; docs/generated/config.md lists them.
 `;
@@ -26,6 +29,12 @@ async function run(command: string): Promise<number> {
     case 'serve':
       await serve(loadConfig());
       return 0;
+    case 'storage check': {
+      const isFit = await storageCheck(composeStorageCheck(loadConfig()), (line) =>
+        process.stdout.write(line),
+      );
+      return isFit ? 0 : 1;
+    }
     case 'help':
     case '--help':
       process.stdout.write(usage);
@@ -43,7 +52,7 @@ async function run(command: string): Promise<number> {
  */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
-    return await run(args[0] ?? 'serve');
+    return await run(args.length === 0 ? 'serve' : args.join(' '));
   } catch (error) {
     process.stderr.write(`capgo-server cannot run: ${explain(error)}\n`);
     return 1;

@@ -8,6 +8,7 @@ import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
+import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import type { Dependency } from './http/health.ts';
@@ -32,6 +33,7 @@ import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
 import type { ObjectStorage } from './ports/object-storage.ts';
+import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
@@ -289,6 +291,27 @@ export async function composeProduct(
       await store.close();
       lock.release();
     },
+  };
+}
+
+/** Puts together a check of the place for bundles, without a server: one that runs already is not disturbed. */
+export function composeStorageCheck(config: Config, clock: Clock = systemClock): StorageCheck {
+  const { s3, bundleDelivery, publicUrl } = config;
+  return async function* () {
+    if (!s3) {
+      const folder = join(config.dataDir, 'storage');
+      await mkdir(folder, { recursive: true });
+      const { checkFilesystem } = await import('./object-storage/filesystem-check.ts');
+      yield* checkFilesystem(folder);
+      return;
+    }
+    const { checkS3 } = await import('./object-storage/s3-check.ts');
+    yield* checkS3({
+      ...{ settings: s3, keyPrefix: objectKeyPrefix, clock },
+      isRedirecting: bundleDelivery.kind === 'redirect',
+      cdnLinks: bundleDelivery.kind === 'cdn' ? createCdnLinks(bundleDelivery.baseUrl) : undefined,
+      ownUrlOf: publicUrl === undefined ? undefined : (key) => downloadUrlOf(publicUrl, key),
+    });
   };
 }
 
