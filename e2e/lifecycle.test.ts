@@ -131,11 +131,11 @@ describe('a start that cannot be', () => {
     const { code, stderr } = await fail({
       CAPGO_USER_PORT: 'eight thousand',
       LOG_LEVEL: 'loud',
-      S3_BUCKET: 'bundles',
+      BUNDLE_DELIVERY: 'redirect',
       MONGO_CONNECTION_STRING: 'mongodb://user:secret-password@localhost',
     });
     expect(code).toBe(1);
-    for (const name of ['CAPGO_USER_PORT', 'LOG_LEVEL', 'S3_BUCKET', 'MONGO_CONNECTION_STRING']) {
+    for (const name of ['CAPGO_USER_PORT', 'LOG_LEVEL', 'BUNDLE_DELIVERY', 'MONGO_CONNECTION_STRING']) {
       expect(stderr).toContain(name);
     }
     expect(stderr).not.toContain('secret-password');

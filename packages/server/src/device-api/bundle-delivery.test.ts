@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../ports/clock.ts';
 import { buildUpdateCheckBody } from '../testing/builders.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
 import { type HttpRelay, startHttpRelay } from '../testing/http-relay.ts';
 import { createTestBucket, needsTestS3, type TestBucket, testS3Endpoint } from '../testing/test-bucket.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
@@ -239,6 +241,25 @@ describe.skipIf(testS3Endpoint === '')(`a bundle in S3${needsTestS3}`, () => {
       expect(await bucket.listKeys()).toEqual(before);
       await upload(started, '2.0.0');
       expect(await bucket.listKeys()).toHaveLength(before.length + 1);
+    });
+
+    it('is rid of what an upload left half done as soon as the deletion of its key is due', async () => {
+      const clock = createFakeClock(systemClock.now());
+      server = await startTestServer({ env: { ...bucket.env, S3_BASE_ENDPOINT: relay.origin }, clock });
+      let key = '';
+      relay.choose(({ url = '' }) => {
+        if (url.includes('partNumber=2')) key = url.slice(bucket.name.length + 2, url.indexOf('?'));
+        return key === '' ? 'pass' : 'cut';
+      });
+      const facts = { app_id: appId, version_name: '3.0.0', session_key: 'key', checksum: 'sum' };
+      const refused = await manage(server, 'bundles.upload', bundleForm(facts, new Uint8Array(20_000_000)));
+      expect(refused.status).toBe(503);
+      expect(await bucket.listUnfinishedUploads(key)).toEqual([key]);
+
+      relay.choose(() => 'pass');
+      clock.advance(60 * 60 * 1000 + 1);
+      await server.product.jobs.find(({ name }) => name === 'object-deletions')?.run();
+      expect(await bucket.listUnfinishedUploads(key)).toEqual([]);
     });
 
     it('does not keep the server from starting', async () => {

@@ -26,7 +26,9 @@ function passOn(target: URL, request: IncomingMessage, answerWith: (answer: Inco
   const passed = ask({ host: target.hostname, port: target.port, method, path: url, headers, agent: false });
   passed.on('response', answerWith);
   passed.on('error', () => request.socket.destroy());
-  request.socket.once('close', () => passed.destroy());
+  const end = () => passed.destroy();
+  request.socket.once('close', end);
+  passed.once('close', () => request.socket.off('close', end));
   request.pipe(passed);
 }
 
