@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type HttpRelay, startHttpRelay } from '../packages/server/src/testing/http-relay.ts';
 import {
@@ -55,22 +54,6 @@ describe.skipIf(testS3Endpoint === '')(`a server with its bundles in S3${needsTe
     await device.call('notifyAppReady');
   }
 
-  const makePublic = () =>
-    bucket.client.send(
-      new PutBucketPolicyCommand({
-        Bucket: bucket.name,
-        Policy: JSON.stringify({
-          Version: '2012-10-17',
-          Statement: [
-            {
-              ...{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject' },
-              Resource: `arn:aws:s3:::${bucket.name}/*`,
-            },
-          ],
-        }),
-      }),
-    );
-
   it.each<[string, () => Readonly<Record<string, string>>, boolean]>([
     ['through the server', () => ({}), false],
     [
@@ -84,7 +67,7 @@ describe.skipIf(testS3Endpoint === '')(`a server with its bundles in S3${needsTe
       true,
     ],
   ])('lets a device get its bundles %s', async (_how, env, isElsewhere) => {
-    if ('CDN_BASE_URL' in env()) await makePublic();
+    if ('CDN_BASE_URL' in env()) await bucket.makePublic();
     const { device, publish, reported } = await beginJourney(await start(env()));
     const bundle = await publish('1.1.0');
     await checkAndRestart(device);

@@ -5,7 +5,6 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../ports/clock.ts';
 import type { StorageFinding } from '../ports/storage-check.ts';
@@ -427,16 +426,7 @@ describe.skipIf(testS3Endpoint === '')(`the check of a bucket${needsTestS3}`, ()
   });
 
   it('notes a bucket that everybody can read, and a CDN that gives it out is content', async () => {
-    const Policy = JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        {
-          ...{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject' },
-          Resource: `arn:aws:s3:::${bucket.name}/*`,
-        },
-      ],
-    });
-    await bucket.client.send(new PutBucketPolicyCommand({ Bucket: bucket.name, Policy }));
+    await bucket.makePublic();
     const cdnLinks = createCdnLinks(`${publicRelay.origin}/${bucket.name}`);
     const findings = await check({ ...given, cdnLinks });
     expect(textsOf(findings, 'note')).toEqual([

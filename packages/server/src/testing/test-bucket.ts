@@ -5,6 +5,7 @@ import {
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutBucketPolicyCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 
@@ -25,6 +26,8 @@ export interface TestBucket {
   listKeys(): Promise<readonly string[]>;
   /** Keys of uploads that were begun and neither finished nor aborted, below this key. */
   listUnfinishedUploads(key: string): Promise<readonly string[]>;
+  /** Lets everybody read its objects, as a CDN does. */
+  makePublic(): Promise<void>;
   /** Removes the bucket with all that is in it. */
   destroy(): Promise<void>;
 }
@@ -58,6 +61,14 @@ export async function createTestBucket(): Promise<TestBucket> {
         new ListMultipartUploadsCommand({ Bucket: name, Prefix: key }),
       );
       return Uploads.map(({ Key }) => Key ?? '');
+    },
+    async makePublic() {
+      const statement = {
+        ...{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject' },
+        Resource: `arn:aws:s3:::${name}/*`,
+      };
+      const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+      await client.send(new PutBucketPolicyCommand({ Bucket: name, Policy }));
     },
     async destroy() {
       const Objects = (await listKeys()).map((Key) => ({ Key }));
