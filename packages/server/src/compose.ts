@@ -16,6 +16,7 @@ import { createMetrics } from './http/metrics.ts';
 import { addMetricsRoute } from './http/metrics-route.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
+import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
@@ -37,6 +38,7 @@ import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
+import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
 import { type Channels, createChannels } from './services/channels.ts';
 import { createCheckRecorder } from './services/check-recorder.ts';
@@ -70,14 +72,6 @@ export interface Product {
 }
 
 const sqliteScheme = 'sqlite:';
-const missedRefreshEveryMs = 1_000;
-const objectDeletionsEveryMs = 60_000;
-const recordChecksEveryMs = 250;
-const autoPauseEveryMs = 60_000;
-const retentionEveryMs = 60 * 60 * 1000;
-/** Below it a setting of 0 would keep the database busy for nothing. */
-const minRefreshEveryMs = 1_000;
-
 async function openTokens(
   config: Config,
 ): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
@@ -161,9 +155,14 @@ export async function composeProduct(
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
   const store = await openStore(config).catch(release);
   const archive = createZipBundleArchive();
+  // Before anything is read: what is changed meanwhile is read again.
+  const { revision } = await store.readChanges(null);
   const appSnapshots = await loadAppSnapshots(store);
   const rules = { failedBundleRetries: config.failedBundleRetries };
   const deviceStates = await loadDeviceStates(store, { minFailures: minFailuresOf(rules) });
+
+  const follower = createChangeFollower({ changeLog: store, appSnapshots, deviceStates, clock, revision });
+  metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
@@ -241,42 +240,17 @@ export async function composeProduct(
   });
   addMetricsRoute(metricsApi, metrics);
 
-  async function pauseFailing(): Promise<void> {
-    const { triggered, unjudged } = await pauseFailingRollouts({ store, log, channels, appSnapshots, clock });
-    for (const { channel, installs, failures } of triggered) {
-      logger.warn(
-        { event: 'rollout_failing', appId: channel.appId, channel: channel.name, installs, failures },
-        `the rollout of channel ${channel.name} fails too often: ${channel.autoPause.action}`,
-      );
-    }
-    for (const { channel, error } of unjudged) {
-      logger.warn(
-        { event: 'rollout_unjudged', appId: channel.appId, channel: channel.name, err: error },
-        `whether the rollout of channel ${channel.name} fails too often could not be told; it will be tried again`,
-      );
-    }
-  }
-
-  const jobs: readonly Job[] = [
-    { name: 'record-checks', everyMs: recordChecksEveryMs, run: () => recorder.flush() },
-    {
-      name: 'refresh-missed',
-      everyMs: missedRefreshEveryMs,
-      run: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
-    },
-    {
-      name: 'refresh-all',
-      everyMs: Math.max(config.cacheResultDurationMs, minRefreshEveryMs),
-      run: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
-    },
-    { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: () => objectDeletions.carryOutDue() },
-    { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing },
-    {
-      name: 'event-retention',
-      everyMs: retentionEveryMs,
-      run: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
-    },
-  ];
+  const { jobs, giveUpLeases } = createJobs({
+    ...{ logger, clock, leases: store, node: ids.next(), follower },
+    refreshAllEveryMs: config.cacheResultDurationMs,
+    recordChecks: () => recorder.flush(),
+    refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
+    refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    deleteObjects: () => objectDeletions.carryOutDue(),
+    pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
+    deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
+    deleteOldChanges: () => store.deleteOldChanges(),
+  });
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
     services: { bundles, releases, channels, devices, deviceEvents, updateChecks },
@@ -288,6 +262,7 @@ export async function composeProduct(
           'the last update checks could not be recorded',
         );
       });
+      await giveUpLeases();
       await store.close();
       lock.release();
     },

@@ -8,6 +8,8 @@ export interface Metrics {
   countUpdateCheck(outcome: UpdateOutcome): void;
   /** Actions outside the protocol's catalogue count as `other`. */
   countDeviceEvent(action: string): void;
+  /** Shows how many seconds ago the database last confirmed what update checks are answered from. */
+  showSnapshotAge(read: () => number): void;
   /** Shows how many update checks could not be recorded since the start. */
   showUnrecordedChecks(read: () => number): void;
   /**
@@ -64,6 +66,16 @@ export function createMetrics(): Metrics {
         }
         duration.observe(seconds);
       };
+    },
+    showSnapshotAge(read) {
+      new Gauge({
+        name: 'capgo_snapshot_age_seconds',
+        help: 'Seconds since the database last confirmed what update checks are answered from; grows while it is gone',
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
     },
     showUnrecordedChecks(read) {
       new Gauge({

@@ -114,7 +114,25 @@ describe('the scheduler', () => {
     });
     await vi.advanceTimersByTimeAsync(3_000);
     expect(count).toBe(3);
-    expect(log.map(({ event }) => event)).toStrictEqual(['job_failed', 'job_failed', 'job_failed']);
+    expect(log.map(({ event }) => event)).toStrictEqual(['job_failed']);
+  });
+
+  it('logs a job that goes on failing once a minute, and that it runs again', async () => {
+    let isFailing = true;
+    start({
+      name: 'failing',
+      everyMs: 500,
+      run: () => (isFailing ? Promise.reject(new Error('the database is down')) : Promise.resolve()),
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(log).toMatchObject([{ event: 'job_failed', failures: 1 }]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(log).toMatchObject([{ failures: 1 }, { event: 'job_failed', failures: 121 }]);
+    isFailing = false;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(log.slice(2)).toMatchObject([
+      { event: 'job_recovered', job: 'failing', failures: 121, level: 30 },
+    ]);
   });
 
   it('starts no run after it was stopped', async () => {

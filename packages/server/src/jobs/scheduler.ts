@@ -11,6 +11,9 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
+/** A job that goes on failing is logged at the first failure and then about so often. */
+const logFailureEveryMs = 60_000;
+
 /**
  * Runs each job again and again, never twice at once: the pause is counted from the end of a run. A job that fails is
  * logged and tried again after its pause. The first runs come after one pause; timers keep no process alive.
@@ -20,11 +23,19 @@ export function startScheduler(jobs: readonly Job[], logger: Logger): Scheduler 
   const timers = new Map<Job, NodeJS.Timeout>();
   const underWay = new Set<Promise<void>>();
 
+  const failuresInARow = new Map<Job, number>();
+
   async function run(job: Job): Promise<void> {
+    const failures = failuresInARow.get(job) ?? 0;
     try {
       await job.run();
+      failuresInARow.delete(job);
+      if (failures > 0) logger.info({ event: 'job_recovered', job: job.name, failures }, 'job runs again');
     } catch (error) {
-      logger.warn({ event: 'job_failed', job: job.name, err: error }, 'job failed; it will be tried again');
+      failuresInARow.set(job, failures + 1);
+      if (failures % Math.max(1, Math.round(logFailureEveryMs / job.everyMs)) !== 0) return;
+      const facts = { event: 'job_failed', job: job.name, failures: failures + 1, err: error };
+      logger.warn(facts, 'job failed; it will be tried again');
     }
   }
 

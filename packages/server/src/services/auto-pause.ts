@@ -20,6 +20,11 @@ export interface UnjudgedRollout {
   readonly error: unknown;
 }
 
+export interface FailingRollouts {
+  readonly triggered: readonly TriggeredRollout[];
+  readonly unjudged: readonly UnjudgedRollout[];
+}
+
 const minuteMs = 60_000;
 
 /**
@@ -32,10 +37,7 @@ export async function pauseFailingRollouts(deps: {
   readonly channels: Pick<Channels, 'triggerAutoPause'>;
   readonly appSnapshots: AppSnapshots;
   readonly clock: Clock;
-}): Promise<{
-  readonly triggered: readonly TriggeredRollout[];
-  readonly unjudged: readonly UnjudgedRollout[];
-}> {
+}): Promise<FailingRollouts> {
   const { store, log, channels, appSnapshots, clock } = deps;
   const triggered: TriggeredRollout[] = [];
   const unjudged: UnjudgedRollout[] = [];

@@ -1,0 +1,94 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
+import type { Store } from '../ports/store.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { startTestServer } from '../testing/test-server.ts';
+import { createJobs } from './jobs.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await openSqliteStore(':memory:');
+});
+afterAll(() => store.close());
+
+const nothing = () => Promise.resolve();
+
+function jobsOf(
+  node: string,
+  given: { readonly follow?: () => Promise<void>; readonly ran?: string[] } = {},
+) {
+  const clock = createFakeClock();
+  const log: Record<string, unknown>[] = [];
+  let confirmedAtMs = clock.now();
+  const note = (name: string) => async () => given.ran?.push(`${node} ${name}`);
+  const { jobs, giveUpLeases } = createJobs({
+    ...{ logger: pino({}, { write: (line) => log.push(JSON.parse(line)) }), clock, leases: store, node },
+    ...{
+      refreshAllEveryMs: 600_000,
+      recordChecks: note('records'),
+      refreshMissed: nothing,
+      refreshAll: nothing,
+    },
+    follower: {
+      async follow() {
+        await given.follow?.();
+        confirmedAtMs = clock.now();
+      },
+      get confirmedAtMs() {
+        return confirmedAtMs;
+      },
+    },
+    pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
+    ...{ deleteObjects: note('deletes'), deleteOldEvents: nothing, deleteOldChanges: nothing },
+  });
+  const run = (name: string) => jobs.find((job) => job.name === name)?.run();
+  return { clock, log, run, giveUpLeases };
+}
+
+it('what each node does for itself runs on each, what one does for all on one, until that gives it up', async () => {
+  const ran: string[] = [];
+  const [a, b] = [jobsOf('a', { ran }), jobsOf('b', { ran })];
+  for (const node of [a, b]) for (const name of ['record-checks', 'object-deletions']) await node.run(name);
+  expect(ran).toEqual(['a records', 'a deletes', 'b records']);
+  await a.giveUpLeases();
+  await b.run('object-deletions');
+  expect(ran.at(-1)).toBe('b deletes');
+});
+
+it('a database out of reach is told once, after some seconds, and once that it is back', async () => {
+  let isDown = true;
+  const { clock, log, run } = jobsOf('c', {
+    follow: () => (isDown ? Promise.reject(new Error('connection refused')) : Promise.resolve()),
+  });
+  for (let half = 0; half < 20; half += 1) {
+    clock.advance(500);
+    await run('follow-changes');
+  }
+  expect(log).toMatchObject([{ event: 'snapshot_unconfirmed', ageSeconds: 5, level: 40 }]);
+  isDown = false;
+  for (let half = 0; half < 3; half += 1) await run('follow-changes');
+  expect(log.slice(1)).toMatchObject([{ event: 'snapshot_confirmed', level: 30 }]);
+});
+
+it('the age of what update checks are answered from is a metric, which grows while the database is gone', async () => {
+  const clock = createFakeClock();
+  const server = await startTestServer({ clock });
+  try {
+    const age = async () => {
+      const text = await (await fetch(`${server.metricsUrl}/metrics`)).text();
+      return Number(/^capgo_snapshot_age_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    clock.advance(7_000);
+    expect(await age()).toBe(7);
+    const follow = server.product.jobs.find((job) => job.name === 'follow-changes');
+    await follow?.run();
+    expect(await age()).toBe(0);
+    await server.product.store.close();
+    clock.advance(90_000);
+    await follow?.run();
+    expect(await age()).toBe(90);
+  } finally {
+    await server.close();
+  }
+});

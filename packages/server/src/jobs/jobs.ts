@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import type { Leases } from '../ports/changes.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { FailingRollouts } from '../services/auto-pause.ts';
+import type { ChangeFollower } from '../services/change-follower.ts';
+import { leased } from './leased.ts';
+import type { Job } from './scheduler.ts';
+
+const recordChecksEveryMs = 250;
+/** With what reading takes, well within the second in which a change of another node is to be served here. */
+const followEveryMs = 500;
+const missedRefreshEveryMs = 1_000;
+const objectDeletionsEveryMs = 60_000;
+const autoPauseEveryMs = 60_000;
+const retentionEveryMs = 60 * 60 * 1000;
+const oldChangesEveryMs = 10 * 60 * 1000;
+/** Below it a setting of 0 would keep the database busy for nothing. */
+const minRefreshEveryMs = 1_000;
+/** So long without word of the database is worth a line in the log. */
+const staleAfterMs = 5_000;
+
+/** Says once that the database is out of reach, and once that it is back. */
+function followAloud(follower: ChangeFollower, logger: Logger, clock: Clock): () => Promise<void> {
+  let isStale = false;
+  return async () => {
+    try {
+      await follower.follow();
+    } catch (error) {
+      const ageSeconds = Math.round((clock.now() - follower.confirmedAtMs) / 1000);
+      if (isStale || ageSeconds * 1000 < staleAfterMs) return;
+      isStale = true;
+      logger.warn(
+        { event: 'snapshot_unconfirmed', ageSeconds, err: error },
+        `the database is out of reach; update checks are answered as of ${ageSeconds} s ago`,
+      );
+      return;
+    }
+    if (!isStale) return;
+    isStale = false;
+    logger.info(
+      { event: 'snapshot_confirmed' },
+      'the database is back; update checks are answered as of now',
+    );
+  };
+}
+
+function pauseFailing(findFailing: () => Promise<FailingRollouts>, logger: Logger): () => Promise<void> {
+  return async () => {
+    const { triggered, unjudged } = await findFailing();
+    for (const { channel, installs, failures } of triggered) {
+      logger.warn(
+        { event: 'rollout_failing', appId: channel.appId, channel: channel.name, installs, failures },
+        `the rollout of channel ${channel.name} fails too often: ${channel.autoPause.action}`,
+      );
+    }
+    for (const { channel, error } of unjudged) {
+      logger.warn(
+        { event: 'rollout_unjudged', appId: channel.appId, channel: channel.name, err: error },
+        `whether the rollout of channel ${channel.name} fails too often could not be told; it will be tried again`,
+      );
+    }
+  };
+}
+
+/** Everything that runs beside the requests: what each node does for itself, then what one does for all of them. */
+export function createJobs(deps: {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly leases: Leases;
+  /** A name that no other node has. */
+  readonly node: string;
+  readonly refreshAllEveryMs: number;
+  readonly follower: ChangeFollower;
+  readonly recordChecks: () => Promise<unknown>;
+  readonly refreshMissed: () => Promise<unknown>;
+  readonly refreshAll: () => Promise<unknown>;
+  readonly deleteObjects: () => Promise<unknown>;
+  readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
+  readonly deleteOldEvents: () => Promise<unknown>;
+  readonly deleteOldChanges: () => Promise<unknown>;
+}): { readonly jobs: readonly Job[]; giveUpLeases(): Promise<void> } {
+  const { logger, clock, leases, node } = deps;
+  const ofEachNode: readonly Job[] = [
+    { name: 'record-checks', everyMs: recordChecksEveryMs, run: deps.recordChecks },
+    { name: 'follow-changes', everyMs: followEveryMs, run: followAloud(deps.follower, logger, clock) },
+    { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: deps.refreshMissed },
+    {
+      name: 'refresh-all',
+      everyMs: Math.max(deps.refreshAllEveryMs, minRefreshEveryMs),
+      run: deps.refreshAll,
+    },
+  ];
+  const ofOneNode: readonly Job[] = [
+    { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
+    { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
+    { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
+    { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
+  ];
+  return {
+    jobs: [...ofEachNode, ...ofOneNode.map((job) => leased(job, { leases, holder: node, clock }))],
+    async giveUpLeases() {
+      // Whoever comes next need not wait for them to end; when the store is gone, it waits.
+      await Promise.allSettled(ofOneNode.map(({ name }) => leases.releaseLease(name, node)));
+    },
+  };
+}
