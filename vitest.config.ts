@@ -1,8 +1,13 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 // Our packages resolve to their sources. `import` must not stand here: it would also hold for require().
 const resolve = { conditions: ['source', 'node', 'default'] };
 const ssr = { resolve: { ...resolve, externalConditions: ['source'] } };
+
+/** Tests that need a database server, which takes a while to come up. */
+const engineTests = ['packages/server/src/persistence/postgres/*.test.ts'];
+const engineJourneys = ['e2e/*-on-postgres.test.ts'];
+const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 
 export default defineConfig({
   test: {
@@ -18,7 +23,22 @@ export default defineConfig({
           isolate: false,
           testTimeout: 30_000,
           include: ['packages/**/*.test.ts', 'scripts/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...engineTests],
           execArgv: ['--conditions=source'],
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'engines',
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+          include: engineTests,
+          globalSetup: engineServers,
+          execArgv: ['--conditions=source'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -27,8 +47,28 @@ export default defineConfig({
         test: {
           name: 'e2e',
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...engineJourneys],
+          execArgv: ['--conditions=source'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'e2e on PostgreSQL',
+          sequence: { groupOrder: 3 },
+          include: [
+            ...engineJourneys,
+            'e2e/update-journey.test.ts',
+            'e2e/channel-journey.test.ts',
+            'e2e/failure-journey.test.ts',
+          ],
+          globalSetup: engineServers,
+          env: { E2E_ENGINE: 'postgres' },
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

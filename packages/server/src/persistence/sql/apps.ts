@@ -6,7 +6,7 @@ import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
 import type { Schema, SqlDatabase } from './schema.ts';
 
-/** To be run in a transaction, so that all of it is as of one moment. */
+/** All of it is as of one moment when the transaction is. */
 async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[]> {
   let apps = db.selectFrom('apps').select('app_id');
   let releases = db.selectFrom('releases').selectAll();
@@ -30,12 +30,12 @@ async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[
   }));
 }
 
-export function createSqlAppStates({ db }: SqlDatabase): AppStateReader {
+export function createSqlAppStates(database: SqlDatabase): AppStateReader {
   return {
     async readAppState(appId) {
-      const [state] = await db.transaction().execute((transaction) => readStates(transaction, appId));
+      const [state] = await database.read((transaction) => readStates(transaction, appId));
       return state;
     },
-    readAllAppStates: () => db.transaction().execute((transaction) => readStates(transaction)),
+    readAllAppStates: () => database.read((transaction) => readStates(transaction)),
   };
 }

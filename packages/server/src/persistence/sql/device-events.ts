@@ -112,9 +112,9 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
   return {
     async appendDeviceEvents(events) {
       if (events.length === 0) return;
-      // Before the transaction: while it runs, nobody else can use the database.
+      // Before the transaction: while it runs, nobody else may be able to use the database.
       const rows = events.map(toRow);
-      await db.transaction().execute(async (transaction) => {
+      await database.write(async (transaction) => {
         const isNew = await database.insertNew(transaction, 'device_events', rows);
         const told = events.filter((_, index) => isNew[index]);
         const increments = told.flatMap(({ event, effects }) =>
@@ -132,7 +132,7 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
     },
 
     addToCounters: (additions) =>
-      db.transaction().execute((transaction) => addToCounters(database, transaction, additions)),
+      database.write((transaction) => addToCounters(database, transaction, additions)),
 
     async listDeviceEvents(filter, page) {
       let query = db.selectFrom('device_events').selectAll().where(matches(filter));

@@ -170,7 +170,7 @@ export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
     },
 
     readDeviceFacts: (devices, minFailures) =>
-      db.transaction().execute(async (transaction) => {
+      database.read(async (transaction) => {
         const facts: DeviceFact[] = [];
         for (const [appId, ofApp] of Map.groupBy(devices, (device) => device.appId)) {
           const deviceIds = ofApp.map(({ deviceId }) => deviceId);

@@ -10,9 +10,17 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003-nodes': { up: nodes.up },
 };
 
-/** Brings the database to the newest schema; rejects with the failing migration's error. */
-export async function migrateToLatest(db: Kysely<never>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
+/**
+ * Brings the database to the newest schema; rejects with the failing migration's error.
+ *
+ * @param tableSchema where an engine with several schemas in one database creates the tables
+ */
+export async function migrateToLatest(db: Kysely<never>, tableSchema?: string): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    ...(tableSchema === undefined ? {} : { migrationTableSchema: tableSchema }),
+  });
   const { error } = await migrator.migrateToLatest();
   if (error) throw error;
 }

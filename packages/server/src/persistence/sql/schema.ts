@@ -224,6 +224,13 @@ export interface SqlDatabase {
   /** Makes a transaction one of these, when it finds late that it has something to change. */
   lockChanges(transaction: Kysely<Schema>): Promise<void>;
   /**
+   * Runs what only adds to what is known of devices, in a transaction of its own and where the engine can beside
+   * others. It is run again when it got in the way of another one.
+   */
+  write<Result>(run: (transaction: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+  /** Runs reads that all see the database as of one moment. */
+  read<Result>(run: (transaction: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+  /**
    * Inserts rows of the same shape in their order, as part of a transaction of `db`, except those that a unique index
    * or primary key has already; answers for each row whether it was inserted. Far faster than one statement of many
    * values where the engine can prepare a statement once.

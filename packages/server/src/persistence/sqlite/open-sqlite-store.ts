@@ -42,6 +42,8 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
     // A transaction that begins to write keeps all others out.
     change: (run) => db.transaction().execute(run),
     lockChanges: async () => undefined,
+    write: (run) => db.transaction().execute(run),
+    read: (run) => db.transaction().execute(run),
     async insertNew(transaction, table, rows) {
       const changes = await writeMany(transaction, table, rows, (conflict) => conflict.doNothing());
       return changes.map((count) => count === 1);

