@@ -29,8 +29,10 @@ import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
+import { openPostgresStore } from './persistence/postgres/open-postgres-store.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
+import { untilAvailable } from './persistence/until-available.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
 import type { ObjectStorage } from './ports/object-storage.ts';
@@ -129,20 +131,44 @@ async function openDataDir(config: Config) {
   }
 }
 
-async function openStore(config: Config): Promise<Store> {
+/** The URL of a database as it may be shown: without user, password and options. */
+function shown(databaseUrl: string): string {
+  if (databaseUrl.startsWith(sqliteScheme)) return databaseUrl;
+  const { protocol, host, pathname } = new URL(databaseUrl.replace('@/', '@localhost/'));
+  return `${protocol}//${host}${pathname}`;
+}
+
+/** Waits for a database of its own server, which may come up after us. */
+async function openStore({ databaseUrl }: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
   try {
-    return await openSqliteStore(config.databaseUrl.slice(sqliteScheme.length));
+    if (databaseUrl.startsWith(sqliteScheme)) {
+      return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
+    }
+    return await untilAvailable(() => openPostgresStore(databaseUrl, stop), {
+      signal: stop,
+      onFailure({ error, attempt, retryInMs }) {
+        logger.warn(
+          { event: 'database_unavailable', attempt, retryInMs },
+          `waiting for ${shown(databaseUrl)}: ${reasonOf(error)}; next attempt in ${retryInMs / 1000} s`,
+        );
+      },
+    });
   } catch (error) {
-    const message = `DATABASE_URL ${config.databaseUrl} cannot be opened: ${reasonOf(error)}`;
+    const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
     throw new AppError('unavailable', message, { cause: error });
   }
 }
 
-/** Puts the product together: the only place that knows every adapter. Rejects when a part cannot be opened. */
+/**
+ * Puts the product together: the only place that knows every adapter. Rejects when a part cannot be opened.
+ *
+ * @param stop ends waiting for a database that is not there yet
+ */
 export async function composeProduct(
   config: Config,
   logger: Logger,
   clock: Clock = systemClock,
+  stop: AbortSignal = new AbortController().signal,
 ): Promise<Product> {
   const ids = createIds(clock);
   const metrics = createMetrics();
@@ -153,7 +179,7 @@ export async function composeProduct(
     throw error;
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
-  const store = await openStore(config).catch(release);
+  const store = await openStore(config, logger, stop).catch(release);
   const archive = createZipBundleArchive();
   // Before anything is read: what is changed meanwhile is read again.
   const { revision } = await store.readChanges(null);

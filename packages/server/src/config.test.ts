@@ -88,6 +88,20 @@ describe('a value in the environment', () => {
     ['DATABASE_URL', 'sqlite::memory:', 'databaseUrl', 'sqlite::memory:'],
     ['DATABASE_URL', 'sqlite:/srv/a.db', 'databaseUrl', 'sqlite:/srv/a.db'],
     ['DATABASE_URL', 'SQLite:/srv/a.db', 'databaseUrl', 'sqlite:/srv/a.db'],
+    ['DATABASE_URL', 'postgres://u:p%40@db:5433/capgo', 'databaseUrl', 'postgres://u:p%40@db:5433/capgo'],
+    [
+      'DATABASE_URL',
+      'PostgreSQL://db/capgo?sslmode=verify-full',
+      'databaseUrl',
+      'postgres://db/capgo?sslmode=verify-full',
+    ],
+    [
+      'DATABASE_URL',
+      'postgres://u:p@/capgo?host=/run/postgresql',
+      'databaseUrl',
+      'postgres://u:p@/capgo?host=/run/postgresql',
+    ],
+    ['DATABASE_URL', 'postgres:///capgo', 'databaseUrl', 'postgres:///capgo'],
     ['MANAGEMENT_API_TOKENS', ' a , b,,c, ', 'managementApiTokens', ['a', 'b', 'c']],
     ['LIMIT_REQUEST_PER_MINUTE', '0', 'limitRequestPerMinute', 0],
     ['LOG_LEVEL', 'SILENT', 'logLevel', 'silent'],
@@ -171,8 +185,16 @@ describe('a value in the environment', () => {
     ['CORS_ALLOWED_ORIGINS', 'https://a.example,example.com', 'entry 2 must be an origin'],
     ['CORS_ALLOWED_ORIGINS', 'null', 'entry 1 must be an origin'],
     ['CORS_ALLOWED_ORIGINS', 'capacitor://', 'entry 1 must be an origin'],
-    ['DATABASE_URL', 'mysql://u:p@h/d', 'must be sqlite: followed by a path, or sqlite::memory:'],
-    ['DATABASE_URL', './capgo.sqlite', 'must be sqlite: followed by a path, or sqlite::memory:'],
+    ['DATABASE_URL', 'mysql://u:p@h/d', 'must begin with sqlite: or postgres://'],
+    ['DATABASE_URL', './capgo.sqlite', 'must begin with sqlite: or postgres://'],
+    ['DATABASE_URL', 'postgres:capgo', 'must be a URL such as postgres://'],
+    ['DATABASE_URL', 'postgres://capgo:p/w@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://capgo:12/w@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://capgo:12?w@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://capgo:12#w@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://capgo:p@w@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://capgo:100%@db/capgo', 'percent-encoded'],
+    ['DATABASE_URL', 'postgres://db:port/capgo', 'percent-encoded'],
     ['DATABASE_URL', 'sqlite:', 'must name a file'],
     ['DATABASE_URL', 'sqlite:data/', 'must name a file'],
     ['DATABASE_URL', 'sqlite:///a.db', 'must have the path directly after sqlite:'],
@@ -185,8 +207,6 @@ describe('a value in the environment', () => {
   });
 
   it.each([
-    ['postgres://user:hunter2@db/capgo', 'PostgreSQL'],
-    ['postgresql://user:hunter2@db/capgo', 'PostgreSQL'],
     ['mongodb://user:hunter2@db/capgo', 'MongoDB'],
     ['MongoDB+srv://user:hunter2@db/capgo', 'MongoDB'],
   ])('DATABASE_URL=%s says that the engine does not exist yet', (url, engine) => {
@@ -497,7 +517,7 @@ describe('secrets in files', () => {
 
 describe('faults never repeat a secret', () => {
   it.each<[name: string, env: Env, yml: string | undefined]>([
-    ['a database password', { DATABASE_URL: 'postgres://capgo:hunter2@db/capgo' }, undefined],
+    ['a database password', { DATABASE_URL: 'postgres://capgo:x@hunter2@db/capgo' }, undefined],
     ['an unknown database', { DATABASE_URL: 'hunter2' }, undefined],
     ['a malformed SQLite path', { DATABASE_URL: 'sqlite://hunter2' }, undefined],
     ['a connection string', { MONGO_CONNECTION_STRING: 'mongodb://capgo:hunter2@db' }, undefined],

@@ -98,8 +98,9 @@ const schema = {
     default: 'sqlite:<DATA_DIR>/capgo.sqlite',
     read: single(databaseUrl),
     description:
-      'The database: `sqlite:` and a path (relative paths start at the working directory), or `sqlite::memory:`, which forgets everything at exit. Other engines are not available in this version.',
-    whenWrong: 'Another path is another, empty database; other engines stop the start.',
+      'The database: `sqlite:` and a path (relative paths start at the working directory), `sqlite::memory:`, which forgets everything at exit, or `postgres://user:password@host:5432/database`. That one must exist, in UTF-8; its tables are made in the first schema of the search path. `?sslmode=verify-full` asks for TLS and checks the certificate (`&sslrootcert=` names the file of another authority), `?sslmode=no-verify` does not check it; what the URL leaves out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD` and the like. MongoDB is not available in this version.',
+    whenWrong:
+      'Another path or database is another, empty one. The start waits for a PostgreSQL server that is not there, or refuses the user, and logs why.',
   },
   managementApiTokens: {
     variable: 'MANAGEMENT_API_TOKENS',
@@ -315,8 +316,8 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 
 /**
  * The settings, checked and resolved: paths are absolute, durations milliseconds, sizes bytes; an optional
- * property is absent when its variable is not set. `databaseUrl` is `sqlite:<absolute path>` or
- * `sqlite::memory:`.
+ * property is absent when its variable is not set. `databaseUrl` is `sqlite:<absolute path>`,
+ * `sqlite::memory:` or begins with `postgres://`.
  */
 export type Config = Flat<
   Omit<Values, 'configFile' | 'tlsCertFile' | 'tlsKeyFile' | DeliverySetting | S3Setting> & {
@@ -993,11 +994,25 @@ function origin(text: string): string {
 }
 
 const otherDatabases: readonly (readonly [prefix: string, engine: string])[] = [
-  ['postgres:', 'PostgreSQL'],
-  ['postgresql:', 'PostgreSQL'],
   ['mongodb:', 'MongoDB'],
   ['mongodb+srv:', 'MongoDB'],
 ];
+
+/** No problem repeats the text: it usually holds a password. */
+function postgresUrl(text: string): string {
+  const [, authority, rest] = /^[^:]*:\/\/([^/?#]*)(.*)$/s.exec(text) ?? [];
+  const url = `postgres://${authority}${rest}`;
+  // With a user and no host, which URL does not know, the driver takes the usual one.
+  const isReadable = URL.canParse(url.replace('@/', '@localhost/')) && !/%(?![0-9a-f]{2})/i.test(url);
+  // An @ elsewhere, or a second one, is part of a password that the URL has cut short.
+  const isWhole = rest !== undefined && !/[@#\s]/.test(rest) && !/@.*@/.test(authority ?? '');
+  if (!isReadable || !isWhole) {
+    throw new UnacceptableValue(
+      'must be a URL such as postgres://user:password@host:5432/database, in which characters of the password other than letters and digits are percent-encoded (@ as %40, / as %2F)',
+    );
+  }
+  return url;
+}
 
 /** No problem repeats the text: the URL of a database usually holds its password. */
 function databaseUrl(text: string, workingDirectory: string): string {
@@ -1008,8 +1023,9 @@ function databaseUrl(text: string, workingDirectory: string): string {
       `${other[1]} is not available in this version; remove it to use SQLite under DATA_DIR`,
     );
   }
+  if (/^postgres(ql)?:/.test(lowerCase)) return postgresUrl(text);
   if (!lowerCase.startsWith('sqlite:')) {
-    throw new UnacceptableValue('must be sqlite: followed by a path, or sqlite::memory:');
+    throw new UnacceptableValue('must begin with sqlite: or postgres://');
   }
   const file = text.slice('sqlite:'.length);
   if (file === ':memory:') return 'sqlite::memory:';

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { composeProduct, type Product, portOf } from '../compose.ts';
@@ -55,11 +56,15 @@ function greet(product: Product, config: Config, managementPort: number): void {
   );
 }
 
-/** Starts everything; when it resolves, all three ports are open. Rejects, with nothing left open, when one cannot be. */
-export async function startServer(config: Config): Promise<RunningServer> {
+/**
+ * Starts everything; when it resolves, all three ports are open. Rejects, with nothing left open, when one cannot be.
+ *
+ * @param stopSignal ends waiting for a database that is not there yet
+ */
+export async function startServer(config: Config, stopSignal?: AbortSignal): Promise<RunningServer> {
   const logger = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
   for (const warning of config.warnings) logger.warn({ event: 'configuration' }, warning);
-  const product = await composeProduct(config, logger);
+  const product = await composeProduct(config, logger, undefined, stopSignal);
   const apis = [product.deviceApi, product.managementApi, product.metricsApi];
   const ports = [config.userPort, config.managementPort, config.metricsPort];
   try {
@@ -101,12 +106,19 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
 /** Runs the server until SIGTERM or SIGINT; resolves when it has stopped. */
 export async function serve(config: Config): Promise<void> {
-  const signalled = new Promise<void>((resolve) => {
-    // Not once: a terminal and npm can both pass on the same Ctrl-C, and an unheard second one would kill the stop.
-    process.on('SIGTERM', () => resolve());
-    process.on('SIGINT', () => resolve());
-  });
-  const server = await startServer(config);
+  const stop = new AbortController();
+  const signalled = once(stop.signal, 'abort');
+  // Not once: a terminal and npm can both pass on the same Ctrl-C, and an unheard second one would kill the stop.
+  process.on('SIGTERM', () => stop.abort());
+  process.on('SIGINT', () => stop.abort());
+  let server: RunningServer;
+  try {
+    server = await startServer(config, stop.signal);
+  } catch (error) {
+    // Told to stop while it waited for its database: nothing is left to be stopped.
+    if (stop.signal.aborted) return;
+    throw error;
+  }
   await signalled;
   await server.stop();
 }

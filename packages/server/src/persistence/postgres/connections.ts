@@ -38,6 +38,8 @@ export interface Connections {
   acquire(): Promise<Connection>;
   /** Waits for what is under way, then lets go of the database. */
   close(): Promise<void>;
+  /** Cuts off what is under way. */
+  abandon(): void;
 }
 
 function toAnswer(result: QueryResult | QueryArrayResult): Answer {
@@ -120,6 +122,11 @@ export function openConnections(url: string, queryTimeoutMs: number): Connection
     const abort = new AbortController();
     await Promise.race([pool.end(), delay(farewellMs, undefined, abort)]);
     abort.abort();
+    abandon();
+  }
+
+  function abandon(): void {
+    isClosed = true;
     for (const socket of sockets) socket.destroy();
   }
 
@@ -138,5 +145,6 @@ export function openConnections(url: string, queryTimeoutMs: number): Connection
       closing ??= close();
       return closing;
     },
+    abandon,
   };
 }

@@ -28,13 +28,16 @@ async function lock(transaction: Kysely<Schema>, name: keyof typeof locks): Prom
   );
 }
 
-async function migrate(url: string): Promise<void> {
+async function migrate(url: string, stop: AbortSignal): Promise<void> {
+  const connections = openConnections(url, migrationTimeoutMs);
   const db = new Kysely<Schema>({
-    dialect: createPostgresDialect(openConnections(url, migrationTimeoutMs), {
+    dialect: createPostgresDialect(connections, {
       idle_in_transaction_session_timeout: 0,
       statement_timeout: 0,
     }),
   });
+  const abandon = () => connections.abandon();
+  stop.addEventListener('abort', abandon);
   try {
     await db.transaction().execute(async (transaction) => {
       const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(
@@ -47,6 +50,7 @@ async function migrate(url: string): Promise<void> {
       await migrateToLatest(db as unknown as Kysely<never>, schema);
     });
   } finally {
+    stop.removeEventListener('abort', abandon);
     await db.destroy();
   }
 }
@@ -73,9 +77,13 @@ function insertMany<Table extends BulkTable>(
  * Rejects with `unavailable` when it cannot be reached now.
  *
  * @param url `postgres://…` or `postgresql://…`; what it leaves out is taken from the PG* variables, as psql does
+ * @param stop gives up the opening
  */
-export async function openPostgresStore(url: string): Promise<Store> {
-  await migrate(url);
+export async function openPostgresStore(
+  url: string,
+  stop: AbortSignal = new AbortController().signal,
+): Promise<Store> {
+  await migrate(url, stop);
   const db = new Kysely<Schema>({
     dialect: createPostgresDialect(openConnections(url, queryTimeoutMs), {
       statement_timeout: statementTimeoutMs,
