@@ -66,6 +66,7 @@ export default defineConfig({
             'e2e/update-journey.test.ts',
             'e2e/channel-journey.test.ts',
             'e2e/failure-journey.test.ts',
+            'e2e/encrypted-bundle.test.ts',
           ],
           globalSetup: engineServers,
           env: { E2E_ENGINE: 'postgres' },

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { startTestServer, type TestServer, testToken } from '../packages/server/src/testing/test-server.ts';
 import { type AppOnDevice, installApp } from './app-journey.ts';
+import { createJourneyDatabase } from './database.ts';
 import type { ElectronApp } from './electron-app.ts';
 import type { ManagedCounters } from './management.ts';
 import { pageOf } from './web-app.ts';
@@ -8,9 +9,11 @@ import { pageOf } from './web-app.ts';
 /** In this process, because channels are changed through the product itself: no API reaches them yet. */
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  const database = await createJourneyDatabase();
+  server = await startTestServer({ env: database.env });
   return async () => {
     await server.close();
+    await database.remove();
   };
 });
 

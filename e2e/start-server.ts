@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { createJourneyDatabase } from './database.ts';
 import { before } from './deadline.ts';
 
 const repository = join(import.meta.dirname, '..');
@@ -14,7 +15,10 @@ const stopDeadlineMs = 20_000;
 export interface ServerOptions {
   /** Settings on top of the journeys' own; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Where the server keeps its data; the caller's to remove. Without it the data goes when the server stops. */
+  /**
+   * Where the server keeps all its data, whatever the engine of the run; the caller's to remove. Without it the data
+   * goes when the server stops.
+   */
   readonly dataDir?: string;
 }
 
@@ -61,11 +65,12 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   // An empty working directory, so that no developer's config.yml takes part.
   const directory = await mkdtemp(join(tmpdir(), 'capgo-server-'));
   const dataDir = options.dataDir ?? join(directory, 'data');
+  const database = options.dataDir === undefined ? await createJourneyDatabase() : undefined;
   const child = spawn(process.execPath, await startArguments(), {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
-      // The environment chooses engine and storage of a run; the test runner's own words stay out.
+      // The test runner's own words stay out.
       ...process.env,
       NODE_ENV: undefined,
       NODE_OPTIONS: undefined,
@@ -75,6 +80,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       DATA_DIR: dataDir,
       MANAGEMENT_API_TOKENS: token,
       LIMIT_REQUEST_PER_MINUTE: '0',
+      ...database?.env,
       ...options.env,
     },
   });
@@ -84,6 +90,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   // However it ends, also by a signal that a test sent behind our back.
   const exited = once(child, 'exit').then(async ([code, signal]): Promise<ServerExit> => {
     await rm(directory, { recursive: true, force: true });
+    await database?.remove();
     return { code, signal };
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../domain/errors.ts';
 import type { DeviceEventLog } from '../ports/device-events.ts';
 import type { Store } from '../ports/store.ts';
@@ -126,6 +126,22 @@ describe('device events written in groups', () => {
     await expect(unfit).rejects.toThrow();
     await log.appendDeviceEvents(eventsOf(1));
     expect(await log.countDeviceEvents(filter)).toBe(2);
+  });
+
+  it('do not wait one after the other for a store that hangs', async () => {
+    const release = under.hold();
+    const hanging = [1, 2, 3].map(() => log.appendDeviceEvents(eventsOf(3_000)));
+    under.failWith(new AppError('unavailable', 'The database cannot be reached'));
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 5_000);
+    release();
+    expect((await Promise.allSettled(hanging)).map(({ status }) => status)).toStrictEqual([
+      ...['rejected', 'rejected', 'rejected'],
+    ]);
+    clock.mockRestore();
+    expect(under.transactions).toStrictEqual([3_000]);
+    under.failWith(undefined);
+    await log.appendDeviceEvents(eventsOf(1));
+    expect(await log.countDeviceEvents(filter)).toBe(1);
   });
 
   it('fill a transaction up to a bound, and no call is split', async () => {

@@ -5,6 +5,8 @@ import type { DeviceEventLog, RecordedEvent } from '../ports/device-events.ts';
 const maxEventsPerCommit = 4_000;
 /** More events than this waiting means the store cannot keep up: new ones are refused, not hoarded. */
 const maxEventsWaiting = 100_000;
+/** A store that needed longer to say that it is unavailable would let those behind wait as long for the same answer. */
+const slowRefusalMs = 1_000;
 
 interface Waiting {
   readonly events: readonly RecordedEvent[];
@@ -33,14 +35,22 @@ export function groupedDeviceEvents(log: DeviceEventLog): DeviceEventLog {
     return queue.splice(0, callers);
   }
 
+  function takeAll(): Waiting[] {
+    eventsWaiting = 0;
+    return queue.splice(0);
+  }
+
   async function writeQueue(): Promise<void> {
     writing = true;
     while (queue.length > 0) {
       const group = takeGroup();
+      const startedAt = performance.now();
       try {
         await log.appendDeviceEvents(group.flatMap((waiting) => waiting.events));
         for (const waiting of group) waiting.resolve();
       } catch (error) {
+        const isUnavailable = error instanceof AppError && error.code === 'unavailable';
+        if (isUnavailable && performance.now() - startedAt > slowRefusalMs) group.push(...takeAll());
         for (const waiting of group) waiting.reject(error);
       }
     }

@@ -40,7 +40,6 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     ...{ databaseDir, port, user: 'admin', password: 'admin-secret', persistent: true },
     // Root may not run it.
     createPostgresUser: userInfo().uid === 0,
-    // A locale that sorts otherwise than bytes do, where the machine has one.
     initdbFlags: ['--encoding=UTF8', '--no-sync'],
     postgresFlags: [
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
@@ -93,10 +92,13 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A new, empty database on a server, of a name that nothing else has. */
+/** A new, empty database on a server, of a name that nothing else has; its locale sorts otherwise than bytes do. */
 export async function createPostgresDatabase(serverUrl: string): Promise<TestDatabase> {
   const name = `capgo_test_${randomBytes(6).toString('hex')}`;
-  await runOnPostgres(serverUrl, `create database ${name}`);
+  await runOnPostgres(
+    serverUrl,
+    `create database ${name} template template0 encoding 'UTF8' locale_provider icu icu_locale 'en-US'`,
+  );
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return {

@@ -23,7 +23,7 @@ export interface TestServer {
  * limit unless `env` says otherwise.
  */
 export async function startTestServer(
-  given: { readonly env?: Record<string, string>; readonly clock?: Clock } = {},
+  given: { readonly env?: Readonly<Record<string, string>>; readonly clock?: Clock } = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'capgo-server-test-'));
   const config: Config = loadConfig({
