@@ -20,6 +20,8 @@ export interface ServerOptions {
    * goes when the server stops.
    */
   readonly dataDir?: string;
+  /** Told every line of its log, also before it listens. */
+  readonly onLog?: (line: string) => void;
 }
 
 interface ServerExit {
@@ -101,6 +103,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
     output += `${line}\n`;
+    options.onLog?.(line);
     const ports = readListeningLine(line);
     if (ports) listening.resolve(ports);
   });
