@@ -23,7 +23,9 @@ const reconnectAfterMs = [0, 50, 200] as const;
 class PostgresConnection implements DatabaseConnection {
   readonly #connections: Connections;
   #connection: Connection;
-  isInTransaction = false;
+  #isInTransaction = false;
+  /** What made the transaction under way one that can only be rolled back. */
+  #fault: { readonly error: unknown } | undefined;
 
   constructor(connections: Connections, connection: Connection) {
     this.#connections = connections;
@@ -32,7 +34,7 @@ class PostgresConnection implements DatabaseConnection {
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const ask = () => this.#connection.query(sql, parameters);
-    const { rows, changes } = await (this.isInTransaction ? ask() : this.#askAlone(ask, sql));
+    const { rows, changes } = await (this.#isInTransaction ? this.#askWithin(ask) : this.#askAlone(ask, sql));
     return { rows: rows as Row[], numAffectedRows: BigInt(changes) };
   }
 
@@ -43,11 +45,12 @@ class PostgresConnection implements DatabaseConnection {
 
   async begin(text: string): Promise<void> {
     await this.#askReconnecting(() => this.#connection.query(text));
-    this.isInTransaction = true;
+    this.#isInTransaction = true;
   }
 
   async end(text: 'commit' | 'rollback'): Promise<void> {
-    this.isInTransaction = false;
+    this.#isInTransaction = false;
+    this.#fault = undefined;
     await this.#connection.query(text);
   }
 
@@ -57,6 +60,17 @@ class PostgresConnection implements DatabaseConnection {
 
   release(): void {
     this.#connection.release();
+  }
+
+  /** A statement of a transaction. After the first that fails, the database would answer that one did, not why. */
+  async #askWithin<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    if (this.#fault) throw this.#fault.error;
+    try {
+      return await ask();
+    } catch (error) {
+      this.#fault = { error };
+      throw error;
+    }
   }
 
   /** A statement that is a transaction of its own. */
@@ -109,32 +123,28 @@ function beginText({ isolationLevel, accessMode }: TransactionSettings, limits: 
   return `begin${level}${accessMode === undefined ? '' : ` ${accessMode}`}; ${limits}`;
 }
 
+async function rollBack(connection: PostgresConnection): Promise<void> {
+  // A lost connection was rolled back by the database, and its complaint must not hide the first error.
+  if (!connection.isLost()) await connection.end('rollback').catch(() => undefined);
+}
+
 /** @param limits statements that each transaction begins with */
 function createDriver(connections: Connections, limits: string): Driver {
-  const open = new WeakSet<PostgresConnection>();
   const ours = (connection: DatabaseConnection) => connection as PostgresConnection;
   return {
     init: async () => undefined,
     async acquireConnection() {
-      const connection = new PostgresConnection(connections, await connections.acquire());
-      open.add(connection);
-      return connection;
+      return new PostgresConnection(connections, await connections.acquire());
     },
     beginTransaction: (connection, settings) => ours(connection).begin(beginText(settings, limits)),
     commitTransaction: (connection) => ours(connection).end('commit'),
-    async rollbackTransaction(connection) {
-      // A lost connection was rolled back by the database, and its complaint must not hide the first error.
-      if (ours(connection).isLost()) return;
-      await ours(connection)
-        .end('rollback')
-        .catch(() => undefined);
-    },
+    rollbackTransaction: (connection) => rollBack(ours(connection)),
     releaseConnection: async (connection) => ours(connection).release(),
     destroy: () => connections.close(),
   };
 }
 
-/** The lock of the migrations is taken around them: Kysely's own is a session's, which a pooler between us and the database does not keep. */
+/** Kysely's lock of the migrations is a session's, which a pooler between us and the database does not keep; ours is around them. */
 class UnlockedAdapter extends PostgresAdapter {
   override async acquireMigrationLock(): Promise<void> {}
   override async releaseMigrationLock(): Promise<void> {}
@@ -158,21 +168,57 @@ class ColumnCompiler extends PostgresQueryCompiler {
   }
 }
 
-/**
- * Kysely's PostgreSQL dialect over our connections.
- *
- * @param limits settings of every transaction, by their name in the database
- */
-export function createPostgresDialect(
-  connections: Connections,
-  limits: Readonly<Record<string, number>>,
-): Dialect {
-  // Local to the transaction: a pooler between us and the database would give other settings to others.
-  const statements = Object.entries(limits).map(([name, value]) => `set local ${name} = ${value}`);
+function dialectOver(driver: () => Driver): Dialect {
   return {
     createAdapter: () => new UnlockedAdapter(),
-    createDriver: () => createDriver(connections, statements.join('; ')),
+    createDriver: driver,
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new ColumnCompiler(),
   };
+}
+
+/**
+ * Statements that set limits of a transaction, by their name in the database. Local to the transaction: a pooler between
+ * us and the database would give other settings to others.
+ */
+export type Limits = Readonly<Record<string, number>>;
+
+const statementsOf = (limits: Limits) =>
+  Object.entries(limits)
+    .map(([name, value]) => `set local ${name} = ${value}`)
+    .join('; ');
+
+/** Kysely's PostgreSQL dialect over our connections; each transaction has the limits. */
+export function createPostgresDialect(connections: Connections, limits: Limits): Dialect {
+  return dialectOver(() => createDriver(connections, statementsOf(limits)));
+}
+
+/**
+ * Runs all of it in one transaction of one connection, also what would be a transaction or a connection of its own: who
+ * waits for a lock with one connection must not keep its holder from a second one, which poolers and users with few
+ * connections may not have.
+ */
+export async function runInOne<Result>(
+  connections: Connections,
+  limits: Limits,
+  run: (dialect: Dialect) => Promise<Result>,
+): Promise<Result> {
+  const connection = new PostgresConnection(connections, await connections.acquire());
+  const joins = async () => undefined;
+  const dialect = dialectOver(() => ({
+    ...{ init: joins, beginTransaction: joins, commitTransaction: joins, rollbackTransaction: joins },
+    ...{ releaseConnection: joins, destroy: joins },
+    acquireConnection: async () => connection,
+  }));
+  try {
+    await connection.begin(beginText({}, statementsOf(limits)));
+    const result = await run(dialect);
+    await connection.end('commit');
+    return result;
+  } catch (error) {
+    await rollBack(connection);
+    throw error;
+  } finally {
+    connection.release();
+  }
 }

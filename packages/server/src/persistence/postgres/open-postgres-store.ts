@@ -6,7 +6,7 @@ import type { BulkTable, Schema, SqlDatabase } from '../sql/schema.ts';
 import { createSqlStore } from '../sql/store.ts';
 import { inWritingOrder, toJson } from './bulk-rows.ts';
 import { openConnections } from './connections.ts';
-import { again, createPostgresDialect } from './dialect.ts';
+import { again, createPostgresDialect, runInOne } from './dialect.ts';
 import { isUniqueViolation } from './errors.ts';
 
 /** So that a device waits 5 s at most for the answer that it is to try again later. */
@@ -17,6 +17,9 @@ const statementTimeoutMs = 4_500;
 const idleInTransactionTimeoutMs = 10_000;
 /** Migrations rewrite tables of any size, and wait for another node that is at it. */
 const migrationTimeoutMs = 60 * 60 * 1_000;
+
+/** Of the migrations, whatever the database's own settings are. */
+const noLimits = { statement_timeout: 0, idle_in_transaction_session_timeout: 0, lock_timeout: 0 };
 
 /** Locks of ours, as the first half of the numbers of PostgreSQL's advisory locks; the other half is the schema. */
 const locks = { changes: 0x63617067, migrations: 0x63617068 } as const;
@@ -30,28 +33,20 @@ async function lock(transaction: Kysely<Schema>, name: keyof typeof locks): Prom
 
 async function migrate(url: string, stop: AbortSignal): Promise<void> {
   const connections = openConnections(url, migrationTimeoutMs);
-  const db = new Kysely<Schema>({
-    dialect: createPostgresDialect(connections, {
-      idle_in_transaction_session_timeout: 0,
-      statement_timeout: 0,
-    }),
-  });
   const abandon = () => connections.abandon();
   stop.addEventListener('abort', abandon);
   try {
-    await db.transaction().execute(async (transaction) => {
-      const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(
-        transaction,
-      );
+    await runInOne(connections, noLimits, async (dialect) => {
+      const db = new Kysely<Schema>({ dialect });
+      const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(db);
       const schema = rows[0]?.name;
       if (!schema) throw new AppError('unavailable', 'The database has no schema to create tables in');
-      await lock(transaction, 'migrations');
-      // On another connection, because each migration is a transaction of its own.
+      await lock(db, 'migrations');
       await migrateToLatest(db as unknown as Kysely<never>, schema);
     });
   } finally {
     stop.removeEventListener('abort', abandon);
-    await db.destroy();
+    await connections.close();
   }
 }
 
@@ -63,7 +58,7 @@ function insertMany<Table extends BulkTable>(
 ) {
   const json = toJson(inWritingOrder(table, rows));
   const columns = Object.keys(rows[0] ?? {}) as (keyof Schema[Table] & string)[];
-  // One parameter for all rows, which takes the database less than half the time of as many parameters as values.
+  // One parameter for all rows: almost twice as many events a second as with a parameter for each value.
   const source = sql`select ${sql.join(columns.map((column) => sql.ref(column)))}
     from json_populate_recordset(null::${sql.table(table)}, ${json}::json)`;
   return transaction

@@ -132,6 +132,19 @@ describe('a new database', () => {
     expect(new Set(migrations.map(({ name }) => name)).size).toBe(migrations.length);
   });
 
+  it('comes up for nodes whose user may have one connection each', async () => {
+    const database = await newDatabase();
+    const user = `narrow_${newAppId().replaceAll('.', '_')}`;
+    await runOnPostgres(database.url, `create role ${user} login password 'narrow' connection limit 3`);
+    opened.unshift(() => runOnPostgres(serverUrl, `drop role ${user}`));
+    await runOnPostgres(database.url, `alter schema public owner to ${user}`);
+    const url = withUrl(database.url, (each) => {
+      each.username = user;
+      each.password = 'narrow';
+    });
+    expect(await outcomesOf([open(url), open(url), open(url)])).toStrictEqual(['done', 'done', 'done']);
+  });
+
   it('holds several installations, each in its schema', async () => {
     const database = await newDatabase();
     await runOnPostgres(database.url, 'create schema tenant');
