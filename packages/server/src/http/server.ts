@@ -86,13 +86,33 @@ function observe(server: FastifyInstance, { name, metrics }: HttpServerOptions):
   });
 }
 
+/** A dependency that is away refuses every request: each in the log would fill the disk and say nothing new. */
+const refusalsLoggedEveryMs = 1_000;
+
+/** Logs the first refusal of a second, with how many of its code were not logged since the last one. */
+function createRefusalLog(logger: Logger): (error: AppError, requestId: string) => void {
+  const states = new Map<string, { quietUntilMs: number; unlogged: number }>();
+  return (error, requestId) => {
+    const now = performance.now();
+    const state = states.get(error.code) ?? { quietUntilMs: 0, unlogged: 0 };
+    if (now < state.quietUntilMs) {
+      state.unlogged += 1;
+      return;
+    }
+    const { unlogged } = state;
+    logger.warn({ event: error.code, requestId, unlogged, err: error }, error.message);
+    states.set(error.code, { quietUntilMs: now + refusalsLoggedEveryMs, unlogged: 0 });
+  };
+}
+
 function answerErrors(server: FastifyInstance, options: HttpServerOptions): void {
+  const logRefusal = createRefusalLog(options.logger);
   server.setErrorHandler((thrown, request, reply) => {
     const error = toAppError(thrown);
     if (error.code === 'internal') {
       options.logger.error({ event: 'internal_error', requestId: request.id, err: thrown }, 'request failed');
     } else if (error.code === 'unavailable' || error.code === 'insufficient_storage') {
-      options.logger.warn({ event: error.code, requestId: request.id, err: error }, error.message);
+      logRefusal(error, request.id);
     }
     const { status, headers, body } = options.renderError(error, request);
     request.routeOptions.config.observe?.(status, secondsSince(request));

@@ -2,7 +2,7 @@ import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorCode, errorCodes } from '@capgo-server/protocol/formats/error-codes';
 import { pino } from 'pino';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../domain/errors.ts';
 import { createMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -92,6 +92,41 @@ describe('an error nobody foresaw', () => {
         expect(JSON.stringify(lines)).toContain('secret');
       }
     } finally {
+      await server.close();
+    }
+  });
+});
+
+describe('a dependency that is away', () => {
+  it('refuses every request, and is in the log once a second with how often it was not', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) });
+    const server = createHttpServer({
+      ...{ name: 'management', logger, metrics: createMetrics(), trustedProxies: [] },
+      ...{ maxBodyBytes: 1_000, renderError: renderManagementError },
+    });
+    server.get('/away', () => {
+      throw new AppError('unavailable', 'The database cannot be reached');
+    });
+    server.get('/full', () => {
+      throw new AppError('insufficient_storage', 'The disk is full');
+    });
+    const startedAt = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(startedAt);
+    try {
+      for (let count = 0; count < 5; count += 1) {
+        expect((await server.inject({ url: '/away' })).statusCode).toBe(503);
+      }
+      await server.inject({ url: '/full' });
+      clock.mockReturnValue(startedAt + 1_000);
+      await server.inject({ url: '/away' });
+      expect(lines.map(({ event, unlogged }) => ({ event, unlogged }))).toEqual([
+        { event: 'unavailable', unlogged: 0 },
+        { event: 'insufficient_storage', unlogged: 0 },
+        { event: 'unavailable', unlogged: 4 },
+      ]);
+    } finally {
+      clock.mockRestore();
       await server.close();
     }
   });
