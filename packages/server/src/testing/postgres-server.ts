@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,25 @@ async function findFreePort(): Promise<number> {
   return address.port;
 }
 
-export async function startPostgresServer(): Promise<PostgresServer> {
+/** Puts a pair where the server looks for one; it takes no key that others may read. */
+async function putPair(databaseDir: string, { cert, key }: { cert: string; key: string }): Promise<void> {
+  const { uid, gid } = await stat(databaseDir);
+  for (const [name, content] of [
+    ['server.crt', cert],
+    ['server.key', key],
+  ] as const) {
+    const path = join(databaseDir, name);
+    await writeFile(path, content, { mode: 0o600 });
+    await chown(path, uid, gid);
+  }
+}
+
+interface PostgresServerOptions {
+  /** A pair in PEM with which it also offers TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+export async function startPostgresServer({ tls }: PostgresServerOptions = {}): Promise<PostgresServer> {
   const databaseDir = await mkdtemp(join(tmpdir(), 'capgo-postgres-'));
   const port = await findFreePort();
   let output = '';
@@ -44,6 +62,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     postgresFlags: [
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
       // Its data need not outlive the machine.
+      ...(tls ? ['-c', 'ssl=on'] : []),
       ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
     ],
     onLog: log,
@@ -56,6 +75,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   };
   try {
     await server.initialise();
+    if (tls) await putPair(databaseDir, tls);
     await start();
   } catch (error) {
     await rm(databaseDir, { recursive: true, force: true });

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Store } from '../../ports/store.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, someTimeMs } from '../../testing/builders.ts';
@@ -376,6 +380,63 @@ describe('two nodes', () => {
       'select deadlocks::int from pg_stat_database where datname = current_database()',
     );
     expect(deadlocks).toStrictEqual([{ deadlocks: 0 }]);
+  });
+});
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+
+describe.skipIf(!hasOpenssl)('a server with TLS (needs openssl)', () => {
+  let folder: string;
+  let server: PostgresServer;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'capgo-postgres-tls-'));
+    spawnSync('openssl', [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
+      ...['-subj', '/CN=database', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ]);
+    const read = (name: string) => readFile(join(folder, name), 'utf8');
+    server = await startPostgresServer({ tls: { cert: await read('cert.pem'), key: await read('key.pem') } });
+  });
+  afterAll(async () => {
+    await server.destroy();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ['verify-full', true, 'done', 1],
+    ['verify-full', false, 'unavailable', 0],
+    ['no-verify', false, 'done', 1],
+    ['disable', false, 'done', 0],
+  ])('with sslmode=%s, its authority named: %s, is %s', async (mode, isNamed, outcome, encrypted) => {
+    const database = await createPostgresDatabase(server.url);
+    opened.push(database.drop);
+    const url = withUrl(database.url, ({ searchParams }) => {
+      searchParams.set('sslmode', mode);
+      if (isNamed) searchParams.set('sslrootcert', join(folder, 'cert.pem'));
+    });
+    expect(await outcomesOf([open(url).then((store) => store.ping())])).toStrictEqual([outcome]);
+    const rows = await runOnPostgres(
+      database.url,
+      `select distinct ssl from pg_stat_ssl join pg_stat_activity using (pid)
+       where ssl and datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    expect(rows).toHaveLength(encrypted);
+  });
+
+  it('is not mistaken for one without', async () => {
+    const url = withUrl(serverUrl, ({ searchParams }) => searchParams.set('sslmode', 'no-verify'));
+    expect(wordsOf(await refusalOf(url))).toContain('does not support SSL');
   });
 });
 
