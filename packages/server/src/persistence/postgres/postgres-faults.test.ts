@@ -383,14 +383,15 @@ describe('two nodes', () => {
   });
 });
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+const openssl = 'openssl';
+const hasOpenssl = spawnSync(openssl, ['version']).status === 0;
 
 describe.skipIf(!hasOpenssl)('a server with TLS (needs openssl)', () => {
   let folder: string;
   let server: PostgresServer;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'capgo-postgres-tls-'));
-    spawnSync('openssl', [
+    spawnSync(openssl, [
       ...[
         'req',
         '-x509',
