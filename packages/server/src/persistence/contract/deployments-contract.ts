@@ -120,8 +120,9 @@ export function describeDeployments(open: OpenStore): void {
       for (const bundle of bundles) await store.insertBundle(bundle);
       const deployments = bundles.map(({ id }) => buildNewDeployment({ bundleId: id }));
       await Promise.all(deployments.map((deployment) => deployToChannel(channel.id, deployment)));
-      const ids = (await listed(ofChannel(channel.id))).map(({ id }) => id);
-      expect(ids).toStrictEqual(deployments.map(({ id }) => id).reverse());
+      const made = await listed(ofChannel(channel.id));
+      expect(made.map(({ id }) => id).toSorted()).toStrictEqual(deployments.map(({ id }) => id).toSorted());
+      expect((await store.findChannel(channel.id))?.bundleId).toBe(made[0]?.bundleId);
     });
 
     it('stay when their channel is deleted', async () => {
