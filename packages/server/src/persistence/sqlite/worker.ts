@@ -11,7 +11,7 @@ database.pragma('synchronous = FULL');
 database.pragma('foreign_keys = ON');
 database.pragma('busy_timeout = 5000');
 // In KiB. Must hold all pages that one group of device events changes: what does not fit is written twice.
-database.pragma('cache_size = -32768');
+database.pragma('cache_size = -12288');
 // In pages, 80 MB: device events change pages all over their indexes, and each is copied once however often it changed.
 database.pragma('wal_autocheckpoint = 20000');
 
