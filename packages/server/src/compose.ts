@@ -38,6 +38,7 @@ import type { ObjectLinks } from './ports/object-links.ts';
 import type { ObjectStorage } from './ports/object-storage.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
+import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
@@ -59,6 +60,7 @@ export interface Product {
   readonly metricsApi: FastifyInstance;
   readonly jobs: readonly Job[];
   readonly services: {
+    readonly apps: Apps;
     readonly bundles: Bundles;
     readonly releases: Releases;
     readonly channels: Channels;
@@ -190,6 +192,7 @@ export async function composeProduct(
   const follower = createChangeFollower({ changeLog: store, appSnapshots, deviceStates, clock, revision });
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
+  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
@@ -279,7 +282,7 @@ export async function composeProduct(
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
-    services: { bundles, releases, channels, devices, deviceEvents, updateChecks },
+    services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {

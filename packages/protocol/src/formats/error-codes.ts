@@ -23,6 +23,7 @@ export const errorCodes = [
   'too_many_requests',
   // what is asked for
   'not_found',
+  'app_not_found',
   'bundle_not_found',
   'release_not_found',
   'channel_not_found',

@@ -17,6 +17,7 @@ describe('the snapshot of an app', () => {
     const app = buildTargetApp({ appId: 'com.example.empty' });
     expect(app).toEqual({
       appId: 'com.example.empty',
+      settings: { exposeMetadata: false, allowDeviceCustomId: true },
       releases: new Map(),
       channelsById: new Map(),
       channelsByName: new Map(),

@@ -3,9 +3,21 @@ import type { Bundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
 import { type Release, releaseKey } from './release.ts';
 
+/** What an operator decides for an app as a whole. */
+export interface AppSettings {
+  /** Whether devices are told the link and the comment of a bundle they get. */
+  readonly exposeMetadata: boolean;
+  /** Whether devices may name themselves by a custom id (protocol §1.7). */
+  readonly allowDeviceCustomId: boolean;
+}
+
+/** Of an app whose operator has decided nothing yet. */
+export const appSettingDefaults: AppSettings = { exposeMetadata: false, allowDeviceCustomId: true };
+
 /** Everything stored of one app that an update decision can need and that is common to its devices. */
 export interface AppState {
   readonly appId: string;
+  readonly settings: AppSettings;
   readonly releases: readonly Release[];
   readonly channels: readonly Channel[];
   /** Every bundle that was not deleted. */
@@ -28,6 +40,7 @@ export interface ServedChannel {
 /** What is common to all devices of an app, laid out for look-ups; replaced as a whole when the app changes. */
 export interface AppSnapshot {
   readonly appId: string;
+  readonly settings: AppSettings;
   /** By `releaseKey`. */
   readonly releases: ReadonlyMap<string, ServedRelease>;
   readonly channelsById: ReadonlyMap<number, ServedChannel>;
@@ -65,6 +78,7 @@ export function buildAppSnapshot(state: AppState): AppSnapshot {
 
   return {
     appId: state.appId,
+    settings: state.settings,
     releases,
     channelsById: new Map(channels.map((served) => [served.channel.id, served])),
     channelsByName: new Map(channels.map((served) => [served.channel.name, served])),

@@ -18,6 +18,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   unauthorized: 401,
   too_many_requests: 429,
   not_found: 404,
+  app_not_found: 404,
   bundle_not_found: 404,
   release_not_found: 404,
   channel_not_found: 404,

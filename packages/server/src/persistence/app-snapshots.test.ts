@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AppState } from '../domain/app.ts';
+import { type AppState, appSettingDefaults } from '../domain/app.ts';
 import { AppError } from '../domain/errors.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { AppStateReader, Store } from '../ports/store.ts';
@@ -200,14 +200,15 @@ describe('app snapshots', () => {
   });
 
   it('show apps that came and forget apps that went when all are refreshed', async () => {
-    const states = new Map<string, AppState>([[appId, { appId, releases: [], channels: [], bundles: [] }]]);
+    const nothing = { settings: appSettingDefaults, releases: [], channels: [], bundles: [] };
+    const states = new Map<string, AppState>([[appId, { appId, ...nothing }]]);
     const reader: AppStateReader = {
       readAppState: async (id) => states.get(id),
       readAllAppStates: async () => [...states.values()],
     };
     snapshots = await loadAppSnapshots(reader);
     states.delete(appId);
-    states.set(otherAppId, { appId: otherAppId, releases: [], channels: [], bundles: [] });
+    states.set(otherAppId, { appId: otherAppId, ...nothing });
     await snapshots.refreshAll();
     expect(snapshots.find(appId)).toBeUndefined();
     expect(snapshots.find(otherAppId)).toMatchObject({ appId: otherAppId });

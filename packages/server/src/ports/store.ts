@@ -1,4 +1,4 @@
-import type { AppState } from '../domain/app.ts';
+import type { AppSettings, AppState } from '../domain/app.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
@@ -20,6 +20,7 @@ export interface Store
     ChannelStore,
     DeploymentLog,
     AppStateReader,
+    AppSettingsStore,
     DeviceStateStore,
     PlannedDeletions,
     DeviceEventLog,
@@ -147,6 +148,14 @@ export interface AppStateReader {
   readAppState(appId: string): Promise<AppState | undefined>;
   /** All apps. Each is as of one moment. */
   readAllAppStates(): Promise<readonly AppState[]>;
+}
+
+export interface AppSettingsStore {
+  /**
+   * Sets what is given, leaves the rest as it is at that moment, and answers all of it: of changes made at once none is
+   * lost. Rejects with `app_not_found` for an app that is not registered, and does not register it.
+   */
+  updateAppSettings(appId: string, change: Partial<AppSettings>): Promise<AppSettings>;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type AppSnapshot, type AppState, buildAppSnapshot } from '../domain/app.ts';
+import { type AppSnapshot, type AppState, appSettingDefaults, buildAppSnapshot } from '../domain/app.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck } from '../domain/device.ts';
@@ -101,5 +101,6 @@ export function buildState(given: Partial<DeviceState> = {}): DeviceState {
 }
 
 export function buildTargetApp(given: Partial<AppState> = {}): AppSnapshot {
-  return buildAppSnapshot({ appId, releases: [], channels: [], bundles: [], ...given });
+  const nothing: AppState = { appId, settings: appSettingDefaults, releases: [], channels: [], bundles: [] };
+  return buildAppSnapshot({ ...nothing, ...given });
 }

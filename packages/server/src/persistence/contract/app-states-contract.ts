@@ -19,10 +19,11 @@ function servesOnlyKnownBundles({ releases, bundles }: AppState): boolean {
 
 const byId = (left: { id: string }, right: { id: string }) => left.id.localeCompare(right.id);
 
-function sorted({ appId, releases, channels, bundles }: AppState): AppState {
+function sorted({ appId, settings, releases, channels, bundles }: AppState): AppState {
   const byNumber = (left: { id: number }, right: { id: number }) => left.id - right.id;
   return {
     appId,
+    settings,
     releases: releases.toSorted(byId),
     channels: channels.toSorted(byNumber),
     bundles: bundles.toSorted(byId),

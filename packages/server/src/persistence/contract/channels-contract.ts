@@ -119,6 +119,7 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       expect(await store.readAppState(channel.appId)).toStrictEqual({
         appId: channel.appId,
+        settings: { exposeMetadata: false, allowDeviceCustomId: true },
         releases: [],
         channels: [channel],
         bundles: [],

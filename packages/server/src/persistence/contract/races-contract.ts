@@ -60,6 +60,22 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       expect(outcomes.filter((outcome) => outcome === 'version_already_exists')).toHaveLength(19);
     });
 
+    it('two settings of an app are both changed', async () => {
+      const appId = newAppId();
+      await insertedBundle(appId);
+      for (let round = 0; round < rounds; round += 1) {
+        const [exposeMetadata, allowDeviceCustomId] = [round % 2 === 0, round % 2 === 1];
+        const outcomes = await atOnce(
+          round,
+          () => here.updateAppSettings(appId, { exposeMetadata }),
+          () => there.updateAppSettings(appId, { allowDeviceCustomId }),
+        );
+        expect(outcomes).toStrictEqual(['done', 'done']);
+        const { settings } = (await here.readAppState(appId)) ?? {};
+        expect(settings).toStrictEqual({ exposeMetadata, allowDeviceCustomId });
+      }
+    });
+
     it('a bundle is either deleted or made active, never both', async () => {
       const appId = newAppId();
       const builtin = await insertedBundle(appId);

@@ -6,6 +6,7 @@ import {
   buildRelease,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
 import { describeChanges } from './changes-contract.ts';
@@ -32,6 +33,7 @@ export function describeStoreContract(name: string, open: OpenStore): void {
     describeDeployments(open);
     describeDeviceStates(open);
     describeAppStates(open);
+    describeAppSettings(open);
     describePlannedDeletions(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
@@ -103,6 +105,7 @@ function describeLife(open: OpenStore): void {
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
         await store.insertRelease(release);
         await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
+        await store.updateAppSettings(appId, { exposeMetadata: true });
         await store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
@@ -122,7 +125,11 @@ function describeLife(open: OpenStore): void {
           updatedAtMs: someTimeMs + 1,
         };
         expect(await again.findRelease(release.id)).toStrictEqual(served);
-        expect(await again.readAppState(appId)).toMatchObject({ appId, releases: [served] });
+        expect(await again.readAppState(appId)).toMatchObject({
+          appId,
+          settings: { exposeMetadata: true, allowDeviceCustomId: true },
+          releases: [served],
+        });
         expect(await again.listDueObjectDeletions(someTimeMs + 1, 5)).toStrictEqual([
           deleted.objectKey,
           'planned',

@@ -1,14 +1,24 @@
-import type { Kysely } from 'kysely';
-import type { AppState } from '../../domain/app.ts';
-import type { AppStateReader } from '../../ports/store.ts';
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { AppSettings, AppState } from '../../domain/app.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
 import { toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
-import type { Schema, SqlDatabase } from './schema.ts';
+import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
+
+const settingColumns = ['expose_metadata', 'allow_device_custom_id'] as const;
+
+function toSettings(row: Pick<Selectable<AppsTable>, (typeof settingColumns)[number]>): AppSettings {
+  return {
+    exposeMetadata: row.expose_metadata === 1,
+    allowDeviceCustomId: row.allow_device_custom_id === 1,
+  };
+}
 
 /** All of it is as of one moment when the transaction is. */
 async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[]> {
-  let apps = db.selectFrom('apps').select('app_id');
+  let apps = db.selectFrom('apps').select(['app_id', ...settingColumns]);
   let releases = db.selectFrom('releases').selectAll();
   let channels = db.selectFrom('channels').selectAll();
   let bundles = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
@@ -24,6 +34,7 @@ async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[
   const bundlesByApp = Map.groupBy(await bundles.execute(), (row) => row.app_id);
   return appRows.map((row) => ({
     appId: row.app_id,
+    settings: toSettings(row),
     releases: (releasesByApp.get(row.app_id) ?? []).map(toRelease),
     channels: (channelsByApp.get(row.app_id) ?? []).map(toChannel),
     bundles: (bundlesByApp.get(row.app_id) ?? []).map(toBundle),
@@ -37,5 +48,29 @@ export function createSqlAppStates(database: SqlDatabase): AppStateReader {
       return state;
     },
     readAllAppStates: () => database.read((transaction) => readStates(transaction)),
+  };
+}
+
+/** The new value of a truth column, or the one it has. */
+function setOrKept(value: boolean | undefined, column: (typeof settingColumns)[number]) {
+  return value === undefined ? sql.ref<number>(column) : sql.val(Number(value));
+}
+
+export function createSqlAppSettings({ db }: SqlDatabase): AppSettingsStore {
+  return {
+    async updateAppSettings(appId, { exposeMetadata, allowDeviceCustomId }) {
+      // One statement, so that a change made at the same time by another node is kept.
+      const row = await db
+        .updateTable('apps')
+        .set({
+          expose_metadata: setOrKept(exposeMetadata, 'expose_metadata'),
+          allow_device_custom_id: setOrKept(allowDeviceCustomId, 'allow_device_custom_id'),
+        })
+        .where('app_id', '=', appId)
+        .returning(settingColumns)
+        .executeTakeFirst();
+      if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
+      return toSettings(row);
+    },
   };
 }

@@ -26,9 +26,11 @@ export interface Schema {
   leases: LeasesTable;
 }
 
-interface AppsTable {
+export interface AppsTable {
   app_id: string;
   created_at: number;
+  expose_metadata: number;
+  allow_device_custom_id: number;
 }
 
 export interface BundlesTable {

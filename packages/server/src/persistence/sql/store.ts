@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
-import { createSqlAppStates } from './apps.ts';
+import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
 import { createSqlBundles } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
@@ -18,6 +18,7 @@ import type { SqlDatabase } from './schema.ts';
 export function createSqlStore(database: SqlDatabase): Store {
   return {
     ...createSqlAppStates(database),
+    ...createSqlAppSettings(database),
     ...createSqlBundles(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely, Migrator } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { appSettingDefaults } from '../../domain/app.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
 import { describeDeviceEvents } from '../contract/device-events-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
@@ -223,6 +224,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     const store = await openSqliteStore(filePath);
     expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, description: '' });
     expect((await store.findRelease(release.id))?.activeBundleId).toBe(bundle.id);
+    expect((await store.readAppState(bundle.appId))?.settings).toStrictEqual(appSettingDefaults);
     expect(await store.countDeviceEvents({ appId: bundle.appId })).toBe(1_201);
     const { items } = await store.listDeviceEvents({ appId: bundle.appId }, { limit: 2 });
     expect(items.map(({ receivedAtMs, deviceTimeMs }) => [receivedAtMs, deviceTimeMs])).toStrictEqual([

@@ -1,0 +1,23 @@
+import type { AppSettings } from '../domain/app.ts';
+import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { AppSettingsStore } from '../ports/store.ts';
+
+/** What operators decide of an app as a whole; every change is visible to the next request of a device. */
+export interface Apps {
+  /** Sets what is given and answers all settings. Rejects with `app_not_found`. */
+  setSettings(appId: string, change: Partial<AppSettings>): Promise<AppSettings>;
+}
+
+export function createApps(deps: {
+  readonly store: AppSettingsStore;
+  readonly appSnapshots: AppSnapshots;
+}): Apps {
+  const { store, appSnapshots } = deps;
+  return {
+    async setSettings(appId, change) {
+      const settings = await store.updateAppSettings(appId, change);
+      await appSnapshots.refresh(appId);
+      return settings;
+    },
+  };
+}
