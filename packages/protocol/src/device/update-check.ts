@@ -31,6 +31,9 @@ export interface UpdateAvailableAnswer {
   /** '' when the bundle is not encrypted; never null, which crashes Android (protocol §3.5). */
   readonly session_key: string;
   readonly checksum: string;
+  /** Left out, and never null, when there is none to tell (protocol §3.1). */
+  readonly link?: string;
+  readonly comment?: string;
 }
 
 /** The answer that makes a plugin go back to the builtin bundle. */

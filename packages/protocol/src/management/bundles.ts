@@ -17,6 +17,9 @@ export interface BundleView {
   readonly session_key: string;
   readonly key_id: string | null;
   readonly min_update_version: string | null;
+  /** An http or https URL. */
+  readonly link: string | null;
+  readonly comment: string | null;
   readonly public_download_url: string;
   /** ISO 8601, UTC. */
   readonly created_at: string;
@@ -31,6 +34,8 @@ export const bundleUploadFields = [
   'checksum',
   'key_id',
   'min_update_version',
+  'link',
+  'comment',
 ] as const;
 
 export const BundleDeleteBody = Type.Object({ bundle_id: RecordId });

@@ -59,12 +59,14 @@ export function toUpdateAnswer(
 ): UpdateCheckAnswer {
   switch (decision.outcome) {
     case 'update_available': {
-      const { bundle, checksum } = decision;
+      const { bundle, checksum, link, comment } = decision;
       return {
         version: bundle.versionName,
         url: bundle.externalUrl ?? downloadUrl(bundle.objectKey ?? ''),
         session_key: bundle.sessionKey,
         checksum,
+        ...(link === null ? {} : { link }),
+        ...(comment === null ? {} : { comment }),
       };
     }
     case 'revert_to_builtin':

@@ -21,6 +21,9 @@ export interface Bundle {
   readonly objectKey: string | null;
   /** Where the zip lies when it is not ours to store. */
   readonly externalUrl: string | null;
+  /** What an app may show of the bundle: an http(s) URL for people, and a text. */
+  readonly link: string | null;
+  readonly comment: string | null;
   readonly createdAtMs: number;
 }
 

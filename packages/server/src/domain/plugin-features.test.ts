@@ -106,6 +106,45 @@ describe('what a plugin can do', () => {
     expect(pluginFeatures('ios', version).meansDownloadFailure).toBe(meansDownloadFailure);
   });
 
+  it.each([
+    ['0.0.1', true],
+    ['3.9.9', true],
+    ['4.17.48', false],
+    ['5.0.0', false],
+    ['5.34.99', false],
+    ['5.35.0-beta.1', false],
+    ['5.35.0', true],
+    ['5.99.0', true],
+    ['6.34.99', false],
+    ['6.35.0', true],
+    ['7.34.99', false],
+    ['7.35.0-rc.1', false],
+    ['7.35.0', true],
+    ['8.0.0', false],
+    ['8.34.99', false],
+    ['8.35.0-beta.1', false],
+    ['8.35.0', true],
+    ['8.35.0+7', true],
+    ['8.51.14', true],
+    ['9.0.0-alpha.1', true],
+    ['9.0.0', true],
+    ['10.0.0', false],
+    ['v10.0.0', false],
+    ['10.0.0-rc.1', true],
+    ['10.0.1', true],
+    ['11.0.0', true],
+  ])('version %s passes link and comment on: %s', (version, linkAndComment) => {
+    for (const platform of ['ios', 'android'] as const) {
+      expect(pluginFeatures(platform, version).linkAndComment).toBe(linkAndComment);
+    }
+  });
+
+  it('on Electron passes link and comment on, whose versions are below every first one', () => {
+    for (const version of ['0.0.1', '0.0.6', '1.0.0']) {
+      expect(pluginFeatures('electron', version).linkAndComment).toBe(true);
+    }
+  });
+
   it.each(['', 'seven', '7.17', 'x'.repeat(128)])('version %j is as old as can be', (version) => {
     expect(pluginFeatures('ios', version)).toEqual(pluginFeatures('ios', '0.0.0'));
   });

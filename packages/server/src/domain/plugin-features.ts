@@ -13,6 +13,8 @@ export interface PluginFeatures {
   readonly serverChannelStorage: boolean;
   /** Whether its `download_fail` is a failed download; older ones report every "no update" so (protocol §5.3 rule 1). */
   readonly meansDownloadFailure: boolean;
+  /** Whether it passes a bundle's link and comment on to the app. */
+  readonly linkAndComment: boolean;
 }
 
 /** For each major version the first version that has a feature; majors not named have it. */
@@ -39,6 +41,13 @@ const downloadFailureSince: FirstVersions = {
   7: '7.17.0',
 };
 const deviceChannelStorageSince: FirstVersions = { 5: '5.34.0', 6: '6.34.0', 7: '7.34.0', 8: '8.0.0' };
+const linkAndCommentSince: FirstVersions = {
+  4: 'never',
+  5: '5.35.0',
+  6: '6.35.0',
+  7: '7.35.0',
+  8: '8.35.0',
+};
 const builtinRevertSince = '6.2.0';
 const keyCheckAfter = '8.40.7';
 
@@ -85,5 +94,6 @@ function computeFeatures(platform: ReportedPlatform, pluginVersion: string): Plu
     keyCheck: compareSemver(version, keyCheckAfter) > 0,
     serverChannelStorage: !hasSince(deviceChannelStorageSince, version, major),
     meansDownloadFailure: hasSince(downloadFailureSince, version, major),
+    linkAndComment: hasSince(linkAndCommentSince, version, major),
   };
 }

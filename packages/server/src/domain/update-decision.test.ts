@@ -445,7 +445,14 @@ describe('an update check against which nothing stands', () => {
       bundle: target,
       checksum: target.checksum,
     });
-    expect(Object.keys(decision).toSorted()).toEqual(['bundle', 'checksum', 'considered', 'outcome']);
+    expect(Object.keys(decision).toSorted()).toEqual([
+      'bundle',
+      'checksum',
+      'comment',
+      'considered',
+      'link',
+      'outcome',
+    ]);
   });
 
   it('is answered with a bundle that lies elsewhere, whatever the case of its scheme', () => {
@@ -895,6 +902,32 @@ describe('the checksum of an update (§0.3 D1)', () => {
         appOf,
       );
       expect(decision).toMatchObject({ outcome: 'update_available', checksum });
+    }
+  });
+});
+
+describe('what a device is told of a bundle (§2.4, §3.1)', () => {
+  const link = 'https://example.com/notes';
+  const comment = 'Mended';
+  const exposing = { exposeMetadata: true, allowDeviceCustomId: true };
+  const hiding = { ...exposing, exposeMetadata: false };
+  const both = { link, comment };
+  const neither = { link: null, comment: null };
+  it.each([
+    ['link and comment, to a plugin that takes them', exposing, '8.35.0', 'ios', both, both],
+    ['nothing, where the app does not expose it', hiding, '8.35.0', 'ios', both, neither],
+    ['nothing, to a plugin of before', exposing, '8.35.0-beta.1', 'ios', both, neither],
+    ['nothing, to the mislabelled 10.0.0', exposing, '10.0.0', 'android', both, neither],
+    ['both, to Electron’s plugin 0.0.1', exposing, '0.0.1', 'electron', both, both],
+    ['a link alone', exposing, '8.51.14', 'ios', { link }, { link, comment: null }],
+    ['a comment alone', exposing, '8.51.14', 'ios', { comment }, { link: null, comment }],
+    ['nothing where there is nothing', exposing, '8.51.14', 'ios', {}, neither],
+  ] as const)('is %s', (_what, settings, pluginVersion, platform, bundle, told) => {
+    const situation = change(everythingPasses, { bundle, device: { pluginVersion, platform } });
+    for (const appOf of [inChannel, inRelease]) {
+      const app = appOf(situation);
+      const decision = decideUpdate(app && { ...app, settings }, situation.device, situation.state, rules);
+      expect(decision).toMatchObject({ outcome: 'update_available', ...told });
     }
   });
 });

@@ -1,4 +1,4 @@
-import type { AppSnapshot, ServedChannel } from './app.ts';
+import type { AppSettings, AppSnapshot, ServedChannel } from './app.ts';
 import { type Bundle, isEncrypted } from './bundle.ts';
 import { findPolicyRefusal } from './channel-policies.ts';
 import { type Resolution, resolveServing } from './channel-resolution.ts';
@@ -23,6 +23,9 @@ export type UpdateDecision = { readonly considered: Considered | undefined } & (
       readonly bundle: Bundle;
       /** The one this device's plugin compares the zip with. */
       readonly checksum: string;
+      /** What this device is told of the bundle's; null for nothing. */
+      readonly link: string | null;
+      readonly comment: string | null;
     }
   | { readonly outcome: 'revert_to_builtin' }
   | {
@@ -54,6 +57,7 @@ export function minFailuresOf({ failedBundleRetries }: DecisionRules): number | 
 }
 
 const noFacts: RefusalFacts = {};
+const nothingToTell: Pick<Bundle, 'link' | 'comment'> = { link: null, comment: null };
 
 /**
  * Decides what a device is to run: protocol §2.1 in its order, with the resolution of §0.3 D2 and the builtin table of
@@ -81,11 +85,11 @@ export function decideUpdate(
       return refuse('no_channel', noFacts, undefined);
     case 'release': {
       const bundle = resolution.source === 'release' ? resolution.served.activeBundle : undefined;
-      return decideFor(device, state, rules, { resolution, bundle }, trace);
+      return decideFor(app.settings, device, state, rules, { resolution, bundle }, trace);
     }
     case 'channel': {
       const bundle = pickBundle(resolution.served, device, trace);
-      return decideFor(device, state, rules, { resolution, bundle }, trace);
+      return decideFor(app.settings, device, state, rules, { resolution, bundle }, trace);
     }
   }
 }
@@ -121,6 +125,7 @@ function pickBundle(
 }
 
 function decideFor(
+  settings: AppSettings,
   device: DeviceCheck,
   state: DeviceState,
   rules: DecisionRules,
@@ -169,7 +174,8 @@ function decideFor(
   // What we never read has no CRC; the text its uploader gave is the only checksum there is (protocol §0.3 D1).
   const useCrc = features.checksum === 'crc32' && !isEncrypted(bundle) && bundle.crcChecksum !== '';
   const checksum = useCrc ? bundle.crcChecksum : bundle.checksum;
-  return { outcome: 'update_available', bundle, checksum, considered };
+  const { link, comment } = settings.exposeMetadata && features.linkAndComment ? bundle : nothingToTell;
+  return { outcome: 'update_available', bundle, checksum, link, comment, considered };
 }
 
 /** Rows 14 to 16 of protocol §2.1: they come before any policy, and a wrong key before "nothing new". */

@@ -22,7 +22,7 @@ interface BundleBody {
 }
 
 const bundleKeys = [
-  ...['app_id', 'checksum', 'crc_checksum', 'created_at', 'description', 'id', 'key_id'],
+  ...['app_id', 'checksum', 'comment', 'crc_checksum', 'created_at', 'description', 'id', 'key_id', 'link'],
   ...['min_update_version', 'public_download_url', 'session_key', 'size', 'version_name'],
 ];
 const zip = new Uint8Array(buildZip({ 'index.html': '<!doctype html>', 'app.js': 'alert(1)' }));
@@ -127,6 +127,8 @@ describe('an upload', () => {
       session_key: '',
       key_id: null,
       min_update_version: null,
+      link: null,
+      comment: null,
       public_download_url: `${server.userUrl}/files/read/attachments/apps/${appId}/bundles/${bundle['id']}.zip`,
       created_at: new Date(clock.now()).toISOString(),
     });
@@ -148,7 +150,7 @@ describe('an upload', () => {
   });
 
   it('ignores fields it does not know', async () => {
-    const answer = await upload(newAppId(), '1.0.0', { channel: 'beta', comment: 'x' });
+    const answer = await upload(newAppId(), '1.0.0', { channel: 'beta', note: 'x' });
     expect(answer.status).toBe(200);
   });
 
@@ -168,6 +170,35 @@ describe('an upload', () => {
     const answer = await upload(appId, '1.0.0', { min_update_version: '0.9.0' });
     expect(answer.body['bundle']).toMatchObject({ min_update_version: '0.9.0' });
     expect(await listed({ app_id: appId })).toMatchObject([{ min_update_version: '0.9.0' }]);
+  });
+
+  it('shows link and comment, each without the other too', async () => {
+    const appId = newAppId();
+    const link = 'https://example.com/notes?v=1.0.0#new';
+    for (const [versionName, fields, shown] of [
+      ['1.0.0', { link, comment: 'both' }, { link, comment: 'both' }],
+      ['1.0.1', { link }, { link, comment: null }],
+      ['1.0.2', { comment: 'only' }, { link: null, comment: 'only' }],
+      ['1.0.3', { link: '', comment: '' }, { link: null, comment: null }],
+    ] as const) {
+      const answer = await upload(appId, versionName, fields);
+      expect(answer.status).toBe(200);
+      expect(answer.body['bundle']).toMatchObject(shown);
+      expect((await listed({ app_id: appId }))[0]).toMatchObject({ version_name: versionName, ...shown });
+    }
+  });
+
+  it.each([
+    ['link', 'http://localhost:8080'],
+    ['link', 'HTTPS://Example.com/Grüße/世界?q=ä b'.replace(' ', '%20')],
+    ['link', `https://example.com/${'x'.repeat(2_028)}`],
+    ['comment', 'x'.repeat(2_048)],
+    ['comment', '  Grüße, 世界 🎉 <b>"x"</b>  '],
+    ['comment', 'two\r\nlines'],
+  ])('keeps the %s %j to the letter', async (field, text) => {
+    const appId = newAppId();
+    expect((await upload(appId, '1.0.0', { [field]: text })).status).toBe(200);
+    expect((await listed({ app_id: appId }))[0]?.[field]).toBe(text);
   });
 
   it.each([zipSha256, zipSha256.toUpperCase(), zipCrc32])(
@@ -319,6 +350,29 @@ describe('a refused upload', () => {
     ['description', 'x'.repeat(4_097)],
     ['description', 'x'.repeat(100_000)],
     ['description', 'a\u0000b'],
+    ['comment', 'x'.repeat(2_049)],
+    ['comment', 'a\u0000b'],
+    ['link', `https://example.com/${'x'.repeat(2_029)}`],
+    ...[
+      'example.com/notes',
+      '/notes',
+      '//example.com/notes',
+      'ftp://example.com/notes',
+      'javascript:alert(1)',
+      'data:text/html,x',
+      'file:///etc/passwd',
+      'https:example.com',
+      'https:/example.com',
+      'https://',
+      'https://?a=1',
+      'https://exa mple.com',
+      ' https://example.com',
+      'https://example.com/a b',
+      'https://example.com/\n',
+      'https://example.com/\u0000',
+      'https://example.com/\u0007',
+      'https://example.com:99999/',
+    ].map((value) => ['link', value] as [string, string]),
   ];
   it.each(badFields)('for %s being %j is 400, and the field is named', async (field, value) => {
     const before = await files();

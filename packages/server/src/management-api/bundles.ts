@@ -44,6 +44,8 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
     session_key: bundle.sessionKey,
     key_id: bundle.keyId,
     min_update_version: bundle.minUpdateVersion,
+    link: bundle.link,
+    comment: bundle.comment,
     public_download_url: downloadUrl,
     created_at: formatTimestamp(bundle.createdAtMs),
   };
@@ -165,6 +167,8 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
           checksum: fields.checksum ?? '',
           keyId: fields.key_id ?? '',
           minUpdateVersion: fields.min_update_version ?? '',
+          link: fields.link ?? '',
+          comment: fields.comment ?? '',
         });
         return {
           message: 'Bundle uploaded successfully',

@@ -32,6 +32,10 @@ export interface BundleFacts {
   readonly checksum: string;
   readonly keyId: string;
   readonly minUpdateVersion: string;
+  /** '' when there is none. */
+  readonly link: string;
+  /** '' when there is none. */
+  readonly comment: string;
 }
 
 /** A bundle's bytes that have arrived whole and are not yet a bundle. */
@@ -50,10 +54,18 @@ export interface Bundles {
   delete(id: string): Promise<void>;
 }
 
-const limitsOfTexts = { description: 4_096, sessionKey: 1_024, checksum: 1_024, keyId: 20 } as const;
+const limitsOfTexts = {
+  ...{ description: 4_096, link: 2_048, comment: 2_048 },
+  ...{ sessionKey: 1_024, checksum: 1_024, keyId: 20 },
+} as const;
 
 function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
+}
+
+/** Stricter than a URL parser, which overlooks blanks, line ends and missing slashes: apps open the text as it is. */
+function isWebUrl(text: string): boolean {
+  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text);
 }
 
 function checkFacts(facts: BundleFacts): void {
@@ -73,6 +85,9 @@ function checkFacts(facts: BundleFacts): void {
     const wireName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     if (text.length > maxLength) throw invalid(`${wireName} must be at most ${maxLength} characters`);
     if (text.includes('\0')) throw invalid(`${wireName} must not hold a NUL character`);
+  }
+  if (facts.link !== '' && !isWebUrl(facts.link)) {
+    throw invalid('link must be a URL that starts with http:// or https://, without blanks');
   }
   if (facts.sessionKey !== '' && facts.checksum === '') {
     throw invalid('checksum is required with session_key: send the checksum that `bundle encrypt` printed');
@@ -182,6 +197,8 @@ export function createBundles(deps: {
             minUpdateVersion: facts.minUpdateVersion === '' ? null : facts.minUpdateVersion,
             objectKey,
             externalUrl: null,
+            link: facts.link === '' ? null : facts.link,
+            comment: facts.comment === '' ? null : facts.comment,
             createdAtMs: clock.now(),
           };
           await storeObject(bundle, objectKey);

@@ -35,6 +35,8 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     minUpdateVersion: null,
     objectKey: bundleObjectKey(appId, id),
     externalUrl: null,
+    link: null,
+    comment: null,
     createdAtMs: someTimeMs,
     ...given,
   };

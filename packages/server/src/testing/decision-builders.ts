@@ -34,6 +34,8 @@ export function buildTarget(given: Partial<Bundle> = {}): Bundle {
     minUpdateVersion: null,
     objectKey: `apps/${appId}/bundles/${id}.zip`,
     externalUrl: null,
+    link: null,
+    comment: null,
     createdAtMs: someTimeMs,
     ...given,
   };

@@ -46,12 +46,15 @@ export function describeBundles(open: OpenStore): void {
         sessionKey: 'aXY=:a2V5/+==',
         keyId: 'MIIBCgKCAQEA12345678',
         minUpdateVersion: '0.9.0',
+        link: 'https://example.com/Grüße?a=1&b=%20#é',
+        comment: 'Neu: 👩‍👩‍👧‍👦 e\u0301 \r\n\t"\'\\ 100% ; --',
         createdAtMs: someTimeMs + 7,
       });
       const plain = await insertedBundle({ appId, createdAtMs: someTimeMs });
+      const half = await insertedBundle({ appId, comment: 'only a comment', createdAtMs: someTimeMs - 7 });
       expect(await store.findBundle(full.id)).toStrictEqual(full);
       expect(await store.findBundle(plain.id)).toStrictEqual(plain);
-      expect((await store.listBundles({ appId }, { limit: 5 })).items).toStrictEqual([full, plain]);
+      expect((await store.listBundles({ appId }, { limit: 5 })).items).toStrictEqual([full, plain, half]);
     });
 
     it('registers the app with its first bundle', async () => {

@@ -22,6 +22,8 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     minUpdateVersion: row.min_update_version,
     objectKey: row.object_key === '' ? null : row.object_key,
     externalUrl: row.external_url,
+    link: row.link,
+    comment: row.comment,
     createdAtMs: row.created_at,
   };
 }
@@ -87,6 +89,8 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               min_update_version: bundle.minUpdateVersion,
               object_key: bundle.objectKey ?? '',
               external_url: bundle.externalUrl,
+              link: bundle.link,
+              comment: bundle.comment,
               created_at: bundle.createdAtMs,
               deleted_at: null,
             })

@@ -47,6 +47,8 @@ export interface BundlesTable {
   /** '' for a bundle that lies elsewhere. */
   object_key: string;
   external_url: string | null;
+  link: string | null;
+  comment: string | null;
   created_at: number;
   /** Deleted bundles keep their row: it is what keeps their version name taken. */
   deleted_at: number | null;
