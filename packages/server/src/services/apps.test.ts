@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildUpdateCheckBody } from '../testing/builders.ts';
+import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId, someTimeMs } from '../testing/builders.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
 type Row = Record<string, unknown>;
 
+const minuteMs = 60_000;
+const clock = createFakeClock();
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ clock });
 });
 afterAll(() => server.close());
 
@@ -49,6 +52,30 @@ async function send(method: string, path: string, body: unknown): Promise<Row> {
 }
 
 const check = (given: Row) => send('POST', '/updates', buildUpdateCheckBody(given));
+const report = (given: Row) => send('POST', '/stats', buildDeviceEventBody(given));
+const reportAll = (given: readonly Row[]) => send('POST', '/stats', given.map(buildDeviceEventBody));
+
+async function recordChecks(): Promise<void> {
+  await server.product.jobs.find(({ name }) => name === 'record-checks')?.run();
+}
+
+async function read(path: string, appId: string): Promise<Row[]> {
+  const response = await fetch(`${server.managementUrl}/api/v1/${path}?app_id=${appId}`, {
+    headers: { 'x-api-key': testToken },
+  });
+  return ((await response.json()) as { data: Row[] }).data;
+}
+
+/** Action, bundle and custom id of each event, oldest first. */
+async function eventsOf(appId: string): Promise<string[]> {
+  const events = (await read('events.list', appId)).toReversed();
+  return events.map((event) => [event['action'], event['version_name'], event['custom_id']].join(' ').trim());
+}
+
+async function customIdOf(appId: string): Promise<unknown> {
+  const [device] = await read('devices.list', appId);
+  return device?.['custom_id'];
+}
 
 function setSettings(appId: string, change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean }) {
   return server.product.services.apps.setSettings(appId, change);
@@ -128,5 +155,118 @@ describe('link and comment of a bundle', () => {
     await setSettings(appId, { exposeMetadata: true });
     const upToDate = await check({ app_id: appId, version_name: '1.0.1' });
     expect(Object.keys(upToDate).sort()).toEqual(['error', 'kind', 'message']);
+  });
+});
+
+describe('custom ids that an app does not allow', () => {
+  async function createStrictApp(): Promise<string> {
+    const appId = await createApp();
+    await setSettings(appId, { allowDeviceCustomId: false });
+    return appId;
+  }
+
+  it('are left out of a reported event and the inventory, and an event of its own says so', async () => {
+    const appId = await createStrictApp();
+    const answer = await report({ app_id: appId, custom_id: ' me ', metadata: { a: 'b' } });
+    expect(answer).toEqual({ status: 'ok' });
+    expect(await eventsOf(appId)).toEqual(['set 1.0.1', 'customIdBlocked 1.0.1']);
+    const [blocked] = await read('events.list', appId);
+    expect(blocked).toMatchObject({
+      ...{ device_id: someDeviceId, custom_id: null, metadata: null, old_version_name: null },
+      ...{ channel: 'production', received_at: new Date(clock.now()).toISOString() },
+    });
+    expect(await customIdOf(appId)).toBeNull();
+  });
+
+  it.each([[''], ['   '], [null], [undefined]])('are not blocked when given as %j', async (custom_id) => {
+    const appId = await createStrictApp();
+    await report({ app_id: appId, custom_id });
+    expect(await eventsOf(appId)).toEqual(['set 1.0.1']);
+  });
+
+  it('are kept, and no event is added, where the app allows them', async () => {
+    const appId = await createApp();
+    await report({ app_id: appId, custom_id: ' me ' });
+    expect(await eventsOf(appId)).toEqual(['set 1.0.1 me']);
+    expect(await customIdOf(appId)).toBe('me');
+  });
+
+  it('are blocked for each event of a batch, and the answer has one result for each that was sent', async () => {
+    const appId = await createStrictApp();
+    const answer = await reportAll([
+      { app_id: appId, custom_id: 'me', action: 'download_complete' },
+      { app_id: appId, custom_id: '', action: 'set' },
+      { app_id: appId, custom_id: 'me', action: 'set', version_name: '1.0.2', old_version_name: '1.0.1' },
+    ]);
+    expect(answer).toEqual({ status: 'ok', results: [0, 1, 2].map((index) => ({ status: 'ok', index })) });
+    expect(await eventsOf(appId)).toEqual([
+      ...['download_complete 1.0.1', 'customIdBlocked 1.0.1', 'set 1.0.1'],
+      ...['set 1.0.2', 'uninstall 1.0.1', 'customIdBlocked 1.0.2'],
+    ]);
+  });
+
+  it('are blocked once for an event that is told again', async () => {
+    const appId = await createStrictApp();
+    const event = { app_id: appId, custom_id: 'me', timestamp: someTimeMs };
+    await reportAll([event, event]);
+    await report(event);
+    await report({ ...event, timestamp: someTimeMs + 1 });
+    expect(await eventsOf(appId)).toEqual([
+      ...['set 1.0.1', 'customIdBlocked 1.0.1'],
+      ...['set 1.0.1', 'customIdBlocked 1.0.1'],
+    ]);
+  });
+
+  it('change no counter, and nothing that is known of bundles on the device', async () => {
+    const [strict, free] = [await createStrictApp(), await createApp()];
+    for (const appId of [strict, free]) {
+      await reportAll([
+        { app_id: appId, custom_id: 'me', action: 'set', version_name: '1.0.1' },
+        { app_id: appId, custom_id: 'me', action: 'update_fail', version_name: '1.0.2' },
+        { app_id: appId, custom_id: 'me', action: 'get', version_name: '1.0.2' },
+      ]);
+    }
+    expect(await read('counters.list', strict)).toEqual(await read('counters.list', free));
+    const metrics = await (await fetch(`${server.metricsUrl}/metrics`)).text();
+    expect(metrics).toContain('update_fail');
+    expect(metrics).not.toContain('customIdBlocked');
+  });
+
+  it('that come with a failure do not make the bundle that failed the one that runs', async () => {
+    const appId = await createStrictApp();
+    await report({ app_id: appId, custom_id: 'me', version_name: '1.0.1' });
+    clock.advance(2 * minuteMs);
+    await report({ app_id: appId, custom_id: 'me', action: 'update_fail', version_name: '1.0.2' });
+    const [device] = await read('devices.list', appId);
+    expect(device).toMatchObject({ version_name: '1.0.1', custom_id: null });
+  });
+
+  it('of a device that had one before are gone from the inventory with its next event', async () => {
+    const appId = await createApp();
+    await report({ app_id: appId, custom_id: 'me' });
+    await setSettings(appId, { allowDeviceCustomId: false });
+    await report({ app_id: appId, custom_id: 'me' });
+    expect(await customIdOf(appId)).toBeNull();
+    await setSettings(appId, { allowDeviceCustomId: true });
+    await report({ app_id: appId, custom_id: 'me' });
+    expect(await customIdOf(appId)).toBe('me');
+  });
+
+  it('are left out of update checks without a word', async () => {
+    const appId = await createStrictApp();
+    expect(await check({ app_id: appId, custom_id: 'me' })).toMatchObject({ version: '1.0.1' });
+    await recordChecks();
+    expect(await eventsOf(appId)).toEqual(['get 1.0.1']);
+    expect(await customIdOf(appId)).toBeNull();
+  });
+
+  it('are left out of what a device does with channels without a word', async () => {
+    const appId = await createStrictApp();
+    const body = buildUpdateCheckBody({ app_id: appId, custom_id: 'me', version_name: '1.0.1' });
+    await send('PUT', '/channel_self', body);
+    await send('POST', '/channel_self', { ...body, channel: 'production' });
+    await recordChecks();
+    expect(await eventsOf(appId)).toEqual(['getChannel 1.0.1', 'setChannel 1.0.1']);
+    expect(await customIdOf(appId)).toBeNull();
   });
 });

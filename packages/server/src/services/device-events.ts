@@ -21,11 +21,13 @@ export interface DeviceEvents {
   isAppRegistered(appId: string): boolean;
   /**
    * Keeps all of the events of registered apps, in their order, or none; when it resolves they are committed, and what
-   * they teach of their devices is known to the next update check.
+   * they teach of their devices is known to the next update check. One with a custom id, of an app that allows none, is
+   * kept without it and followed by an event `customIdBlocked` (protocol §5.3 rule 7).
    */
   record(events: readonly ReportedEvent[]): Promise<void>;
   /**
-   * The same events ready to be kept, for a caller that keeps them later.
+   * The same events ready to be kept, for a caller that keeps them later; a custom id that the app does not allow is
+   * left out, and no event says so (protocol §1.7).
    *
    * @param runningVersionName the bundle the device runs, when the event is about another one
    */
@@ -36,6 +38,12 @@ export interface DeviceEvents {
   discard(events: readonly RecordedEvent[]): void;
   list(filter: DeviceEventFilter, page: PageRequest): Promise<Page<DeviceEvent>>;
   count(filter: DeviceEventFilter): Promise<number>;
+}
+
+const customIdBlocked = 'customIdBlocked';
+
+function hasBlockedCustomId({ customId }: ReportedEvent, { settings }: AppSnapshot): boolean {
+  return customId !== null && !settings.allowDeviceCustomId;
 }
 
 /** The bundle that a `set` has replaced, as an event of its own (protocol §5.3 rule 4). */
@@ -58,9 +66,12 @@ function deviceOf(event: DeviceEvent, versionName: string | null, nativeVersion:
   };
 }
 
-/** Failures name the bundle that failed, not the one that runs, and `uninstall` the one that is gone (protocol §5.3 rule 5). */
+/**
+ * Failures name the bundle that failed, not the one that runs, and `uninstall` the one that is gone (protocol §5.3
+ * rule 5); a blocked custom id names what the event names that it came with.
+ */
 function tellsState({ action }: Pick<DeviceEvent, 'action'>): boolean {
-  return !action.endsWith('_fail') && action !== 'uninstall';
+  return !action.endsWith('_fail') && action !== 'uninstall' && action !== customIdBlocked;
 }
 
 /** Actions about a bundle that the device does not run, or not yet (protocol §5.4). */
@@ -96,9 +107,17 @@ export function createDeviceEvents(deps: {
     return rules.failedBundleRetries > 0 ? effects : { ...effects, failedInstall: null };
   }
 
-  function prepare(reported: ReportedEvent, runningVersionName = reported.versionName): RecordedEvent[] {
-    const app = appSnapshots.find(reported.appId);
+  /** At the same time and of the same bundle, so that an event that is told again does not block the id again. */
+  function withBlockedCustomId(event: ReportedEvent): ReportedEvent[] {
+    const app = appSnapshots.find(event.appId);
+    if (!app || !hasBlockedCustomId(event, app)) return [event];
+    return [event, { ...event, action: customIdBlocked, oldVersionName: null, metadata: null }];
+  }
+
+  function prepare(given: ReportedEvent, runningVersionName = given.versionName): RecordedEvent[] {
+    const app = appSnapshots.find(given.appId);
     if (!app) return [];
+    const reported = hasBlockedCustomId(given, app) ? { ...given, customId: null } : given;
     const receivedAtMs = clock.now();
     const channelName = channelOf(reported, app);
     return withUninstall(reported, app).map(({ rawNativeVersion, ...each }) => {
@@ -131,7 +150,7 @@ export function createDeviceEvents(deps: {
 
   return {
     isAppRegistered: (appId) => appSnapshots.find(appId) !== undefined,
-    record: (reported) => keep(reported.flatMap((event) => prepare(event))),
+    record: (reported) => keep(reported.flatMap(withBlockedCustomId).flatMap((event) => prepare(event))),
     prepare,
     keep,
     discard,
