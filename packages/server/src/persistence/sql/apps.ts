@@ -3,6 +3,7 @@ import type { AppSettings, AppState } from '../../domain/app.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
 import { toBundle } from './bundles.ts';
+import { noteChange } from './changes.ts';
 import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
@@ -56,21 +57,22 @@ function setOrKept(value: boolean | undefined, column: (typeof settingColumns)[n
   return value === undefined ? sql.ref<number>(column) : sql.val(Number(value));
 }
 
-export function createSqlAppSettings({ db }: SqlDatabase): AppSettingsStore {
+export function createSqlAppSettings(database: SqlDatabase): AppSettingsStore {
   return {
-    async updateAppSettings(appId, { exposeMetadata, allowDeviceCustomId }) {
-      // One statement, so that a change made at the same time by another node is kept.
-      const row = await db
-        .updateTable('apps')
-        .set({
-          expose_metadata: setOrKept(exposeMetadata, 'expose_metadata'),
-          allow_device_custom_id: setOrKept(allowDeviceCustomId, 'allow_device_custom_id'),
-        })
-        .where('app_id', '=', appId)
-        .returning(settingColumns)
-        .executeTakeFirst();
-      if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
-      return toSettings(row);
-    },
+    updateAppSettings: (appId, { exposeMetadata, allowDeviceCustomId }) =>
+      database.change(async (transaction) => {
+        const row = await transaction
+          .updateTable('apps')
+          .set({
+            expose_metadata: setOrKept(exposeMetadata, 'expose_metadata'),
+            allow_device_custom_id: setOrKept(allowDeviceCustomId, 'allow_device_custom_id'),
+          })
+          .where('app_id', '=', appId)
+          .returning(settingColumns)
+          .executeTakeFirst();
+        if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
+        await noteChange(transaction, appId);
+        return toSettings(row);
+      }),
   };
 }
