@@ -1,11 +1,12 @@
 /**
- * `npm run bench`: update checks against a bare Fastify route, and device events into SQLite. The two servers are
+ * `npm run bench`: update checks against a bare Fastify route, and device events into a database. The two servers are
  * measured in turn, round by round, because what a machine does besides falls on both then.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type BenchDatabase, type BenchEngine, engineNames, startEngine } from './engines.ts';
 import type { FleetSize, SeededApp, SeededBundle } from './fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
@@ -35,6 +36,7 @@ const usage = `Usage: npm run bench -- [options]
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
   --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels" or "stats"
+  --engine NAME  the database: ${engineNames.join(' or ')} (default sqlite)
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
 const { values: options } = parseArgs({
@@ -42,6 +44,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
+    engine: { type: 'string', default: 'sqlite' },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -100,18 +103,20 @@ async function measure(load: LoadGenerator, server: MeasuredServer, job: Job): P
 
 interface Fleet {
   readonly dataDir: string;
+  readonly database: BenchDatabase;
   readonly apps: readonly SeededApp[];
   readonly bundleFor: (device: number, app: SeededApp) => SeededBundle;
 }
 
-async function seedFleet(folder: string, size: FleetSize): Promise<Fleet> {
+async function seedFleet(engine: BenchEngine, folder: string, size: FleetSize): Promise<Fleet> {
   const dataDir = await mkdtemp(join(folder, 'fleet-'));
-  const server = await startOurServer(dataDir, undefined);
+  const database = await engine.createDatabase(dataDir);
+  const server = await startOurServer(dataDir, database.env, undefined);
   undo.push(() => server.stop());
   const apps = await seedApps(server.running, size);
   await server.stop();
   undo.pop();
-  return { dataDir, apps, bundleFor: await completeFleet(dataDir, size, apps) };
+  return { dataDir, database, apps, bundleFor: await completeFleet(database, size, apps) };
 }
 
 /** One scenario: the servers take turns, and in every other round the other begins. */
@@ -199,6 +204,9 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
 }
 
 async function bench(): Promise<void> {
+  // Before the folder: what runs as another user cannot keep its data below it.
+  const engine = await startEngine(options.engine);
+  undo.push(() => engine.stop());
   const folder = await mkdtemp(join(tmpdir(), 'capgo-bench-'));
   undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   // What the servers leave behind, also one that is cut off while it starts, lies below and goes with it.
@@ -217,9 +225,9 @@ async function bench(): Promise<void> {
     if (wanted.length === 0 && !wantsEvents) continue;
 
     progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
-    const fleet = await seedFleet(folder, size);
+    const fleet = await seedFleet(engine, folder, size);
     // Started anew, so that the traces of seeding are not measured; only now may it leave a profile.
-    const ours = await startOurServer(fleet.dataDir, profileDir);
+    const ours = await startOurServer(fleet.dataDir, fleet.database.env, profileDir);
     undo.push(() => ours.stop());
     const bare = await startBareRoute(profileDir);
     undo.push(() => bare.stop());
@@ -243,7 +251,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 if (options.help) process.stdout.write(usage);
-else {
+else if (!engineNames.includes(options.engine)) {
+  process.stderr.write(`--engine ${options.engine} is none: choose ${engineNames.join(' or ')}\n`);
+  process.exitCode = 2;
+} else {
   try {
     await bench();
     process.exitCode = complaints > 0 ? 1 : 0;

@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { managementOf } from '../../e2e/management.ts';
 import type { RunningServer } from '../../e2e/start-server.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
-import { openSqliteStore } from '../../packages/server/src/persistence/sqlite/open-sqlite-store.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import { zipFiles } from '../zip.ts';
 import { seedChannels } from './channels.ts';
+import type { BenchDatabase } from './engines.ts';
 import type { FleetSize, SeededApp, SeededBundle, SeededRelease } from './fleet.ts';
 
 /** Apps seeded at the same time; more would only wait for the one writer of the database. */
@@ -101,11 +100,11 @@ async function copyReleases(store: Store, size: FleetSize, apps: readonly Seeded
  * @returns the bundle that is right for the device with a number, of the app that it asks for
  */
 export async function completeFleet(
-  dataDir: string,
+  database: BenchDatabase,
   size: FleetSize,
   apps: readonly SeededApp[],
 ): Promise<(device: number, app: SeededApp) => SeededBundle> {
-  const store = await openSqliteStore(join(dataDir, 'capgo.sqlite'));
+  const store = await database.openStore();
   try {
     await copyReleases(store, size, apps);
     const { channels } = size;

@@ -22,11 +22,16 @@ export interface BareRoute extends MeasuredServer {
 }
 
 /** @param profileDir where to leave a CPU profile at the end, if anywhere */
-export async function startOurServer(dataDir: string, profileDir: string | undefined): Promise<OurServer> {
+export async function startOurServer(
+  dataDir: string,
+  env: Readonly<Record<string, string>>,
+  profileDir: string | undefined,
+): Promise<OurServer> {
   const running = await startServer({
     dataDir,
     env: {
       LOG_LEVEL: 'info',
+      ...env,
       ...(profileDir
         ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(join(profileDir, 'ours'))}` }
         : {}),
