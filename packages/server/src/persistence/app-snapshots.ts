@@ -1,19 +1,13 @@
 import { type AppSnapshot, buildAppSnapshot } from '../domain/app.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { AppStateReader } from '../ports/store.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** Loads every app's snapshot and keeps them in memory; rejects when the store does. */
 export async function loadAppSnapshots(store: AppStateReader): Promise<AppSnapshots> {
   let snapshots = new Map<string, AppSnapshot>();
   const missed = new Set<string>();
-  // One read at a time: of two under way, the one that began earlier could finish later and leave the older state.
-  let lastRead: Promise<void> = Promise.resolve();
-
-  function inTurn(read: () => Promise<void>): Promise<void> {
-    const mine = lastRead.then(read);
-    lastRead = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = oneAtATime();
 
   async function readOne(appId: string): Promise<void> {
     try {

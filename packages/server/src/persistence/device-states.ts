@@ -2,6 +2,7 @@ import type { DeviceKey } from '../domain/device.ts';
 import { type DeviceState, noDeviceState } from '../domain/device-state.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { DeviceFact, DeviceStateStore } from '../ports/store.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /**
  * Devices whose failures are held at once. Reports of failures are not signed, and whoever makes up devices must not
@@ -100,14 +101,7 @@ export async function loadDeviceStates(
   const { minFailures, maxFailingDevices = defaultMaxFailingDevices } = rules;
   let table = createStateTable(maxFailingDevices);
   let missed = new Map<string, DeviceKey>();
-  // One read at a time: of two under way, the one that began earlier could finish later and leave the older state.
-  let lastRead: Promise<void> = Promise.resolve();
-
-  function inTurn(read: () => Promise<void>): Promise<void> {
-    const mine = lastRead.then(read);
-    lastRead = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = oneAtATime();
 
   async function readSome(devices: readonly DeviceKey[]): Promise<void> {
     try {
