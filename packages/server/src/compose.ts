@@ -14,6 +14,7 @@ import { minFailuresOf } from './domain/update-decision.ts';
 import type { Dependency } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addMetricsRoute } from './http/metrics-route.ts';
+import { createNodeLimits } from './http/node-limits.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
@@ -235,6 +236,7 @@ export async function composeProduct(
       clock,
       dependencies,
     },
+    limits: createNodeLimits(clock),
     findFileSizes: findNoFileSizes,
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Channel } from '../domain/channel.ts';
 import { createChannelSelfLimits, type LimitedRequest } from '../http/window-limit.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { RequestLimits } from '../ports/request-limits.ts';
 import type { ChannelAsker, ChannelRefusal, ChannelSelf } from '../services/channel-self.ts';
 import {
   bodyOfQuery,
@@ -73,11 +74,12 @@ function toListed(channel: Channel) {
 /** The four verbs of `/channel_self` (protocol §6, §0.3 D4, D8, D9); what happens in which order can be seen from outside. */
 export function createChannelSelfHandlers(deps: {
   readonly channelSelf: ChannelSelf;
+  readonly limits: RequestLimits;
   readonly clock: Clock;
   readonly onSuccess: OnChannelSelfSuccess;
 }) {
   const { channelSelf, onSuccess } = deps;
-  const limits = createChannelSelfLimits(deps.clock);
+  const limits = createChannelSelfLimits(deps.limits, deps.clock);
 
   /** Runs an operation the device may do now, and counts it however it ends. */
   async function withinLimits(
@@ -85,7 +87,7 @@ export function createChannelSelfHandlers(deps: {
     request: FastifyRequest,
     run: () => Promise<object> | object,
   ): Promise<object> {
-    limits.checkDevice(limited);
+    await limits.checkDevice(limited);
     try {
       return await run();
     } finally {
@@ -152,7 +154,7 @@ export function createChannelSelfHandlers(deps: {
     async set(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
       const parsed = parseChannelSelf(request.body);
       const { app_id: appId, device_id: deviceId, platform, channel } = parsed.body;
-      limits.checkAddress(appId, request.ip);
+      await limits.checkAddress(appId, request.ip);
       if (platform === 'electron' && actionOf(request.body) === 'unset') {
         const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
         return reply.send(await withinLimits(limited, request, () => answerUnset(parsed)));
@@ -165,7 +167,7 @@ export function createChannelSelfHandlers(deps: {
     async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
       const parsed = parseChannelSelf(request.body);
       const { app_id: appId, device_id: deviceId } = parsed.body;
-      limits.checkAddress(appId, request.ip);
+      await limits.checkAddress(appId, request.ip);
       const answer = await withinLimits({ appId, deviceId, operation: 'get' }, request, () =>
         answerGet(parsed, ({ name, allowDeviceSelfSet }, status) =>
           status === 'override'
@@ -179,7 +181,7 @@ export function createChannelSelfHandlers(deps: {
     async unset(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
       const parsed = parseChannelSelfQuery(bodyOfQuery(request));
       const { app_id: appId, device_id: deviceId } = parsed.body;
-      limits.checkAddress(appId, request.ip);
+      await limits.checkAddress(appId, request.ip);
       const limited: LimitedRequest = { appId, deviceId, operation: 'delete' };
       return reply.send(await withinLimits(limited, request, () => answerUnset(parsed)));
     },
@@ -188,7 +190,7 @@ export function createChannelSelfHandlers(deps: {
       const raw = bodyOfQuery(request);
       const { body } = parseChannelListQuery(raw);
       const appId = body.app_id;
-      limits.checkAddress(appId, request.ip);
+      await limits.checkAddress(appId, request.ip);
       // Not validated here, and the answer to one who asks too fast names it.
       const deviceId = textOf(raw, 'device_id', 36) || undefined;
       const isElectron = body.platform === 'electron';

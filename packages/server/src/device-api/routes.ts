@@ -3,9 +3,10 @@ import { AppError } from '../domain/errors.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { clientKey, createRateLimit } from '../http/rate-limit.ts';
+import { clientKey } from '../http/rate-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FindFileSizes } from '../ports/file-sizes.ts';
+import type { RequestLimits } from '../ports/request-limits.ts';
 import type { ChannelSelf } from '../services/channel-self.ts';
 import type { CheckRecorder } from '../services/check-recorder.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
@@ -26,6 +27,7 @@ export interface DeviceApi extends Downloads {
   readonly findFileSizes: FindFileSizes;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly limits: RequestLimits;
   readonly dependencies: readonly Dependency[];
   /** Update checks a client may make per minute; 0 for as many as it likes. */
   readonly checksPerMinute: number;
@@ -36,21 +38,25 @@ export interface DeviceApi extends Downloads {
 export const maxDeviceBodyBytes = 64 * 1024;
 const maxEventsBodyBytes = 2 * 1024 * 1024;
 
-function limitUpdateChecks(perMinute: number, clock: Clock) {
-  if (perMinute === 0) return {};
-  const limit = createRateLimit(perMinute, clock);
+function limitUpdateChecks({ limits, clock, checksPerMinute }: DeviceApi) {
+  if (checksPerMinute === 0) return {};
+  const limit = limits.refilling({ name: 'updates', perMinute: checksPerMinute });
+
+  function refusalFor(waitMs: number): AppError | undefined {
+    if (waitMs === 0) return undefined;
+    const details = {
+      rateLimitResetAt: Math.ceil(clock.now() + waitMs),
+      retryAfterSeconds: Math.ceil(waitMs / 1000),
+    };
+    return new AppError('too_many_requests', 'Too many requests', { details });
+  }
+
   return {
     onRequest(request: { ip: string }, _reply: unknown, done: (error?: Error) => void): void {
       const waitMs = limit.take(clientKey(request.ip));
-      if (waitMs === 0) {
-        done();
-        return;
-      }
-      const details = {
-        rateLimitResetAt: Math.ceil(clock.now() + waitMs),
-        retryAfterSeconds: Math.ceil(waitMs / 1000),
-      };
-      done(new AppError('too_many_requests', 'Too many requests', { details }));
+      // No promise where none is needed: it would cost every update check a turn.
+      if (typeof waitMs === 'number') done(refusalFor(waitMs));
+      else waitMs.then((ms) => done(refusalFor(ms)), done);
     },
   };
 }
@@ -68,7 +74,7 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
     onSuccess: (action, parsed) => api.recorder.noteEvent(toChannelEvent(action, parsed)),
   });
   const manifestSize = createManifestSizeHandler(api);
-  const rateLimited = limitUpdateChecks(api.checksPerMinute, api.clock);
+  const rateLimited = limitUpdateChecks(api);
   for (const prefix of ['', '/plugin']) {
     const observe = api.metrics.requestObserver('device', 'POST', `${prefix}/updates`);
     const checkUpdate = createUpdateCheckHandler({ ...api, observe });

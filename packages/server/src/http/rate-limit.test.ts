@@ -63,6 +63,15 @@ describe('a limit of requests per minute', () => {
     expect(limit.take(someKey)).toBe(0);
   });
 
+  it('does not refuse for longer because the clock was set back', () => {
+    const { clock, passing } = limitOf(6);
+    passing(6);
+    clock.advance(-3_600_000);
+    expect(passing(10)).toBe(6);
+    clock.advance(10_000);
+    expect(passing(10)).toBe(1);
+  });
+
   it('does not punish requests that are refused', () => {
     const { clock, passing } = limitOf(6);
     passing(6);

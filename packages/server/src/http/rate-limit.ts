@@ -1,20 +1,15 @@
 import { isIPv6, SocketAddress } from 'node:net';
 import type { Clock } from '../ports/clock.ts';
 
-export interface RateLimit {
-  /** 0 when the request may pass, else the milliseconds after which one more may. */
-  take(key: string): number;
-}
-
 /** Enough for the devices of a whole city behind one node; past it the longest idle are forgotten. */
 const maxKeys = 200_000;
 
 /**
- * A bucket of `perMinute` requests that refills evenly, one by one, not by the window.
+ * A bucket of `perMinute` requests that refills evenly, one by one, not by the window: a `RefillingLimit` of this node.
  *
  * Kept as one number per key: the time at which its bucket is full again (the generic cell rate algorithm).
  */
-export function createRateLimit(perMinute: number, clock: Clock): RateLimit {
+export function createRateLimit(perMinute: number, clock: Clock) {
   const refillMs = 60_000 / perMinute;
   const capacityMs = 60_000;
   /** In the order of last use, so that what lies first is what matters least. */
@@ -28,9 +23,12 @@ export function createRateLimit(perMinute: number, clock: Clock): RateLimit {
   }
 
   return {
-    take(key) {
+    take(key: string): number {
       const now = clock.now();
-      const next = Math.max(fullAt.get(key) ?? 0, now) + refillMs;
+      const known = fullAt.get(key) ?? 0;
+      // No bucket takes longer than a minute to fill: the clock was set back.
+      const isFull = known < now || known > now + capacityMs + 1;
+      const next = (isFull ? now : known) + refillMs;
       const waitMs = next - now - capacityMs;
       // A millisecond of grace absorbs the rounding of refillMs.
       if (waitMs > Math.min(1, refillMs / 2)) return waitMs;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../domain/errors.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { createNodeLimits } from './node-limits.ts';
 import { createChannelSelfLimits, createWindowLimit, type LimitedRequest } from './window-limit.ts';
 
 const appId = 'com.example.app';
@@ -14,7 +15,7 @@ describe('a window', () => {
     const passing = (requests: number, key = 'key') => {
       let passed = 0;
       for (let request = 0; request < requests; request += 1) {
-        if (limit.blockedUntil(key) !== undefined) continue;
+        if (limit.waitMs(key) > 0) continue;
         limit.record(key);
         passed += 1;
       }
@@ -37,18 +38,17 @@ describe('a window', () => {
   it('begins with the first request, not with the clock, and lasts however late the others come', () => {
     const { clock, limit, passing } = limitOf(2, 1_000);
     clock.advance(700);
-    const endMs = clock.now() + 1_000;
     passing(1);
     clock.advance(999);
     expect(passing(2)).toBe(1);
-    expect(limit.blockedUntil('key')).toBe(endMs);
+    expect(limit.waitMs('key')).toBe(1);
     clock.advance(1);
     expect(passing(3)).toBe(2);
   });
 
   it('counts nothing when it is only asked, and each key for itself', () => {
     const { limit, passing } = limitOf(1, 1_000);
-    for (let check = 0; check < 10; check += 1) expect(limit.blockedUntil('key')).toBeUndefined();
+    for (let check = 0; check < 10; check += 1) expect(limit.waitMs('key')).toBe(0);
     expect(passing(3)).toBe(1);
     expect(passing(3, 'other')).toBe(1);
   });
@@ -73,13 +73,13 @@ describe('a window', () => {
 describe('the limits of channel_self', () => {
   function limitsOf() {
     const clock = createFakeClock();
-    const limits = createChannelSelfLimits(clock);
+    const limits = createChannelSelfLimits(createNodeLimits(clock), clock);
     const requested = (given: Partial<LimitedRequest>): LimitedRequest => {
       return { appId, deviceId, operation: 'get', ...given };
     };
-    const refusalOf = (check: () => void): AppError | undefined => {
+    const refusalOf = async (check: Promise<void>): Promise<AppError | undefined> => {
       try {
-        check();
+        await check;
         return undefined;
       } catch (error) {
         if (error instanceof AppError) return error;
@@ -89,71 +89,74 @@ describe('the limits of channel_self', () => {
     return {
       clock,
       limits,
-      refusal: (given: Partial<LimitedRequest> = {}) => refusalOf(() => limits.checkDevice(requested(given))),
-      addressRefusal: (app = appId, address = ip) => refusalOf(() => limits.checkAddress(app, address)),
+      refusal: (given: Partial<LimitedRequest> = {}) => refusalOf(limits.checkDevice(requested(given))),
+      addressRefusal: (app = appId, address = ip) => refusalOf(limits.checkAddress(app, address)),
       record: (given: Partial<LimitedRequest> = {}, address = ip) => limits.record(requested(given), address),
     };
   }
 
-  it.each(['get', 'delete', 'list', 'set'] as const)('refuse the sixth %s within a second', (operation) => {
-    const { clock, refusal, record } = limitsOf();
-    for (let request = 0; request < 5; request += 1) {
-      const given = { operation, channel: operation === 'set' ? `channel-${request}` : undefined };
-      expect(refusal(given)).toBeUndefined();
-      record(given);
-      clock.advance(100);
-    }
-    const refused = refusal({ operation });
-    expect(refused?.code).toBe('too_many_requests');
-    expect(refused?.message).toBe('Too many requests');
-    expect(refused?.details).toEqual({
-      app_id: appId,
-      device_id: deviceId,
-      rateLimitResetAt: clock.now() + 500,
-      retryAfterSeconds: 1,
-    });
-    clock.advance(500);
-    expect(refusal({ operation })).toBeUndefined();
-  });
+  it.each(['get', 'delete', 'list', 'set'] as const)(
+    'refuse the sixth %s within a second',
+    async (operation) => {
+      const { clock, refusal, record } = limitsOf();
+      for (let request = 0; request < 5; request += 1) {
+        const given = { operation, channel: operation === 'set' ? `channel-${request}` : undefined };
+        expect(await refusal(given)).toBeUndefined();
+        record(given);
+        clock.advance(100);
+      }
+      const refused = await refusal({ operation });
+      expect(refused?.code).toBe('too_many_requests');
+      expect(refused?.message).toBe('Too many requests');
+      expect(refused?.details).toEqual({
+        app_id: appId,
+        device_id: deviceId,
+        rateLimitResetAt: clock.now() + 500,
+        retryAfterSeconds: 1,
+      });
+      clock.advance(500);
+      expect(await refusal({ operation })).toBeUndefined();
+    },
+  );
 
-  it('count each operation, device and app for itself', () => {
+  it('count each operation, device and app for itself', async () => {
     const { refusal, record } = limitsOf();
     for (let request = 0; request < 5; request += 1) record({ operation: 'get' });
-    expect(refusal({ operation: 'get' })).toBeDefined();
+    expect(await refusal({ operation: 'get' })).toBeDefined();
     for (const operation of ['set', 'delete', 'list'] as const)
-      expect(refusal({ operation })).toBeUndefined();
-    expect(refusal({ deviceId: 'another' })).toBeUndefined();
-    expect(refusal({ appId: 'com.example.other' })).toBeUndefined();
+      expect(await refusal({ operation })).toBeUndefined();
+    expect(await refusal({ deviceId: 'another' })).toBeUndefined();
+    expect(await refusal({ appId: 'com.example.other' })).toBeUndefined();
   });
 
-  it('refuse the same set for a minute and no other one', () => {
+  it('refuse the same set for a minute and no other one', async () => {
     const { clock, refusal, record } = limitsOf();
     const beta = { operation: 'set', channel: 'beta' } as const;
     record(beta);
     clock.advance(1_500);
-    expect(refusal(beta)?.details).toEqual({
+    expect((await refusal(beta))?.details).toEqual({
       app_id: appId,
       device_id: deviceId,
       rateLimitResetAt: clock.now() + 58_500,
       retryAfterSeconds: 59,
     });
-    expect(refusal({ ...beta, channel: 'alpha' })).toBeUndefined();
-    expect(refusal({ ...beta, channel: 'Beta' })).toBeUndefined();
-    expect(refusal({ ...beta, deviceId: 'another' })).toBeUndefined();
-    expect(refusal({ ...beta, appId: 'com.example.other' })).toBeUndefined();
+    expect(await refusal({ ...beta, channel: 'alpha' })).toBeUndefined();
+    expect(await refusal({ ...beta, channel: 'Beta' })).toBeUndefined();
+    expect(await refusal({ ...beta, deviceId: 'another' })).toBeUndefined();
+    expect(await refusal({ ...beta, appId: 'com.example.other' })).toBeUndefined();
     clock.advance(58_499);
-    expect(refusal(beta)).toBeDefined();
+    expect(await refusal(beta)).toBeDefined();
     clock.advance(1);
-    expect(refusal(beta)).toBeUndefined();
+    expect(await refusal(beta)).toBeUndefined();
   });
 
-  it('refuse the thousand and first request of an address to an app within a minute, from any device', () => {
+  it('refuse the thousand and first request of an address to an app within a minute, from any device', async () => {
     const { clock, addressRefusal, record } = limitsOf();
     for (let request = 0; request < 1_000; request += 1) {
-      expect(addressRefusal()).toBeUndefined();
+      expect(await addressRefusal()).toBeUndefined();
       record({ deviceId: `device-${request}` });
     }
-    const refused = addressRefusal();
+    const refused = await addressRefusal();
     expect(refused?.code).toBe('too_many_requests');
     expect(refused?.details).toEqual({
       reason: 'ip_rate_limit_exceeded',
@@ -161,32 +164,32 @@ describe('the limits of channel_self', () => {
       rateLimitResetAt: clock.now() + 60_000,
       retryAfterSeconds: 60,
     });
-    expect(addressRefusal('com.example.other')).toBeUndefined();
-    expect(addressRefusal(appId, '192.0.2.2')).toBeUndefined();
+    expect(await addressRefusal('com.example.other')).toBeUndefined();
+    expect(await addressRefusal(appId, '192.0.2.2')).toBeUndefined();
     clock.advance(60_000);
-    expect(addressRefusal()).toBeUndefined();
+    expect(await addressRefusal()).toBeUndefined();
   });
 
-  it('take a /64 network for one address', () => {
+  it('take a /64 network for one address', async () => {
     const { addressRefusal, record } = limitsOf();
     for (let request = 0; request < 1_000; request += 1) record({}, `2001:db8::${request}`);
-    expect(addressRefusal(appId, '2001:db8::ffff')).toBeDefined();
-    expect(addressRefusal(appId, '2001:db8:0:1::1')).toBeUndefined();
+    expect(await addressRefusal(appId, '2001:db8::ffff')).toBeDefined();
+    expect(await addressRefusal(appId, '2001:db8:0:1::1')).toBeUndefined();
   });
 
-  it('count of a request without a device only the address', () => {
+  it('count of a request without a device only the address', async () => {
     const { refusal, addressRefusal, record } = limitsOf();
     const nobody = { operation: 'list', deviceId: undefined } as const;
     for (let request = 0; request < 1_000; request += 1) {
-      expect(refusal(nobody)).toBeUndefined();
+      expect(await refusal(nobody)).toBeUndefined();
       record(nobody);
     }
-    expect(addressRefusal()).toBeDefined();
+    expect(await addressRefusal()).toBeDefined();
   });
 
-  it('keep apart what only looks the same when it is joined', () => {
+  it('keep apart what only looks the same when it is joined', async () => {
     const { refusal, record } = limitsOf();
     record({ operation: 'set', deviceId: 'a\nb', channel: 'c' });
-    expect(refusal({ operation: 'set', deviceId: 'a', channel: 'b\nc' })).toBeUndefined();
+    expect(await refusal({ operation: 'set', deviceId: 'a', channel: 'b\nc' })).toBeUndefined();
   });
 });

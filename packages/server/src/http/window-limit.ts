@@ -1,14 +1,8 @@
 import { hash } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { RequestLimits } from '../ports/request-limits.ts';
 import { clientKey } from './rate-limit.ts';
-
-export interface WindowLimit {
-  /** Epoch milliseconds at which the key may pass again; undefined when it may now. Counts nothing. */
-  blockedUntil(key: string): number | undefined;
-  /** Counts one that passed; the first one begins the key's window. */
-  record(key: string): void;
-}
 
 interface Window {
   readonly startedAtMs: number;
@@ -18,13 +12,13 @@ interface Window {
 /** Enough for the devices of a whole city behind one node; past it the oldest windows are forgotten. */
 const defaultMaxKeys = 200_000;
 
-/** At most `max` in a window that begins with its first request; a new window begins only after it has ended. */
+/** A `WindowLimit` of this node. */
 export function createWindowLimit(rules: {
   readonly max: number;
   readonly windowMs: number;
   readonly clock: Clock;
   readonly maxKeys?: number;
-}): WindowLimit {
+}) {
   const { max, windowMs, clock, maxKeys = defaultMaxKeys } = rules;
   /** In the order in which they began, which is that in which they end. */
   const windows = new Map<string, Window>();
@@ -42,12 +36,13 @@ export function createWindowLimit(rules: {
   }
 
   return {
-    blockedUntil(key) {
+    waitMs(key: string): number {
+      const nowMs = clock.now();
       const window = windows.get(key);
-      const isFull = window && window.count >= max && isRunning(window, clock.now());
-      return isFull ? window.startedAtMs + windowMs : undefined;
+      const isFull = window && window.count >= max && isRunning(window, nowMs);
+      return isFull ? window.startedAtMs + windowMs - nowMs : 0;
     },
-    record(key) {
+    record(key: string): void {
       const nowMs = clock.now();
       const window = windows.get(key);
       if (window && isRunning(window, nowMs)) {
@@ -76,10 +71,11 @@ export interface LimitedRequest {
 
 /** The limits of protocol §6.7. Checks count nothing: what ran is recorded afterwards, whether it succeeded or not. */
 export interface ChannelSelfLimits {
-  /** Throws `too_many_requests` when the address asks too much of one app. */
-  checkAddress(appId: string, ip: string): void;
-  /** Throws `too_many_requests` when the device asks too fast, or sets a channel again within a minute. */
-  checkDevice(request: LimitedRequest): void;
+  /** Rejects with `too_many_requests` when the address asks too much of one app. */
+  checkAddress(appId: string, ip: string): Promise<void>;
+  /** Rejects with `too_many_requests` when the device asks too fast, or sets a channel again within a minute. */
+  checkDevice(request: LimitedRequest): Promise<void>;
+  /** The answer does not wait for it. */
   record(request: LimitedRequest, ip: string): void;
 }
 
@@ -93,39 +89,50 @@ function keyOf(...texts: readonly string[]): string {
   return hash('sha256', JSON.stringify(texts), 'base64');
 }
 
-export function createChannelSelfLimits(clock: Clock): ChannelSelfLimits {
-  const operations = createWindowLimit({ max: operationsPerSecond, windowMs: secondMs, clock });
-  const sameSets = createWindowLimit({ max: 1, windowMs: minuteMs, clock });
-  const addresses = createWindowLimit({ max: requestsPerAddressAndMinute, windowMs: minuteMs, clock });
+export function createChannelSelfLimits(limits: RequestLimits, clock: Clock): ChannelSelfLimits {
+  const operations = limits.windowed({ name: 'operation', max: operationsPerSecond, windowMs: secondMs });
+  const sameSets = limits.windowed({ name: 'same-set', max: 1, windowMs: minuteMs });
+  const addresses = limits.windowed({
+    name: 'address',
+    max: requestsPerAddressAndMinute,
+    windowMs: minuteMs,
+  });
 
-  function refuseUntil(timeMs: number | undefined, facts: Readonly<Record<string, string>>): void {
-    if (timeMs === undefined) return;
-    const retryAfterSeconds = Math.max(1, Math.ceil((timeMs - clock.now()) / 1_000));
+  function refuseFor(waitMs: number, facts: Readonly<Record<string, string>>): void {
+    if (waitMs === 0) return;
     throw new AppError('too_many_requests', 'Too many requests', {
-      details: { ...facts, rateLimitResetAt: timeMs, retryAfterSeconds },
+      details: {
+        ...facts,
+        rateLimitResetAt: clock.now() + waitMs,
+        retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)),
+      },
     });
   }
 
   const addressKey = (appId: string, ip: string) => keyOf(appId, clientKey(ip));
 
   return {
-    checkAddress(appId, ip) {
+    async checkAddress(appId, ip) {
       const facts = { reason: 'ip_rate_limit_exceeded', app_id: appId };
-      refuseUntil(addresses.blockedUntil(addressKey(appId, ip)), facts);
+      refuseFor(await addresses.waitMs(addressKey(appId, ip)), facts);
     },
-    checkDevice({ appId, deviceId, operation, channel }) {
+    async checkDevice({ appId, deviceId, operation, channel }) {
       if (deviceId === undefined) return;
       const facts = { app_id: appId, device_id: deviceId };
-      refuseUntil(operations.blockedUntil(keyOf(appId, deviceId, operation)), facts);
-      if (operation === 'set' && channel !== undefined) {
-        refuseUntil(sameSets.blockedUntil(keyOf(appId, deviceId, channel)), facts);
-      }
+      const isSet = operation === 'set' && channel !== undefined;
+      const waits = await Promise.all([
+        operations.waitMs(keyOf(appId, deviceId, operation)),
+        isSet ? sameSets.waitMs(keyOf(appId, deviceId, channel)) : 0,
+      ]);
+      for (const waitMs of waits) refuseFor(waitMs, facts);
     },
     record({ appId, deviceId, operation, channel }, ip) {
-      addresses.record(addressKey(appId, ip));
+      void addresses.record(addressKey(appId, ip));
       if (deviceId === undefined) return;
-      operations.record(keyOf(appId, deviceId, operation));
-      if (operation === 'set' && channel !== undefined) sameSets.record(keyOf(appId, deviceId, channel));
+      void operations.record(keyOf(appId, deviceId, operation));
+      if (operation === 'set' && channel !== undefined) {
+        void sameSets.record(keyOf(appId, deviceId, channel));
+      }
     },
   };
 }
