@@ -11,6 +11,7 @@ import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
+import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { addMetricsRoute } from './http/metrics-route.ts';
@@ -26,6 +27,7 @@ import { addManagementRoutes, maxManagementBodyBytes } from './management-api/ro
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
+import { announced } from './persistence/announced.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
@@ -34,9 +36,11 @@ import { openPostgresStore } from './persistence/postgres/open-postgres-store.ts
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { untilAvailable } from './persistence/until-available.ts';
+import type { ChangeHints } from './ports/change-hints.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
 import type { ObjectStorage } from './ports/object-storage.ts';
+import type { RequestLimits } from './ports/request-limits.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
@@ -162,6 +166,30 @@ async function openStore({ databaseUrl }: Config, logger: Logger, stop: AbortSig
   }
 }
 
+/** What nodes share beside the database. */
+interface Sharing {
+  readonly limits: RequestLimits;
+  readonly hints: ChangeHints | undefined;
+  close(): Promise<void>;
+}
+
+async function openSharing({ redisUrl }: Config, logger: Logger, clock: Clock): Promise<Sharing> {
+  const ofThisNode = createNodeLimits(clock);
+  if (redisUrl === undefined) return { limits: ofThisNode, hints: undefined, close: async () => undefined };
+  // Here, so that servers without it do not load the client.
+  const { openRedis } = await import('./redis/open-redis.ts');
+  const redis = await openRedis(redisUrl);
+  const limits = fallingBack({ shared: redis.limits, ofThisNode, logger });
+  return {
+    limits,
+    hints: redis.hints,
+    close() {
+      limits.close();
+      return redis.close();
+    },
+  };
+}
+
 /**
  * Puts the product together: the only place that knows every adapter. Rejects when a part cannot be opened.
  *
@@ -182,15 +210,19 @@ export async function composeProduct(
     throw error;
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
-  const store = await openStore(config, logger, stop).catch(release);
+  const opened = await openStore(config, logger, stop).catch(release);
   const archive = createZipBundleArchive();
   // Before anything is read: what is changed meanwhile is read again.
-  const { revision } = await store.readChanges(null);
-  const appSnapshots = await loadAppSnapshots(store);
+  const { revision } = await opened.readChanges(null);
+  const appSnapshots = await loadAppSnapshots(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const deviceStates = await loadDeviceStates(store, { minFailures: minFailuresOf(rules) });
+  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
+  const sharing = await openSharing(config, logger, clock);
+  const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
   const follower = createChangeFollower({ changeLog: store, appSnapshots, deviceStates, clock, revision });
+  // A failure is the job's to tell, which asks again anyway.
+  sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
   const apps = createApps({ store, appSnapshots });
@@ -236,7 +268,7 @@ export async function composeProduct(
       clock,
       dependencies,
     },
-    limits: createNodeLimits(clock),
+    limits: sharing.limits,
     findFileSizes: findNoFileSizes,
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
@@ -294,6 +326,7 @@ export async function composeProduct(
         );
       });
       await giveUpLeases();
+      await sharing.close();
       await store.close();
       lock.release();
     },

@@ -102,6 +102,15 @@ const schema = {
     whenWrong:
       'Another path or database is another, empty one. The start waits for a PostgreSQL server that is not there, or refuses the user, and logs why.',
   },
+  redisUrl: {
+    variable: 'REDIS_URL',
+    secret: true,
+    read: single(redisUrl),
+    description:
+      'Redis 6 or newer, for several nodes: `redis://user:password@host:6379/0`, or `rediss://` for TLS. With it rate limits are counted over all nodes, and a change made on one is followed at once by the others; without it each node counts for itself and looks for changes twice a second. Deployments that share one Redis take different database numbers (the path).',
+    whenWrong:
+      'Rate limits are counted by each node, with a line in the log, until it can be reached; nothing else fails.',
+  },
   managementApiTokens: {
     variable: 'MANAGEMENT_API_TOKENS',
     secret: true,
@@ -991,6 +1000,26 @@ function origin(text: string): string {
   }
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\]+\/?$/i.test(text)) throw new UnacceptableValue(problem);
   return text.toLowerCase().replace(/\/$/, '');
+}
+
+/** No problem repeats the text, which usually holds a password. */
+function redisUrl(text: string): string {
+  if (!/^rediss?:\/\/[^\s/]\S*$/i.test(text) || !URL.canParse(text)) {
+    throw new UnacceptableValue('must be a redis:// or rediss:// URL');
+  }
+  const { pathname, username, password } = new URL(text);
+  if (!/^\/?\d{0,9}$/.test(pathname)) {
+    throw new UnacceptableValue('must have nothing but the number of a database as path');
+  }
+  if (/[?#]/.test(text)) {
+    throw new UnacceptableValue('must not contain a query or a fragment; write %3F and %23 in a password');
+  }
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    throw new UnacceptableValue('must have %25 for each % of the user name and the password');
+  }
+  return text;
 }
 
 const otherDatabases: readonly (readonly [prefix: string, engine: string])[] = [

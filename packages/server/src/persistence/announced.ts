@@ -1,0 +1,78 @@
+import type { ChangeHints } from '../ports/change-hints.ts';
+import type { RecordedEvent } from '../ports/device-events.ts';
+import type { Store } from '../ports/store.ts';
+
+/** Whether a call changes what update checks are answered from. A new method does not compile until that is decided. */
+const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<Store[Method]>) => boolean } =
+  {
+    insertBundle: always,
+    isVersionNameTaken: never,
+    findBundle: never,
+    listBundles: never,
+    deleteBundle: always,
+    insertRelease: always,
+    findRelease: never,
+    listReleases: never,
+    setReleaseDate: always,
+    deployToRelease: always,
+    deleteRelease: always,
+    insertChannel: always,
+    updateChannel: always,
+    findChannel: never,
+    listChannels: never,
+    listAutoPausingChannels: never,
+    deleteChannel: always,
+    listDeployments: never,
+    setDeviceOverride: always,
+    setSelfSetChannel: always,
+    clearFailedInstalls: always,
+    // Nobody waits for it: what failed that long ago is forgotten here sooner or later.
+    deleteFailedInstallsBefore: never,
+    readDeviceFacts: never,
+    readAllDeviceFacts: never,
+    readAppState: never,
+    readAllAppStates: never,
+    planObjectDeletion: never,
+    listDueObjectDeletions: never,
+    forgetObjectDeletion: never,
+    appendDeviceEvents: (events: readonly RecordedEvent[]) =>
+      events.some(({ effects }) => effects.failedInstall !== null),
+    addToCounters: never,
+    listDeviceEvents: never,
+    countDeviceEvents: never,
+    deleteDeviceEventsBefore: never,
+    countRolloutOutcomes: never,
+    listCounters: never,
+    listDevices: never,
+    findDevice: never,
+    readChanges: never,
+    deleteOldChanges: never,
+    takeLease: never,
+    releaseLease: never,
+    ping: never,
+    close: never,
+  };
+
+function always(): boolean {
+  return true;
+}
+
+function never(): boolean {
+  return false;
+}
+
+/** A store whose changes are announced to the other nodes when they are committed. */
+export function announced(store: Store, hints: Pick<ChangeHints, 'announce'>): Store {
+  type Call = (...parameters: never[]) => Promise<unknown>;
+  const changes = Object.entries(isChange).filter(([, decides]) => decides !== never);
+  const announcing = changes.map(([name, decides]) => {
+    const call = store[name as keyof Store] as Call;
+    const callAndAnnounce: Call = async (...parameters) => {
+      const answer = await call(...parameters);
+      if ((decides as (...given: never[]) => boolean)(...parameters)) hints.announce();
+      return answer;
+    };
+    return [name, callAndAnnounce];
+  });
+  return { ...store, ...Object.fromEntries(announcing) };
+}
