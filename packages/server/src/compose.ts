@@ -32,7 +32,9 @@ import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
+import { createPostgresChangeHints } from './persistence/postgres/change-hints.ts';
 import { openPostgresStore } from './persistence/postgres/open-postgres-store.ts';
+import { sparing } from './persistence/sparing-hints.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { untilAvailable } from './persistence/until-available.ts';
@@ -173,19 +175,29 @@ interface Sharing {
   close(): Promise<void>;
 }
 
-async function openSharing({ redisUrl }: Config, logger: Logger, clock: Clock): Promise<Sharing> {
+async function openSharing(
+  { redisUrl, databaseUrl }: Config,
+  logger: Logger,
+  clock: Clock,
+): Promise<Sharing> {
   const ofThisNode = createNodeLimits(clock);
-  if (redisUrl === undefined) return { limits: ofThisNode, hints: undefined, close: async () => undefined };
+  if (redisUrl === undefined) {
+    const hints = /^postgres(ql)?:/.test(databaseUrl)
+      ? sparing(createPostgresChangeHints(databaseUrl))
+      : undefined;
+    return { limits: ofThisNode, hints, close: async () => hints?.close() };
+  }
   // Here, so that servers without it do not load the client.
   const { openRedis } = await import('./redis/open-redis.ts');
   const redis = await openRedis(redisUrl);
   const limits = fallingBack({ shared: redis.limits, ofThisNode, logger });
+  const hints = sparing(redis.hints);
   return {
-    limits,
-    hints: redis.hints,
-    close() {
+    ...{ limits, hints },
+    async close() {
       limits.close();
-      return redis.close();
+      await hints.close();
+      await redis.close();
     },
   };
 }

@@ -32,6 +32,7 @@ const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<S
     readAllDeviceFacts: never,
     readAppState: never,
     readAllAppStates: never,
+    updateAppSettings: always,
     planObjectDeletion: never,
     listDueObjectDeletions: never,
     forgetObjectDeletion: never,
