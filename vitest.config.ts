@@ -59,7 +59,7 @@ export default defineConfig({
         resolve,
         ssr,
         test: {
-          name: 'e2e on PostgreSQL',
+          name: 'e2e on PostgreSQL and S3',
           sequence: { groupOrder: 3 },
           include: [
             ...engineJourneys,
@@ -69,7 +69,7 @@ export default defineConfig({
             'e2e/encrypted-bundle.test.ts',
           ],
           globalSetup: engineServers,
-          env: { E2E_ENGINE: 'postgres' },
+          env: { E2E_ENGINE: 'postgres', E2E_STORAGE: 's3' },
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createJourneyDatabase } from './database.ts';
 import { before } from './deadline.ts';
+import { createJourneyStorage, type JourneyStorage, storageBelow } from './storage.ts';
 
 const repository = join(import.meta.dirname, '..');
 const token = 'e2e-management-token';
@@ -38,6 +39,7 @@ export interface RunningServer {
   readonly metricsUrl: string;
   readonly token: string;
   readonly dataDir: string;
+  readonly storage: JourneyStorage;
   readonly process: ChildProcess;
   /** Everything it wrote so far, both streams. */
   output(): string;
@@ -68,6 +70,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const directory = await mkdtemp(join(tmpdir(), 'capgo-server-'));
   const dataDir = options.dataDir ?? join(directory, 'data');
   const database = options.dataDir === undefined ? await createJourneyDatabase() : undefined;
+  const storage = options.dataDir === undefined ? await createJourneyStorage(dataDir) : storageBelow(dataDir);
   const child = spawn(process.execPath, await startArguments(), {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -83,6 +86,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       MANAGEMENT_API_TOKENS: token,
       LIMIT_REQUEST_PER_MINUTE: '0',
       ...database?.env,
+      ...storage.env,
       ...options.env,
     },
   });
@@ -93,6 +97,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const exited = once(child, 'exit').then(async ([code, signal]): Promise<ServerExit> => {
     await rm(directory, { recursive: true, force: true });
     await database?.remove();
+    await storage.remove();
     return { code, signal };
   });
 
@@ -137,6 +142,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     metricsUrl: `http://127.0.0.1:${ports.metricsPort}`,
     token,
     dataDir,
+    storage,
     process: child,
     output: () => output,
     stop: (signal = 'SIGTERM') => end(signal),

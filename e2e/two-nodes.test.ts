@@ -6,12 +6,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJourneyDatabase, type JourneyDatabase } from './database.ts';
 import { type Management, managementOf } from './management.ts';
 import { type RunningServer, startServer } from './start-server.ts';
+import { createJourneyStorage, type JourneyStorage } from './storage.ts';
 
 const appId = 'com.example.nodes';
 /** The promise to operators: what is changed on one node is served by every other within it. */
 const visibleWithinMs = 1_000;
 
 let database: JourneyDatabase;
+let storage: JourneyStorage;
 let folder: string;
 let here: RunningServer;
 let there: RunningServer;
@@ -20,7 +22,9 @@ let management: Management;
 beforeAll(async () => {
   database = await createJourneyDatabase();
   folder = await mkdtemp(join(tmpdir(), 'capgo-nodes-'));
-  const start = (name: string) => startServer({ env: database.env, dataDir: join(folder, name) });
+  storage = await createJourneyStorage(folder);
+  const env = { ...database.env, ...storage.env };
+  const start = (name: string) => startServer({ env, dataDir: join(folder, name) });
   // Both at once on an empty database.
   [here, there] = await Promise.all([start('here'), start('there')]);
   management = managementOf(here);
@@ -29,6 +33,7 @@ afterAll(async () => {
   await Promise.all([here, there].map((node) => node?.kill()));
   await rm(folder, { recursive: true, force: true });
   await database.remove();
+  await storage.remove();
 });
 
 function upload(versionName: string) {
@@ -83,6 +88,17 @@ test('what is changed on one node is served by the other within a second', async
     await pause(130);
   }
   process.stdout.write(`a change reached the other node after ${delays.join(', ')} ms\n`);
+});
+
+test('what was uploaded to one node is downloaded from the other, where they share a bucket', async ({
+  skip,
+}) => {
+  skip(Object.keys(storage.env).length === 0, 'TEST_S3_ENDPOINT is not set: each node has its own files');
+  const { url = '' } = (await post(there, '/updates', infoOf(1))) as { url?: string };
+  expect(new URL(url).origin).toBe(there.userUrl);
+  const response = await fetch(url);
+  expect(response.status).toBe(200);
+  expect(new AdmZip(Buffer.from(await response.arrayBuffer())).readAsText('index.html')).toContain('1.2.0');
 });
 
 test('what a device reports to one node decides what the other one offers it, within a second', async () => {

@@ -3,9 +3,11 @@ import {
   CreateBucketCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
+  GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutBucketPolicyCommand,
+  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 
@@ -24,6 +26,8 @@ export interface TestBucket {
   /** What the server is to be told to use it. */
   readonly env: Readonly<Record<string, string>>;
   listKeys(): Promise<readonly string[]>;
+  read(key: string): Promise<Buffer>;
+  write(key: string, content: Buffer): Promise<void>;
   /** Keys of uploads that were begun and neither finished nor aborted, below this key. */
   listUnfinishedUploads(key: string): Promise<readonly string[]>;
   /** Lets everybody read its objects, as a CDN does. */
@@ -55,6 +59,13 @@ export async function createTestBucket(): Promise<TestBucket> {
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    },
+    async read(key) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: name, Key: key }));
+      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+    },
+    async write(key, content) {
+      await client.send(new PutObjectCommand({ Bucket: name, Key: key, Body: content }));
     },
     async listUnfinishedUploads(key) {
       const { Uploads = [] } = await client.send(
