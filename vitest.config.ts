@@ -5,7 +5,7 @@ const resolve = { conditions: ['source', 'node', 'default'] };
 const ssr = { resolve: { ...resolve, externalConditions: ['source'] } };
 
 /** Tests that need a database server, which takes a while to come up. */
-const engineTests = ['packages/server/src/persistence/postgres/*.test.ts'];
+const engineTests = ['packages/server/src/persistence/{postgres,mongo}/*.test.ts'];
 const engineJourneys = ['e2e/*-on-postgres.test.ts', 'e2e/two-nodes.test.ts'];
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 

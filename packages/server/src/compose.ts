@@ -25,12 +25,14 @@ import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
+import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
 import { announced } from './persistence/announced.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
+import { openMongoStore } from './persistence/mongo/open-mongo-store.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { createPostgresChangeHints } from './persistence/postgres/change-hints.ts';
 import { openPostgresStore } from './persistence/postgres/open-postgres-store.ts';
@@ -56,6 +58,7 @@ import { createDeviceEvents, type DeviceEvents } from './services/device-events.
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
 import { findNoFileSizes } from './services/file-sizes.ts';
+import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
@@ -143,17 +146,27 @@ async function openDataDir(config: Config) {
 /** The URL of a database as it may be shown: without user, password and options. */
 function shown(databaseUrl: string): string {
   if (databaseUrl.startsWith(sqliteScheme)) return databaseUrl;
+  // Several hosts, as MongoDB has them, are no URL.
+  if (databaseUrl.startsWith('mongodb')) return databaseUrl.replace(/\/\/[^@/]*@/, '//').replace(/\?.*/, '');
   const { protocol, host, pathname } = new URL(databaseUrl.replace('@/', '@localhost/'));
   return `${protocol}//${host}${pathname}`;
 }
 
 /** Waits for a database of its own server, which may come up after us. */
-async function openStore({ databaseUrl }: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
+async function openStore(
+  { databaseUrl, mongoDatabase }: Config,
+  logger: Logger,
+  stop: AbortSignal,
+): Promise<Store> {
   try {
     if (databaseUrl.startsWith(sqliteScheme)) {
       return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
     }
-    return await untilAvailable(() => openPostgresStore(databaseUrl, stop), {
+    const open = () =>
+      mongoDatabase === undefined
+        ? openPostgresStore(databaseUrl, stop)
+        : openMongoStore(databaseUrl, mongoDatabase, stop);
+    return await untilAvailable(open, {
       signal: stop,
       onFailure({ error, attempt, retryInMs }) {
         logger.warn(
@@ -315,6 +328,10 @@ export async function composeProduct(
   });
   addMetricsRoute(metricsApi, metrics);
 
+  const checksumSearch = createChecksumSearch({
+    ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
+    maxBundleBytes: config.maxBundleBytes,
+  });
   const { jobs, giveUpLeases } = createJobs({
     ...{ logger, clock, leases: store, node: ids.next(), follower },
     refreshAllEveryMs: config.cacheResultDurationMs,
@@ -322,6 +339,7 @@ export async function composeProduct(
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
     deleteObjects: () => objectDeletions.carryOutDue(),
+    findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),

@@ -187,8 +187,8 @@ describe('a value in the environment', () => {
     ['CORS_ALLOWED_ORIGINS', 'https://a.example,example.com', 'entry 2 must be an origin'],
     ['CORS_ALLOWED_ORIGINS', 'null', 'entry 1 must be an origin'],
     ['CORS_ALLOWED_ORIGINS', 'capacitor://', 'entry 1 must be an origin'],
-    ['DATABASE_URL', 'mysql://u:p@h/d', 'must begin with sqlite: or postgres://'],
-    ['DATABASE_URL', './capgo.sqlite', 'must begin with sqlite: or postgres://'],
+    ['DATABASE_URL', 'mysql://u:p@h/d', 'must begin with sqlite:, postgres:// or mongodb://'],
+    ['DATABASE_URL', './capgo.sqlite', 'must begin with sqlite:, postgres:// or mongodb://'],
     ['DATABASE_URL', 'postgres:capgo', 'must be a URL such as postgres://'],
     ['DATABASE_URL', 'postgres://capgo:p/w@db/capgo', 'percent-encoded'],
     ['DATABASE_URL', 'postgres://capgo:12/w@db/capgo', 'percent-encoded'],
@@ -213,15 +213,6 @@ describe('a value in the environment', () => {
     expect(faults).toHaveLength(1);
     expect(faults[0]).toContain(problem);
     expect(faults[0]?.startsWith(`${name} (environment): `)).toBe(true);
-  });
-
-  it.each([
-    ['mongodb://user:hunter2@db/capgo', 'MongoDB'],
-    ['MongoDB+srv://user:hunter2@db/capgo', 'MongoDB'],
-  ])('DATABASE_URL=%s says that the engine does not exist yet', (url, engine) => {
-    expect(faultsOf({ DATABASE_URL: url })).toEqual([
-      `DATABASE_URL (environment): ${engine} is not available in this version; remove it to use SQLite under DATA_DIR`,
-    ]);
   });
 
   it('reports every bad entry of a list', () => {
@@ -290,26 +281,90 @@ describe('TLS', () => {
   });
 });
 
-describe('engines that do not exist yet', () => {
-  const mongo = 'MongoDB is not available in this version; remove it to use SQLite under DATA_DIR';
+describe('MongoDB', () => {
+  const string = 'mongodb://capgo:p%40ss@db1:27017,db2:27017/admin?replicaSet=rs0';
 
-  it.each([
-    ['MONGO_CONNECTION_STRING', mongo],
-    ['MONGO_CONNECTION_STRING_FILE', mongo],
-    ['MONGO_DATABASE', mongo],
-  ])('%s in the environment is a fault that says what to do', (name, message) => {
-    expect(faultsOf({ [name]: 'hunter2' })).toEqual([`${name} (environment): ${message}`]);
+  it.each<[what: string, env: Env, databaseUrl: string, mongoDatabase: string]>([
+    [
+      'as older servers were told',
+      { MONGO_CONNECTION_STRING: string, MONGO_DATABASE: 'updates' },
+      string,
+      'updates',
+    ],
+    ['by its connection string alone', { MONGO_CONNECTION_STRING: string }, string, 'capgo'],
+    ['by the URL', { DATABASE_URL: 'mongodb://db/updates' }, 'mongodb://db/updates', 'updates'],
+    [
+      'by a URL of a domain, in any letter case',
+      { DATABASE_URL: 'MongoDB+srv://u:p@db.example.com/updates?w=1' },
+      'mongodb+srv://u:p@db.example.com/updates?w=1',
+      'updates',
+    ],
+    [
+      'by URL and name',
+      { DATABASE_URL: 'mongodb://db', MONGO_DATABASE: 'updates' },
+      'mongodb://db',
+      'updates',
+    ],
+    [
+      'by URL and the same name again',
+      { DATABASE_URL: 'mongodb://[::1]:27017/updates', MONGO_DATABASE: 'updates' },
+      'mongodb://[::1]:27017/updates',
+      'updates',
+    ],
+  ])('is chosen %s', (_what, env, databaseUrl, mongoDatabase) => {
+    expect(load(env)).toMatchObject({ databaseUrl, mongoDatabase });
+    expect(load(env)).not.toHaveProperty('mongoConnectionString');
+  });
+
+  it('is not there when it is not chosen', () => {
+    expect(load({})).not.toHaveProperty('mongoDatabase');
+  });
+
+  it.each<[what: string, env: Env, fault: string]>([
+    [
+      'a second database',
+      { MONGO_CONNECTION_STRING: string, DATABASE_URL: 'sqlite:a.db' },
+      'MONGO_CONNECTION_STRING (environment): is set together with DATABASE_URL (environment); set only one of them',
+    ],
+    [
+      'a name without MongoDB',
+      { MONGO_DATABASE: 'updates' },
+      'MONGO_DATABASE (environment): has no use without MongoDB; remove it, or set MONGO_CONNECTION_STRING',
+    ],
+    [
+      'no name',
+      { DATABASE_URL: 'mongodb://db/?w=1' },
+      'DATABASE_URL (environment): names no database; add it after the host (mongodb://host/capgo), or set MONGO_DATABASE',
+    ],
+    [
+      'two names',
+      { DATABASE_URL: 'mongodb://db/one', MONGO_DATABASE: 'two' },
+      'MONGO_DATABASE (environment): is not the database that DATABASE_URL (environment) names; remove one of the names',
+    ],
+    [
+      'a name that none can have',
+      { MONGO_CONNECTION_STRING: string, MONGO_DATABASE: 'a/b' },
+      'MONGO_DATABASE (environment): must be the name of a MongoDB database, not "a/b"',
+    ],
+  ])('with %s is a fault that says what to do', (_what, env, fault) => {
+    expect(faultsOf(env)).toEqual([fault]);
   });
 
   it.each([
-    ['mongo_connection_string', mongo],
-    ['mongo_database', mongo],
-  ])('%s in config.yml is a fault that says what to do', (key, message) => {
-    expect(faultsOf({}, `${key}: hunter2`)).toEqual([
-      `${key.toUpperCase()} (${key} in ${join(directory, 'config.yml')}): ${message}`,
+    'db:27017',
+    'http://db',
+    'mongodb://',
+    'mongodb://u:p@ss@db',
+    'mongodb://u:p/ss@db',
+    'mongodb://u:p%@db/a',
+  ])('is not chosen by %s', (text) => {
+    expect(faultsOf({ MONGO_CONNECTION_STRING: text })).toEqual([
+      expect.stringContaining('must be a connection string such as mongodb://'),
     ]);
   });
+});
 
+describe('what does not exist yet', () => {
   it('OAUTH_ISSUER is a warning: its tokens are not accepted yet', () => {
     const { warnings } = load({}, 'oauth_issuer: https://id.example.com');
     expect(warnings).toHaveLength(1);
@@ -531,7 +586,13 @@ describe('faults never repeat a secret', () => {
     ['a malformed SQLite path', { DATABASE_URL: 'sqlite://hunter2' }, undefined],
     ['a password for Redis', { REDIS_URL: 'redis://u:hunter2@redis/hunter2' }, undefined],
     ['a broken URL of Redis', { REDIS_URL: 'hunter2' }, undefined],
-    ['a connection string', { MONGO_CONNECTION_STRING: 'mongodb://capgo:hunter2@db' }, undefined],
+    ['a connection string', { MONGO_CONNECTION_STRING: 'mongodb://capgo:hunter2@d@b' }, undefined],
+    ['a MongoDB without a database', { DATABASE_URL: 'mongodb://capgo:hunter2@db' }, undefined],
+    [
+      'two databases',
+      { DATABASE_URL: 'mongodb://a:hunter2@db/a', MONGO_CONNECTION_STRING: 'mongodb://a:hunter2@db/a' },
+      undefined,
+    ],
     ['a token with a blank', { MANAGEMENT_API_TOKENS: 'a,hunter2 b' }, undefined],
     ['a password in PUBLIC_URL', { PUBLIC_URL: 'https://capgo:hunter2@example.com' }, undefined],
     ['a password in a broken URL', { PUBLIC_URL: 'postgres://capgo:hunter2@example.com' }, undefined],

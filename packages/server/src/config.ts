@@ -6,7 +6,7 @@ import { LineCounter, parseDocument, visit } from 'yaml';
 /** What a setting holds before it is read: the text as written, or the entries of a YAML list. */
 type Raw = string | readonly string[];
 
-interface SettingText {
+interface Setting {
   readonly variable: string;
   /** Markdown; one sentence of what it does, with units. */
   readonly description: string;
@@ -15,26 +15,11 @@ interface SettingText {
   /** Never repeated in a message; may also come from the file named by `<variable>_FILE`. */
   readonly secret?: true;
   readonly environmentOnly?: true;
-}
-
-interface AvailableSetting extends SettingText {
   /** Throws `UnacceptableValue`; relative paths start at `workingDirectory`. */
   readonly read: (raw: Raw, workingDirectory: string) => unknown;
   /** Written as an operator would; '' is an empty list, `<DATA_DIR>` the resolved DATA_DIR. */
   readonly default?: string;
 }
-
-interface UnavailableSetting extends SettingText {
-  /** The engine it belongs to. Setting it is a fault, so that nobody believes it has an effect. */
-  readonly unavailable: 'mongodb';
-}
-
-const notAvailable = {
-  mongodb: {
-    what: 'MongoDB is not available in this version',
-    instead: 'to use SQLite under DATA_DIR',
-  },
-} as const;
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const deliveries = ['proxy', 'redirect', 'cdn'] as const;
@@ -98,9 +83,9 @@ const schema = {
     default: 'sqlite:<DATA_DIR>/capgo.sqlite',
     read: single(databaseUrl),
     description:
-      'The database: `sqlite:` and a path (relative paths start at the working directory), `sqlite::memory:`, which forgets everything at exit, or `postgres://user:password@host:5432/database`. That one must exist, in UTF-8; its tables are made in the first schema of the search path. `?sslmode=verify-full` asks for TLS and checks the certificate (`&sslrootcert=` names the file of another authority), `?sslmode=no-verify` does not check it; what the URL leaves out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD` and the like. MongoDB is not available in this version.',
+      'The database: `sqlite:` and a path (relative paths start at the working directory), `sqlite::memory:`, which forgets everything at exit, `postgres://user:password@host:5432/database`, or `mongodb://user:password@host:27017/database` (also `mongodb+srv://`; MongoDB 4.0 or newer, a single server is enough). A database of PostgreSQL must exist, in UTF-8; its tables are made in the first schema of the search path. `?sslmode=verify-full` asks for TLS and checks the certificate (`&sslrootcert=` names the file of another authority), `?sslmode=no-verify` does not check it; what the URL leaves out is taken from `PGHOST`, `PGUSER`, `PGPASSWORD` and the like.',
     whenWrong:
-      'Another path or database is another, empty one. The start waits for a PostgreSQL server that is not there, or refuses the user, and logs why.',
+      'Another path or database is another, empty one. The start waits for a server that is not there, or refuses the user, and logs why.',
   },
   redisUrl: {
     variable: 'REDIS_URL',
@@ -224,15 +209,17 @@ const schema = {
   mongoConnectionString: {
     variable: 'MONGO_CONNECTION_STRING',
     secret: true,
-    unavailable: 'mongodb',
-    description: 'Not available in this version: MongoDB connection string. Data is kept in SQLite.',
-    whenWrong: 'Setting it stops the start.',
+    read: single(mongoUrl),
+    description:
+      'MongoDB connection string, `mongodb://…` or `mongodb+srv://…`; the same as in `DATABASE_URL`, under the name that older servers used. The database is `MONGO_DATABASE`, whatever database the string names.',
+    whenWrong: 'Set together with `DATABASE_URL`, or not a connection string, it stops the start.',
   },
   mongoDatabase: {
     variable: 'MONGO_DATABASE',
-    unavailable: 'mongodb',
-    description: 'Not available in this version: name of the MongoDB database.',
-    whenWrong: 'Setting it stops the start.',
+    read: single(mongoDatabaseName),
+    description:
+      'Name of the MongoDB database; not needed when `DATABASE_URL` names it, and `capgo` when `MONGO_CONNECTION_STRING` is set alone. What an older server wrote into it is taken over.',
+    whenWrong: 'Another name is another, empty database; without MongoDB it stops the start.',
   },
   s3Bucket: {
     variable: 'S3_BUCKET',
@@ -300,7 +287,7 @@ const schema = {
       'URL of a CDN in front of the bucket, for `BUNDLE_DELIVERY=cdn`. What it keeps of a deleted bundle is its own affair.',
     whenWrong: 'Update checks succeed but every download fails, because the links lead nowhere.',
   },
-} as const satisfies Record<string, AvailableSetting | UnavailableSetting>;
+} as const satisfies Record<string, Setting>;
 
 type Schema = typeof schema;
 type SettingName = keyof Schema;
@@ -308,9 +295,7 @@ type ReadBy<S> = S extends { readonly read: (...parameters: never[]) => infer Va
 type Values = {
   -readonly [N in SettingName as Schema[N] extends { default: string } ? N : never]: ReadBy<Schema[N]>;
 } & {
-  -readonly [N in SettingName as Schema[N] extends { default: string } | { unavailable: string }
-    ? never
-    : N]?: ReadBy<Schema[N]>;
+  -readonly [N in SettingName as Schema[N] extends { default: string } ? never : N]?: ReadBy<Schema[N]>;
 };
 type S3Setting =
   | 's3Bucket'
@@ -326,10 +311,14 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 /**
  * The settings, checked and resolved: paths are absolute, durations milliseconds, sizes bytes; an optional
  * property is absent when its variable is not set. `databaseUrl` is `sqlite:<absolute path>`,
- * `sqlite::memory:` or begins with `postgres://`.
+ * `sqlite::memory:`, begins with `postgres://`, or is a MongoDB connection string; then, and only then, there is a
+ * `mongoDatabase`.
  */
 export type Config = Flat<
-  Omit<Values, 'configFile' | 'tlsCertFile' | 'tlsKeyFile' | DeliverySetting | S3Setting> & {
+  Omit<
+    Values,
+    'configFile' | 'tlsCertFile' | 'tlsKeyFile' | 'mongoConnectionString' | DeliverySetting | S3Setting
+  > & {
     /** Where bundles are kept; absent means below `dataDir`. */
     readonly s3?: S3Config;
     readonly bundleDelivery: BundleDelivery;
@@ -385,7 +374,7 @@ export interface ConfigSource {
 export function loadConfig(
   source: ConfigSource = { env: process.env, workingDirectory: process.cwd() },
 ): Config {
-  const { env, workingDirectory } = source;
+  const { workingDirectory } = source;
   const faults: string[] = [];
   const warnings: string[] = [];
   const file = readConfigFile(source, faults);
@@ -394,11 +383,7 @@ export function loadConfig(
 
   for (const name of settingNames) {
     if (name === 'configFile') continue;
-    const setting: AvailableSetting | UnavailableSetting = schema[name];
-    if ('unavailable' in setting) {
-      reportUnavailable(setting, env, file, faults);
-      continue;
-    }
+    const setting: Setting = schema[name];
     const found = findValue(setting, source, file, faults);
     if (found === 'faulty') continue;
     if (found) origins[name] = found.origin;
@@ -417,6 +402,7 @@ export function loadConfig(
 
   const s3 = s3Faults(values as Partial<Values>, origins);
   faults.push(...samePortFaults(values, origins), ...halfTlsFaults(origins), ...s3.faults);
+  faults.push(...mongoFaults(values, origins));
   warnings.push(...s3.warnings);
   if (faults.length > 0) throw new ConfigError(faults);
   if (values.oauthIssuer !== undefined) {
@@ -426,7 +412,8 @@ export function loadConfig(
   }
   // The loop filled exactly what the schema promises, or pushed a fault.
   const { configFile: _, tlsCertFile, tlsKeyFile, bundleDelivery, cdnBaseUrl, ...others } = values as Values;
-  const { s3Bucket, s3BaseEndpoint, s3PublicEndpoint, awsRegion, ...rest } = others;
+  const { mongoConnectionString, ...shared } = others;
+  const { s3Bucket, s3BaseEndpoint, s3PublicEndpoint, awsRegion, ...rest } = shared;
   const { awsAccessKeyId, awsSecretAccessKey, awsSessionToken, ...plain } = rest;
   const credentials = awsAccessKeyId &&
     awsSecretAccessKey && {
@@ -434,8 +421,11 @@ export function loadConfig(
       secretAccessKey: awsSecretAccessKey,
       ...(awsSessionToken && { sessionToken: awsSessionToken }),
     };
+  const mongoDatabase = mongoDatabaseOf(values);
   return {
     ...plain,
+    databaseUrl: mongoConnectionString ?? plain.databaseUrl,
+    ...(mongoDatabase && { mongoDatabase }),
     ...(s3Bucket && {
       s3: {
         bucket: s3Bucket,
@@ -471,14 +461,13 @@ export interface SettingReference {
 /** The schema as documentation shows it, in reading order. */
 export function configReference(): readonly SettingReference[] {
   return settingNames.map((name) => {
-    const setting: AvailableSetting | UnavailableSetting = schema[name];
+    const setting: Setting = schema[name];
     const { variable, description, whenWrong } = setting;
     return {
       variable,
       ...(setting.environmentOnly ? {} : { key: keyOf(setting) }),
-      // Refused as well as their plain form, so not worth a mention.
-      ...(setting.secret && !('unavailable' in setting) ? { fileVariable: `${variable}_FILE` } : {}),
-      ...('default' in setting && setting.default !== undefined ? { default: setting.default } : {}),
+      ...(setting.secret ? { fileVariable: `${variable}_FILE` } : {}),
+      ...(setting.default !== undefined ? { default: setting.default } : {}),
       description,
       whenWrong,
     };
@@ -489,7 +478,7 @@ export function configReference(): readonly SettingReference[] {
 
 const settingNames = Object.keys(schema) as SettingName[];
 
-function keyOf(setting: SettingText): string {
+function keyOf(setting: Setting): string {
   return setting.variable.toLowerCase();
 }
 
@@ -505,7 +494,7 @@ interface FoundValue {
 }
 
 function findValue(
-  setting: SettingText,
+  setting: Setting,
   { env, workingDirectory }: ConfigSource,
   file: ConfigFile,
   faults: string[],
@@ -540,21 +529,6 @@ function findValue(
   const expected = Array.isArray(inFile) ? 'each entry must be a single value' : 'must not be a mapping';
   faults.push(`${variable} (${origin}): ${expected}`);
   return 'faulty';
-}
-
-function reportUnavailable(
-  setting: UnavailableSetting,
-  env: ConfigSource['env'],
-  file: ConfigFile,
-  faults: string[],
-): void {
-  const { variable } = setting;
-  const { what, instead } = notAvailable[setting.unavailable];
-  const refuse = (name: string, origin: string) =>
-    faults.push(`${name} (${origin}): ${what}; remove it ${instead}`);
-  if (env[variable]) refuse(variable, 'environment');
-  if (setting.secret && env[`${variable}_FILE`]) refuse(`${variable}_FILE`, 'environment');
-  if (!isUnset(file.entries.get(keyOf(setting)))) refuse(variable, `${keyOf(setting)} in ${file.path}`);
 }
 
 function isUnset(value: unknown): boolean {
@@ -645,9 +619,9 @@ function describeYamlCode(code: string): string {
   return code.toLowerCase().replaceAll('_', ' ');
 }
 
-const settingsByKey: ReadonlyMap<string, SettingText> = new Map(
+const settingsByKey: ReadonlyMap<string, Setting> = new Map(
   settingNames
-    .map((name): SettingText => schema[name])
+    .map((name): Setting => schema[name])
     .filter((setting) => !setting.environmentOnly)
     .map((setting) => [keyOf(setting), setting]),
 );
@@ -786,6 +760,55 @@ function s3Faults(
     }
   }
   return { faults, warnings };
+}
+
+/** What a connection string names after its hosts, decoded; '' for nothing. */
+function databaseIn(connectionString: string): string {
+  const path = /^[^:]*:\/\/[^/?]*\/?([^?]*)/.exec(connectionString)?.[1] ?? '';
+  return decodeURIComponent(path);
+}
+
+/** The database to use; undefined when it is not MongoDB, or nobody says which. */
+function mongoDatabaseOf(values: Partial<Record<SettingName, unknown>>): string | undefined {
+  const { mongoConnectionString, mongoDatabase, databaseUrl: url } = values;
+  if (typeof mongoDatabase === 'string') return mongoDatabase;
+  // What older servers took: in their connection string a database only says where users are kept.
+  if (mongoConnectionString !== undefined) return defaultMongoDatabase;
+  return typeof url === 'string' && isMongoUrl(url) ? databaseIn(url) || undefined : undefined;
+}
+
+function mongoFaults(
+  values: Partial<Record<SettingName, unknown>>,
+  origins: { [N in SettingName]?: string },
+): string[] {
+  const { mongoDatabase, databaseUrl: url } = values;
+  const describe = (name: SettingName) => `${schema[name].variable} (${origins[name]})`;
+  if (origins.mongoConnectionString !== undefined) {
+    if (origins.databaseUrl === undefined) return [];
+    return [
+      `${describe('mongoConnectionString')}: is set together with ${describe('databaseUrl')}; set only one of them`,
+    ];
+  }
+  // With a fault of its own, nothing more is known of it.
+  if (typeof url !== 'string') return [];
+  if (!isMongoUrl(url)) {
+    if (origins.mongoDatabase === undefined) return [];
+    return [
+      `${describe('mongoDatabase')}: has no use without MongoDB; remove it, or set MONGO_CONNECTION_STRING`,
+    ];
+  }
+  const named = databaseIn(url);
+  if (named === '' && origins.mongoDatabase === undefined) {
+    return [
+      `${describe('databaseUrl')}: names no database; add it after the host (mongodb://host/capgo), or set MONGO_DATABASE`,
+    ];
+  }
+  if (named !== '' && typeof mongoDatabase === 'string' && named !== mongoDatabase) {
+    return [
+      `${describe('mongoDatabase')}: is not the database that ${describe('databaseUrl')} names; remove one of the names`,
+    ];
+  }
+  return [];
 }
 
 // --- What values look like. Parsers are function declarations, because the schema above needs them.
@@ -1022,11 +1045,6 @@ function redisUrl(text: string): string {
   return text;
 }
 
-const otherDatabases: readonly (readonly [prefix: string, engine: string])[] = [
-  ['mongodb:', 'MongoDB'],
-  ['mongodb+srv:', 'MongoDB'],
-];
-
 /** No problem repeats the text: it usually holds a password. */
 function postgresUrl(text: string): string {
   const [, authority, rest] = /^[^:]*:\/\/([^/?#]*)(.*)$/s.exec(text) ?? [];
@@ -1043,18 +1061,41 @@ function postgresUrl(text: string): string {
   return url;
 }
 
+const defaultMongoDatabase = 'capgo';
+
+function isMongoUrl(text: string): boolean {
+  return /^mongodb(\+srv)?:\/\//.test(text);
+}
+
+function mongoDatabaseName(text: string): string {
+  if (text === '' || Buffer.byteLength(text) > 63 || /[\s/\\."$*<>:|?\0]/.test(text)) {
+    throw new UnacceptableValue(`must be the name of a MongoDB database, not ${quoted(text)}`);
+  }
+  return text;
+}
+
+/** No problem repeats the text: it usually holds a password. */
+function mongoUrl(text: string): string {
+  const url = text.replace(/^[^:]*/, (scheme) => scheme.toLowerCase());
+  // Several hosts, which no other URL has; an @ behind the first one is part of a password that was not encoded.
+  const parts =
+    /^mongodb(?:\+srv)?:\/\/(?:([^@/?#\s]*)@)?([^@/?#\s]+)(?:\/([^@/?#\s]*))?(?:\?[^\s#]*)?$/.exec(url);
+  const isEncoded = parts !== null && !/%(?![0-9a-f]{2})/i.test(`${parts[1] ?? ''}${parts[3] ?? ''}`);
+  if (!isEncoded) {
+    throw new UnacceptableValue(
+      'must be a connection string such as mongodb://user:password@host:27017/database, in which characters of the password other than letters and digits are percent-encoded (@ as %40, / as %2F)',
+    );
+  }
+  return url;
+}
+
 /** No problem repeats the text: the URL of a database usually holds its password. */
 function databaseUrl(text: string, workingDirectory: string): string {
   const lowerCase = text.toLowerCase();
-  const other = otherDatabases.find(([prefix]) => lowerCase.startsWith(prefix));
-  if (other) {
-    throw new UnacceptableValue(
-      `${other[1]} is not available in this version; remove it to use SQLite under DATA_DIR`,
-    );
-  }
   if (/^postgres(ql)?:/.test(lowerCase)) return postgresUrl(text);
+  if (/^mongodb(\+srv)?:/.test(lowerCase)) return mongoUrl(text);
   if (!lowerCase.startsWith('sqlite:')) {
-    throw new UnacceptableValue('must begin with sqlite: or postgres://');
+    throw new UnacceptableValue('must begin with sqlite:, postgres:// or mongodb://');
   }
   const file = text.slice('sqlite:'.length);
   if (file === ':memory:') return 'sqlite::memory:';

@@ -3,12 +3,15 @@ export interface Bundle {
   /** 24 hex characters. */
   readonly id: string;
   readonly appId: string;
-  /** Semver; unique in its app for ever, also after deletion. */
+  /** Semver, and unique in its app for ever, also after deletion; not so of bundles that an older server wrote. */
   readonly versionName: string;
   readonly description: string;
   /** CRC-32 of the zip's bytes, 8 lower-case hex characters; '' of an external bundle that was never fetched. */
   readonly crcChecksum: string;
-  /** SHA-256 of the stored bytes in lower-case hex; of an encrypted bundle, the text its uploader gave. */
+  /**
+   * SHA-256 of the stored bytes in lower-case hex; of an encrypted bundle, the text its uploader gave; '' of a bundle that
+   * an older server wrote, until it was computed.
+   */
   readonly checksum: string;
   readonly sizeBytes: number;
   /** Opaque to us; '' when the bundle is not encrypted. */

@@ -904,6 +904,26 @@ describe('the checksum of an update (§0.3 D1)', () => {
       expect(decision).toMatchObject({ outcome: 'update_available', checksum });
     }
   });
+
+  describe('while the SHA-256 of an older server’s bundle is not known', () => {
+    const unknown = { ...external, checksum: '' };
+    const keyId = 'MIIBCgKCAQEA12345678';
+    it.each([
+      ['is the CRC-32 for a plugin that compares that', '5.0.0', undefined, '0badcafe'],
+      ['is the CRC-32 for such a plugin of an app with a key', '5.0.0', keyId, '0badcafe'],
+      ['is none for a plugin that takes a bundle without one (§8.1)', '8.51.14', undefined, ''],
+    ] as const)('%s', (_what, pluginVersion, deviceKeyId, checksum) => {
+      const device = { pluginVersion, keyId: deviceKeyId };
+      const decision = decide(change(everythingPasses, { bundle: unknown, device }), inRelease);
+      expect(decision).toMatchObject({ outcome: 'update_available', checksum });
+    });
+
+    it('withholds the bundle from an app with a key, where it could not be installed', () => {
+      const device = { pluginVersion: '8.51.14', keyId };
+      const decision = decide(change(everythingPasses, { bundle: unknown, device }), inRelease);
+      expect(decision).toMatchObject({ outcome: 'no_bundle', kind: 'failed' });
+    });
+  });
 });
 
 describe('what a device is told of a bundle (§2.4, §3.1)', () => {

@@ -170,10 +170,16 @@ function decideFor(
       considered,
     );
   }
-  trace?.('update_available', `bundle ${bundle.versionName} is offered`);
   // What we never read has no CRC; the text its uploader gave is the only checksum there is (protocol §0.3 D1).
   const useCrc = features.checksum === 'crc32' && !isEncrypted(bundle) && bundle.crcChecksum !== '';
   const checksum = useCrc ? bundle.crcChecksum : bundle.checksum;
+  // Of a bundle that an older server wrote the SHA-256 is not known at first. Without a checksum a plugin installs it
+  // all the same, unless its app has a public key: then the install would fail (protocol §8.1).
+  if (checksum === '' && device.keyId) {
+    trace?.('no_bundle', `the SHA-256 of ${bundle.versionName} is still to be computed`);
+    return refuse('no_bundle', noFacts, considered);
+  }
+  trace?.('update_available', `bundle ${bundle.versionName} is offered`);
   const { link, comment } = settings.exposeMetadata && features.linkAndComment ? bundle : nothingToTell;
   return { outcome: 'update_available', bundle, checksum, link, comment, considered };
 }

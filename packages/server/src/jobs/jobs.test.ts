@@ -2,6 +2,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
+import type { UnreadableBundle } from '../services/missing-checksums.ts';
+import { buildBundle } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { startTestServer } from '../testing/test-server.ts';
 import { createJobs } from './jobs.ts';
@@ -16,7 +18,11 @@ const nothing = () => Promise.resolve();
 
 function jobsOf(
   node: string,
-  given: { readonly follow?: () => Promise<void>; readonly ran?: string[] } = {},
+  given: {
+    readonly follow?: () => Promise<void>;
+    readonly ran?: string[];
+    readonly unreadable?: readonly UnreadableBundle[];
+  } = {},
 ) {
   const clock = createFakeClock();
   const log: Record<string, unknown>[] = [];
@@ -39,6 +45,7 @@ function jobsOf(
         return confirmedAtMs;
       },
     },
+    findMissingChecksums: async () => given.unreadable ?? [],
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
     ...{ deleteObjects: note('deletes'), deleteOldEvents: nothing, deleteOldChanges: nothing },
   });
@@ -69,6 +76,15 @@ it('a database out of reach is told once, after some seconds, and once that it i
   isDown = false;
   for (let half = 0; half < 3; half += 1) await run('follow-changes');
   expect(log.slice(1)).toMatchObject([{ event: 'snapshot_confirmed', level: 30 }]);
+});
+
+it('a bundle that cannot be read for its checksum is told', async () => {
+  const bundle = buildBundle({ versionName: '1.2.3' });
+  const { log, run } = jobsOf('d', { unreadable: [{ bundle, error: new Error('gone') }] });
+  await run('missing-checksums');
+  expect(log).toMatchObject([
+    { event: 'bundle_unreadable', appId: bundle.appId, bundle: '1.2.3', level: 40, err: { message: 'gone' } },
+  ]);
 });
 
 it('the age of what update checks are answered from is a metric, which grows while the database is gone', async () => {

@@ -3,6 +3,7 @@ import type { Leases } from '../ports/changes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
+import type { UnreadableBundle } from '../services/missing-checksums.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
@@ -11,6 +12,7 @@ const recordChecksEveryMs = 250;
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
 const objectDeletionsEveryMs = 60_000;
+const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
 const oldChangesEveryMs = 10 * 60 * 1000;
@@ -62,6 +64,20 @@ function pauseFailing(findFailing: () => Promise<FailingRollouts>, logger: Logge
   };
 }
 
+function findChecksums(
+  findMissing: () => Promise<readonly UnreadableBundle[]>,
+  logger: Logger,
+): () => Promise<void> {
+  return async () => {
+    for (const { bundle, error } of await findMissing()) {
+      logger.warn(
+        { event: 'bundle_unreadable', appId: bundle.appId, bundle: bundle.versionName, err: error },
+        `bundle ${bundle.versionName} has no SHA-256 yet, and cannot be read to compute it; it will be tried again`,
+      );
+    }
+  };
+}
+
 /** Everything that runs beside the requests: what each node does for itself, then what one does for all of them. */
 export function createJobs(deps: {
   readonly logger: Logger;
@@ -75,6 +91,7 @@ export function createJobs(deps: {
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
   readonly deleteObjects: () => Promise<unknown>;
+  readonly findMissingChecksums: () => Promise<readonly UnreadableBundle[]>;
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
@@ -92,6 +109,11 @@ export function createJobs(deps: {
   ];
   const ofOneNode: readonly Job[] = [
     { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
+    {
+      name: 'missing-checksums',
+      everyMs: missingChecksumsEveryMs,
+      run: findChecksums(deps.findMissingChecksums, logger),
+    },
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },

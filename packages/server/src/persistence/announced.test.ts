@@ -49,6 +49,8 @@ async function broughtBy(call: () => Promise<unknown>) {
 it('every change that is to be followed is announced once, when it is committed', async () => {
   const appId = newAppId();
   const [bundle, unused] = [buildBundle({ appId }), buildBundle({ appId, versionName: '9.9.9' })];
+  const elsewhere = { objectKey: null, externalUrl: 'https://cdn.example.com/a.zip', checksum: '' };
+  const incomplete = buildBundle({ appId, versionName: '9.9.8', ...elsewhere });
   const release = buildRelease({ appId, builtinBundleId: bundle.id });
   const device = { appId, deviceId: someDeviceId };
   let channelId = 0;
@@ -66,6 +68,10 @@ it('every change that is to be followed is announced once, when it is committed'
     appendDeviceEvents: () =>
       store.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]),
     clearFailedInstalls: () => store.clearFailedInstalls(device),
+    setMissingChecksum: async () => {
+      await plain.insertBundle(incomplete);
+      return store.setMissingChecksum(incomplete.id, { checksum: 'ab'.repeat(32), sizeBytes: 1 });
+    },
     deleteChannel: () => store.deleteChannel(channelId),
     deleteRelease: () => store.deleteRelease(release.id),
     deleteBundle: async () => {

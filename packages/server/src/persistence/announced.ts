@@ -10,6 +10,8 @@ const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<S
     findBundle: never,
     listBundles: never,
     deleteBundle: always,
+    listBundlesWithoutChecksum: never,
+    setMissingChecksum: always,
     insertRelease: always,
     findRelease: never,
     listReleases: never,

@@ -16,6 +16,7 @@ import type { Page, PageRequest } from './page.ts';
  */
 export interface Store
   extends BundleStore,
+    MissingChecksums,
     ReleaseStore,
     ChannelStore,
     DeploymentLog,
@@ -55,6 +56,20 @@ export interface BundleStore {
    * moment.
    */
   deleteBundle(id: string, nowMs: number): Promise<Bundle>;
+}
+
+/** Bundles that an older server wrote, which knew no SHA-256: they lie elsewhere and their checksum is ''. */
+export interface MissingChecksums {
+  /** Those that were not deleted, the latest id first; only those before an id when one is given. */
+  listBundlesWithoutChecksum(limit: number, beforeId?: string): Promise<readonly Bundle[]>;
+  /**
+   * Gives such a bundle its checksum and size; answers whether it did. A bundle that has a checksum, was deleted or is
+   * ours to store stays as it is.
+   */
+  setMissingChecksum(
+    id: string,
+    found: { readonly checksum: string; readonly sizeBytes: number },
+  ): Promise<boolean>;
 }
 
 export interface ReleaseStore {

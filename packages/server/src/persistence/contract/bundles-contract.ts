@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Bundle } from '../../domain/bundle.ts';
 import type { Channel } from '../../domain/channel.ts';
 import type { Store } from '../../ports/store.ts';
 import {
@@ -276,6 +277,53 @@ export function describeBundles(open: OpenStore): void {
       await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: null }));
       await store.deleteRelease(asBuiltin.id);
       expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+    });
+
+    describe('without a checksum', () => {
+      const elsewhere = { objectKey: null, externalUrl: 'https://cdn.example.com/a.zip' };
+      const found = { checksum: 'cd'.repeat(32), sizeBytes: 7_000_000_000 };
+
+      it('are listed, the latest id first and from an id on, unless they are ours to store or deleted', async () => {
+        const own = await open();
+        try {
+          const appId = newAppId();
+          const missing = Array.from({ length: 4 }, () => buildBundle({ appId, ...elsewhere, checksum: '' }));
+          const others = [buildBundle({ appId, ...elsewhere }), buildBundle({ appId, checksum: '' })];
+          for (const bundle of [...missing, ...others]) await own.store.insertBundle(bundle);
+          const [first, second, deleted, last] = missing as [Bundle, Bundle, Bundle, Bundle];
+          await own.store.deleteBundle(deleted.id, someTimeMs);
+          expect(await own.store.listBundlesWithoutChecksum(5)).toStrictEqual([last, second, first]);
+          expect(await own.store.listBundlesWithoutChecksum(1)).toStrictEqual([last]);
+          expect(await own.store.listBundlesWithoutChecksum(5, last.id)).toStrictEqual([second, first]);
+          expect(await own.store.listBundlesWithoutChecksum(5, first.id)).toStrictEqual([]);
+        } finally {
+          await own.destroy();
+        }
+      });
+
+      it('get it once, and the app is told as changed', async () => {
+        const bundle = await insertedBundle({ ...elsewhere, checksum: '' });
+        const { revision } = await store.readChanges(null);
+        expect(await store.setMissingChecksum(bundle.id, found)).toBe(true);
+        expect(await store.setMissingChecksum(bundle.id, { ...found, checksum: 'other' })).toBe(false);
+        expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, ...found });
+        expect((await store.readAppState(bundle.appId))?.bundles).toStrictEqual([{ ...bundle, ...found }]);
+        const { changes } = await store.readChanges(revision);
+        expect(changes).toStrictEqual([{ appId: bundle.appId, deviceId: null }]);
+        const missing = await store.listBundlesWithoutChecksum(1_000);
+        expect(missing.map(({ id }) => id)).not.toContain(bundle.id);
+      });
+
+      it('do not get one when they have one, are ours to store, were deleted or never were', async () => {
+        const deleted = await insertedBundle({ ...elsewhere, checksum: '' });
+        await store.deleteBundle(deleted.id, someTimeMs);
+        const complete = await insertedBundle(elsewhere);
+        const ours = await insertedBundle({ checksum: '' });
+        for (const id of [deleted.id, complete.id, ours.id, nextId()]) {
+          expect(await store.setMissingChecksum(id, found)).toBe(false);
+        }
+        for (const kept of [complete, ours]) expect(await store.findBundle(kept.id)).toStrictEqual(kept);
+      });
     });
 
     describePaging('bundles', () => {

@@ -24,9 +24,14 @@ import { describeReleases } from './releases-contract.ts';
  * The suite every Store must pass.
  *
  * @param open makes a store over new, empty data
+ * @param timeout of each test, in ms
  */
-export function describeStoreContract(name: string, open: OpenStore): void {
-  describe(`the store contract on ${name}`, { timeout: 20_000 }, () => {
+export function describeStoreContract(
+  name: string,
+  open: OpenStore,
+  { timeout = 20_000 }: { readonly timeout?: number } = {},
+): void {
+  describe(`the store contract on ${name}`, { timeout }, () => {
     describeBundles(open);
     describeReleases(open);
     describeChannels(open);

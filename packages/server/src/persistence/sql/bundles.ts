@@ -1,7 +1,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { BundleStore } from '../../ports/store.ts';
+import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { noteChange } from './changes.ts';
@@ -159,6 +159,38 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
             .execute();
         }
         return toBundle(row);
+      }),
+  };
+}
+
+export function createSqlMissingChecksums(database: SqlDatabase): MissingChecksums {
+  const selectMissing = (db: Kysely<Schema>) =>
+    db
+      .selectFrom('bundles')
+      .selectAll()
+      .where('checksum', '=', '')
+      .where('external_url', 'is not', null)
+      .where('deleted_at', 'is', null);
+
+  return {
+    async listBundlesWithoutChecksum(limit, beforeId) {
+      let query = selectMissing(database.db);
+      if (beforeId !== undefined) query = query.where('id', '<', beforeId);
+      const rows = await query.orderBy('id', 'desc').limit(limit).execute();
+      return rows.map(toBundle);
+    },
+
+    setMissingChecksum: (id, { checksum, sizeBytes }) =>
+      database.change(async (transaction) => {
+        const row = await selectMissing(transaction).where('id', '=', id).executeTakeFirst();
+        if (!row) return false;
+        await noteChange(transaction, row.app_id);
+        await transaction
+          .updateTable('bundles')
+          .set({ checksum, size: sizeBytes })
+          .where('id', '=', id)
+          .execute();
+        return true;
       }),
   };
 }

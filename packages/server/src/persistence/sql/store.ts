@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
 import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
-import { createSqlBundles } from './bundles.ts';
+import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
 import { createSqlCounters } from './counters.ts';
@@ -20,6 +20,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlAppStates(database),
     ...createSqlAppSettings(database),
     ...createSqlBundles(database),
+    ...createSqlMissingChecksums(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),
     ...createSqlDeployments(database),

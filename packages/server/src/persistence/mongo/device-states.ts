@@ -1,0 +1,219 @@
+import type { Collection, Document, Filter, Sort } from 'mongodb';
+import type { DeviceKey } from '../../domain/device.ts';
+import type { RecordedEvent } from '../../ports/device-events.ts';
+import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { requireChannelOfApp } from './channels.ts';
+import type { Draft } from './commit-log.ts';
+import type { MongoDatabase } from './database.ts';
+import { keyOf } from './keys.ts';
+import { type DeviceChannelDocument, type DeviceFailuresDocument, notGone } from './schema.ts';
+
+/** Documents read at once, so that neither we nor the database hold too much. */
+const documentsPerRead = 2_000;
+
+const channelCollections = { override: 'device_overrides', self_set: 'device_self_channels' } as const;
+type ChannelCollection = (typeof channelCollections)[keyof typeof channelCollections];
+
+/** Keeps, replaces or (null) forgets a device's document in one of the collections of channels. */
+async function draftDeviceChannel(
+  database: MongoDatabase,
+  draft: Draft,
+  name: ChannelCollection,
+  device: DeviceKey,
+  channelId: number | null,
+): Promise<void> {
+  const { appId, deviceId } = device;
+  if (channelId !== null) await requireChannelOfApp(database, channelId, appId);
+  draft.noteChange(appId, deviceId);
+  const _id = keyOf(appId, deviceId);
+  const found = await database.collection(name).findOne({ _id });
+  if (channelId === null) {
+    if (found) draft.set(name, [_id], { gone: true });
+  } else if (found) {
+    draft.set(name, [_id], { channel_id: channelId, gone: false });
+  } else {
+    draft.insert(name, [{ _id, app_id: appId, device_id: deviceId, channel_id: channelId }]);
+  }
+}
+
+/** Counts the failures of devices to install a bundle, as part of a commit; 0 or more of each event. */
+export async function draftFailures(
+  database: MongoDatabase,
+  draft: Draft,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  const sums = new Map<string, DeviceFailuresDocument>();
+  for (const { event, effects } of events) {
+    const versionName = effects.failedInstall;
+    if (versionName === null) continue;
+    const { appId, deviceId, receivedAtMs } = event;
+    const _id = keyOf(appId, deviceId, versionName);
+    const failures = (sums.get(_id)?.failures ?? 0) + 1;
+    const what = { app_id: appId, device_id: deviceId, version_name: versionName };
+    sums.set(_id, { _id, ...what, failures, last_failed_at: receivedAtMs });
+  }
+  if (sums.size === 0) return;
+  const found = await database
+    .collection('device_failures')
+    .find({ _id: { $in: [...sums.keys()] } })
+    .toArray();
+  const known = new Map(found.map((each) => [each._id, each]));
+  const added: DeviceFailuresDocument[] = [];
+  for (const [_id, sum] of sums) {
+    draft.noteChange(sum.app_id, sum.device_id);
+    const kept = known.get(_id);
+    if (!kept) {
+      added.push(sum);
+      continue;
+    }
+    draft.set('device_failures', [_id], {
+      failures: (kept.gone ? 0 : kept.failures) + sum.failures,
+      last_failed_at: sum.last_failed_at,
+      gone: false,
+    });
+  }
+  draft.insert('device_failures', added);
+}
+
+function toChannelFact(kind: 'override' | 'self_set') {
+  return (document: DeviceChannelDocument): DeviceFact => ({
+    appId: document.app_id,
+    deviceId: document.device_id,
+    kind,
+    channelId: document.channel_id,
+  });
+}
+
+function toFailureFact(document: DeviceFailuresDocument): DeviceFact {
+  return {
+    appId: document.app_id,
+    deviceId: document.device_id,
+    kind: 'failed_install',
+    versionName: document.version_name,
+    failures: document.failures,
+  };
+}
+
+/** Every document that matches in the order of a sort; where one read ends the next one starts. */
+async function* readInParts<T extends Document & { readonly _id: string }>(
+  collection: Collection<T>,
+  filter: Filter<T>,
+  sort: Sort,
+  after: (last: T) => Filter<T>,
+): AsyncGenerator<T[]> {
+  let behindLast: Filter<T> = {};
+  for (;;) {
+    const found = (await collection
+      .find({ ...filter, ...behindLast })
+      .sort(sort)
+      .limit(documentsPerRead)
+      .toArray()) as unknown as T[];
+    if (found.length > 0) yield found;
+    const last = found.at(-1);
+    if (!last || found.length < documentsPerRead) return;
+    behindLast = after(last);
+  }
+}
+
+export function createMongoDeviceStates(database: MongoDatabase): DeviceStateStore {
+  const { log } = database;
+  const failures = database.collection('device_failures');
+  const write = (name: ChannelCollection) => (device: DeviceKey, channelId: number | null) =>
+    log.commit((draft) => draftDeviceChannel(database, draft, name, device, channelId));
+
+  /** What is remembered of some devices of one app. */
+  async function readFactsOf(
+    appId: string,
+    deviceIds: readonly string[],
+    minFailures: number | null,
+  ): Promise<DeviceFact[]> {
+    const keys = deviceIds.map((deviceId) => keyOf(appId, deviceId));
+    const [overrides, selfSet, failed] = await Promise.all([
+      database
+        .collection('device_overrides')
+        .find({ _id: { $in: keys }, ...notGone })
+        .toArray(),
+      database
+        .collection('device_self_channels')
+        .find({ _id: { $in: keys }, ...notGone })
+        .toArray(),
+      minFailures === null
+        ? []
+        : failures
+            .find({
+              app_id: appId,
+              device_id: { $in: [...deviceIds] },
+              failures: { $gte: minFailures },
+              ...notGone,
+            })
+            .toArray(),
+    ]);
+    return [
+      ...overrides.map(toChannelFact('override')),
+      ...selfSet.map(toChannelFact('self_set')),
+      ...failed.map(toFailureFact),
+    ];
+  }
+
+  return {
+    setDeviceOverride: write('device_overrides'),
+    setSelfSetChannel: write('device_self_channels'),
+
+    clearFailedInstalls: ({ appId, deviceId }, versionName) =>
+      log.commit(async (draft) => {
+        draft.noteChange(appId, deviceId);
+        const version = versionName === undefined ? {} : { version_name: versionName };
+        draft.setWhere('device_failures', { app_id: appId, device_id: deviceId, ...version }, { gone: true });
+      }),
+
+    deleteFailedInstallsBefore: (timeMs, limit) =>
+      log.commit(async (draft) => {
+        const oldest = await failures
+          .find({ last_failed_at: { $lt: timeMs }, ...notGone }, { projection: { _id: 1 } })
+          .sort({ last_failed_at: 1, _id: 1 })
+          .limit(limit)
+          .toArray();
+        const ids = oldest.map(({ _id }) => _id);
+        draft.set('device_failures', ids, { gone: true });
+        return ids.length;
+      }),
+
+    async readDeviceFacts(devices, minFailures) {
+      const byApp = Map.groupBy(devices, ({ appId }) => appId);
+      const wanted = new Map(
+        [...byApp].map(([appId, ofApp]) => [appId, new Set(ofApp.map(({ deviceId }) => deviceId))]),
+      );
+      return log.readAsOfOneMoment(
+        async () => {
+          const facts: DeviceFact[] = [];
+          for (const [appId, deviceIds] of wanted) {
+            facts.push(...(await readFactsOf(appId, [...deviceIds], minFailures)));
+          }
+          return facts;
+        },
+        // A channel that is deleted takes what devices chose with it, without telling of each.
+        ({ appId, deviceId }) =>
+          deviceId === null ? wanted.has(appId) : (wanted.get(appId)?.has(deviceId) ?? false),
+      );
+    },
+
+    async *readAllDeviceFacts(minFailures) {
+      await log.settle();
+      for (const kind of ['override', 'self_set'] as const) {
+        const collection = database.collection(channelCollections[kind]);
+        const parts = readInParts(collection, notGone, { _id: 1 }, ({ _id }) => ({ _id: { $gt: _id } }));
+        for await (const found of parts) yield found.map(toChannelFact(kind));
+      }
+      if (minFailures === null) return;
+      const parts = readInParts(
+        failures,
+        { failures: { $gte: minFailures }, ...notGone },
+        { last_failed_at: 1, _id: 1 },
+        ({ last_failed_at, _id }) => ({
+          $or: [{ last_failed_at: { $gt: last_failed_at } }, { last_failed_at, _id: { $gt: _id } }],
+        }),
+      );
+      for await (const found of parts) yield found.map(toFailureFact);
+    },
+  };
+}

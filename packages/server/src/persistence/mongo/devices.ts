@@ -1,0 +1,130 @@
+import type { Document, Filter } from 'mongodb';
+import type { DeviceRecord } from '../../domain/device.ts';
+import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
+import { cutPage, decodeCursor } from '../cursor.ts';
+import type { Draft } from './commit-log.ts';
+import type { MongoDatabase } from './database.ts';
+import { keyOf } from './keys.ts';
+import { behind } from './newest-first.ts';
+import { requireTexts } from './require-texts.ts';
+import type { DeviceDocument } from './schema.ts';
+
+function toFields(device: DeviceRecord): Omit<DeviceDocument, '_id' | 'first_seen'> {
+  return {
+    app_id: device.appId,
+    device_id: device.deviceId,
+    platform: device.platform,
+    plugin_version: device.pluginVersion,
+    version_os: device.osVersion,
+    version_build: device.nativeVersion,
+    version_code: device.nativeBuild,
+    version_name: device.versionName,
+    custom_id: device.customId,
+    is_emulator: device.isEmulator,
+    is_prod: device.isProd,
+    default_channel: device.defaultChannel,
+    key_id: device.keyId,
+    install_source: device.installSource,
+    seen_at: device.seenAtMs,
+  };
+}
+
+function toDevice(document: DeviceDocument): InventoryDevice {
+  return {
+    appId: document.app_id,
+    deviceId: document.device_id,
+    platform: document.platform,
+    pluginVersion: document.plugin_version,
+    osVersion: document.version_os,
+    nativeVersion: document.version_build,
+    nativeBuild: document.version_code,
+    versionName: document.version_name,
+    customId: document.custom_id,
+    isEmulator: document.is_emulator,
+    isProd: document.is_prod,
+    defaultChannel: document.default_channel,
+    keyId: document.key_id,
+    installSource: document.install_source,
+    seenAtMs: document.seen_at,
+    firstSeenAtMs: document.first_seen,
+  };
+}
+
+/** Records come late by seconds: one that is older by more is of a clock that was set back, and the newest there is. */
+const clockSetBackMs = 10 * 60 * 1000;
+
+function withUntold(record: DeviceRecord, older: DeviceRecord): DeviceRecord {
+  return {
+    ...record,
+    pluginVersion: record.pluginVersion ?? older.pluginVersion,
+    osVersion: record.osVersion ?? older.osVersion,
+    nativeVersion: record.nativeVersion ?? older.nativeVersion,
+    nativeBuild: record.nativeBuild ?? older.nativeBuild,
+    versionName: record.versionName ?? older.versionName,
+  };
+}
+
+/**
+ * Writes what was seen of devices, in that order, as part of a commit; a record that is older than the one kept changes
+ * nothing. The first sight stays, so a device keeps its place in the list.
+ */
+export async function draftDevices(
+  database: MongoDatabase,
+  draft: Draft,
+  records: readonly DeviceRecord[],
+): Promise<void> {
+  if (records.length === 0) return;
+  const newest = new Map<string, { record: DeviceRecord; firstSeenAtMs: number }>();
+  for (const record of records) {
+    const { appId, deviceId, platform } = record;
+    requireTexts({ appId, deviceId, platform });
+    const key = keyOf(appId, deviceId);
+    const seen = newest.get(key);
+    if (!seen) newest.set(key, { record, firstSeenAtMs: record.seenAtMs });
+    else if (record.seenAtMs >= seen.record.seenAtMs) seen.record = withUntold(record, seen.record);
+  }
+  const found = await database
+    .collection('devices')
+    .find({ _id: { $in: [...newest.keys()] } })
+    .toArray();
+  const known = new Map(found.map((each) => [each._id, toDevice(each)]));
+  const added: DeviceDocument[] = [];
+  for (const [_id, { record, firstSeenAtMs }] of newest) {
+    const kept = known.get(_id);
+    if (!kept) added.push({ _id, ...toFields(record), first_seen: firstSeenAtMs });
+    else if (record.seenAtMs >= kept.seenAtMs || kept.seenAtMs > record.seenAtMs + clockSetBackMs)
+      draft.set('devices', [_id], toFields(withUntold(record, kept)));
+  }
+  draft.insert('devices', added);
+}
+
+export function createMongoDevices(database: MongoDatabase): DeviceInventory {
+  const devices = database.collection('devices');
+  return {
+    async findDevice(appId, deviceId) {
+      await database.log.settle();
+      const found = await devices.findOne({ _id: keyOf(appId, deviceId) });
+      return found ? toDevice(found) : undefined;
+    },
+
+    async listDevices(filter, page) {
+      let after: Filter<DeviceDocument & Document> = {};
+      if (page.cursor !== undefined) {
+        const { timeMs, id } = decodeCursor(page.cursor, /^[0-9a-f-]{36}$/);
+        after = behind({ time: 'first_seen', id: 'device_id' }, timeMs, id);
+      }
+      await database.log.settle();
+      const found = await devices
+        .find({ app_id: filter.appId, ...after })
+        .sort({ first_seen: -1, device_id: -1 })
+        .limit(page.limit + 1)
+        .toArray();
+      return cutPage(
+        found,
+        page.limit,
+        (each) => ({ timeMs: each.first_seen, id: each.device_id }),
+        toDevice,
+      );
+    },
+  };
+}

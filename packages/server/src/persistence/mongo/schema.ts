@@ -1,0 +1,239 @@
+import type { ObjectId } from 'mongodb';
+import type { StoredTime } from './stored-time.ts';
+
+/** What every document has that commits write. */
+export interface Committed {
+  /** The number of the commit that wrote it last; absent from what an older server wrote. */
+  readonly commit?: number;
+  /** Deleted: it stays for a while so that no late repetition of an older commit brings it back. */
+  readonly gone?: boolean;
+}
+
+/**
+ * The first eight fields are an older server's, whose bundles lie in the same collection. It left out what it did not
+ * know, and its version names can repeat and need not be semver.
+ */
+export interface BundleDocument extends Committed {
+  readonly _id: ObjectId;
+  readonly app_id?: string | null;
+  readonly version_name?: string | null;
+  readonly description?: string | null;
+  readonly crc_checksum?: string | null;
+  /** Of no meaning to us; kept as it is. */
+  readonly signature?: string | null;
+  readonly public_download_url?: string | null;
+  readonly created_at?: StoredTime | null;
+  readonly checksum?: string;
+  readonly size?: number;
+  readonly session_key?: string;
+  readonly key_id?: string | null;
+  readonly min_update_version?: string | null;
+  readonly object_key?: string | null;
+  readonly link?: string | null;
+  readonly comment?: string | null;
+  /** Deleted bundles keep their document: it is what keeps their version name taken. */
+  readonly deleted_at?: StoredTime | null;
+}
+
+/** All of its fields are an older server's, whose releases lie in the same collection. */
+export interface ReleaseDocument extends Committed {
+  readonly _id: ObjectId;
+  readonly platform?: string | null;
+  readonly app_id?: string | null;
+  readonly version_name?: string | null;
+  readonly version_code?: string | null;
+  readonly released_date?: StoredTime | null;
+  readonly builtin_bundle_id?: ObjectId | null;
+  readonly active_bundle_id?: ObjectId | null;
+  readonly updated_at?: StoredTime | null;
+  readonly created_at?: StoredTime | null;
+}
+
+/** Times in it and in those below are epoch milliseconds. */
+export interface AppDocument extends Committed {
+  readonly _id: string;
+  readonly created_at: number;
+  /** Absent, as the next one, while nobody has decided otherwise than the defaults. */
+  readonly expose_metadata?: boolean;
+  readonly allow_device_custom_id?: boolean;
+}
+
+export interface ChannelDocument extends Committed {
+  readonly _id: number;
+  readonly app_id: string;
+  readonly name: string;
+  readonly is_public: boolean;
+  readonly allow_device_self_set: boolean;
+  readonly ios: boolean;
+  readonly android: boolean;
+  readonly electron: boolean;
+  readonly policy: string;
+  readonly blocks_under_native: boolean;
+  readonly allow_prod: boolean;
+  readonly allow_dev: boolean;
+  readonly allow_device: boolean;
+  readonly allow_emulator: boolean;
+  readonly bundle_id: string | null;
+  readonly rollout_id: string;
+  readonly rollout_bundle_id: string | null;
+  readonly rollout_enabled: boolean;
+  readonly rollout_percentage_bps: number;
+  readonly rollout_paused_at: number | null;
+  readonly rollout_pause_reason: string | null;
+  readonly rollout_cache_ttl_seconds: number;
+  readonly auto_pause_enabled: boolean;
+  readonly auto_pause_window_minutes: number;
+  readonly auto_pause_failure_rate_bps: number | null;
+  readonly auto_pause_confidence: number;
+  readonly auto_pause_min_attempts: number | null;
+  readonly auto_pause_min_failures: number | null;
+  readonly auto_pause_action: string;
+  readonly auto_pause_cooldown_minutes: number;
+  readonly auto_pause_last_triggered_at: number | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** The last number that was given out, under the name of what it numbers. */
+export interface SequenceDocument extends Committed {
+  readonly _id: string;
+  readonly last: number;
+}
+
+export interface DeploymentDocument extends Committed {
+  readonly _id: ObjectId;
+  readonly app_id: string;
+  /** Of this and the next one is null. */
+  readonly channel_id: number | null;
+  readonly release_id: string | null;
+  readonly bundle_id: string | null;
+  readonly rollout_bundle_id: string | null;
+  readonly actor: string;
+  readonly reason: string;
+  readonly created_at: number;
+}
+
+/** One channel of one device; its id is a `keyOf` app and device, as those below are of what makes them unique. */
+export interface DeviceChannelDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly device_id: string;
+  readonly channel_id: number;
+}
+
+export interface DeviceFailuresDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly device_id: string;
+  readonly version_name: string;
+  readonly failures: number;
+  readonly last_failed_at: number;
+}
+
+export interface DeviceEventDocument extends Committed {
+  /** By what an event told again is known, if it has a device time; else its own id. */
+  readonly _id: string;
+  readonly id: string;
+  readonly app_id: string;
+  readonly device_id: string;
+  readonly received_at: number;
+  readonly device_time: number | null;
+  readonly action: string;
+  readonly version_name: string;
+  readonly old_version_name: string | null;
+  readonly platform: string;
+  readonly plugin_version: string | null;
+  readonly version_build: string | null;
+  readonly version_code: string | null;
+  readonly version_os: string | null;
+  readonly is_emulator: boolean;
+  readonly is_prod: boolean;
+  readonly custom_id: string | null;
+  readonly default_channel: string | null;
+  readonly key_id: string | null;
+  readonly install_source: string | null;
+  /** A JSON object of texts: not every one of its keys could be a field's name. */
+  readonly metadata: string | null;
+  readonly channel_name: string | null;
+  /** `install` or `fail` when the event counts for a rollout, and of which bundle. */
+  readonly outcome: string | null;
+  readonly outcome_bundle: string | null;
+}
+
+export interface CounterDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly date: string;
+  readonly bundle: string;
+  readonly channel: string;
+  readonly platform: string;
+  readonly gets: number;
+  readonly installs: number;
+  readonly uninstalls: number;
+  readonly fails: number;
+}
+
+export interface DeviceDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly device_id: string;
+  readonly platform: string;
+  readonly plugin_version: string | null;
+  readonly version_os: string | null;
+  readonly version_build: string | null;
+  readonly version_code: string | null;
+  readonly version_name: string | null;
+  readonly custom_id: string | null;
+  readonly is_emulator: boolean;
+  readonly is_prod: boolean;
+  readonly default_channel: string | null;
+  readonly key_id: string | null;
+  readonly install_source: string | null;
+  readonly first_seen: number;
+  readonly seen_at: number;
+}
+
+/** Its id is the object key. */
+export interface PlannedDeletionDocument extends Committed {
+  readonly _id: string;
+  readonly due_at: number;
+}
+
+/** The collections that commits write. */
+export interface CommittedCollections {
+  readonly apps: AppDocument;
+  readonly bundles: BundleDocument;
+  readonly releases: ReleaseDocument;
+  readonly channels: ChannelDocument;
+  readonly sequences: SequenceDocument;
+  readonly deployments: DeploymentDocument;
+  readonly device_overrides: DeviceChannelDocument;
+  readonly device_self_channels: DeviceChannelDocument;
+  readonly device_failures: DeviceFailuresDocument;
+  readonly device_events: DeviceEventDocument;
+  readonly counters: CounterDocument;
+  readonly devices: DeviceDocument;
+  readonly planned_deletions: PlannedDeletionDocument;
+}
+
+export type CollectionName = keyof CommittedCollections;
+
+/** Collections whose documents are deleted one day; the others only grow, or lose documents by age. */
+export const collectionsWithDeletion = [
+  'releases',
+  'channels',
+  'device_overrides',
+  'device_self_channels',
+  'device_failures',
+  'planned_deletions',
+] as const satisfies readonly CollectionName[];
+
+/** Its id is the lease's name. */
+export interface LeaseDocument {
+  readonly _id: string;
+  readonly holder: string;
+  readonly expires_at: number;
+}
+
+/** The condition that leaves out what was deleted. */
+export const notGone = { gone: { $ne: true } } as const;
