@@ -33,7 +33,8 @@ export default defineConfig({
         test: {
           name: 'engines',
           sequence: { groupOrder: 1 },
-          maxWorkers: 2,
+          // FerretDB, which stands in for MongoDB, writes for one at a time.
+          maxWorkers: 1,
           include: engineTests,
           globalSetup: engineServers,
           execArgv: ['--conditions=source'],
