@@ -132,7 +132,7 @@ describe('a start that cannot be', () => {
       CAPGO_USER_PORT: 'eight thousand',
       LOG_LEVEL: 'loud',
       BUNDLE_DELIVERY: 'redirect',
-      MONGO_CONNECTION_STRING: 'mongodb://user:secret-password@localhost',
+      MONGO_CONNECTION_STRING: 'mongodb://user:secret-password@with@localhost',
     });
     expect(code).toBe(1);
     for (const name of ['CAPGO_USER_PORT', 'LOG_LEVEL', 'BUNDLE_DELIVERY', 'MONGO_CONNECTION_STRING']) {
