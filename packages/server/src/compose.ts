@@ -32,10 +32,7 @@ import { announced } from './persistence/announced.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
-import { openMongoStore } from './persistence/mongo/open-mongo-store.ts';
 import { createIds } from './persistence/object-ids.ts';
-import { createPostgresChangeHints } from './persistence/postgres/change-hints.ts';
-import { openPostgresStore } from './persistence/postgres/open-postgres-store.ts';
 import { sparing } from './persistence/sparing-hints.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
@@ -152,21 +149,24 @@ function shown(databaseUrl: string): string {
   return `${protocol}//${host}${pathname}`;
 }
 
+/** Drivers are loaded by who uses them: those of the others would take memory and time at the start. */
+async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: AbortSignal): Promise<Store> {
+  if (mongoDatabase === undefined) {
+    const { openPostgresStore } = await import('./persistence/postgres/open-postgres-store.ts');
+    return openPostgresStore(databaseUrl, stop);
+  }
+  const { openMongoStore } = await import('./persistence/mongo/open-mongo-store.ts');
+  return openMongoStore(databaseUrl, mongoDatabase, stop);
+}
+
 /** Waits for a database of its own server, which may come up after us. */
-async function openStore(
-  { databaseUrl, mongoDatabase }: Config,
-  logger: Logger,
-  stop: AbortSignal,
-): Promise<Store> {
+async function openStore(config: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
+  const { databaseUrl } = config;
   try {
     if (databaseUrl.startsWith(sqliteScheme)) {
       return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
     }
-    const open = () =>
-      mongoDatabase === undefined
-        ? openPostgresStore(databaseUrl, stop)
-        : openMongoStore(databaseUrl, mongoDatabase, stop);
-    return await untilAvailable(open, {
+    return await untilAvailable(() => openServerStore(config, stop), {
       signal: stop,
       onFailure({ error, attempt, retryInMs }) {
         logger.warn(
@@ -188,6 +188,12 @@ interface Sharing {
   close(): Promise<void>;
 }
 
+async function openDatabaseHints(databaseUrl: string): Promise<ChangeHints | undefined> {
+  if (!/^postgres(ql)?:/.test(databaseUrl)) return undefined;
+  const { createPostgresChangeHints } = await import('./persistence/postgres/change-hints.ts');
+  return sparing(createPostgresChangeHints(databaseUrl));
+}
+
 async function openSharing(
   { redisUrl, databaseUrl }: Config,
   logger: Logger,
@@ -195,9 +201,7 @@ async function openSharing(
 ): Promise<Sharing> {
   const ofThisNode = createNodeLimits(clock);
   if (redisUrl === undefined) {
-    const hints = /^postgres(ql)?:/.test(databaseUrl)
-      ? sparing(createPostgresChangeHints(databaseUrl))
-      : undefined;
+    const hints = await openDatabaseHints(databaseUrl);
     return { limits: ofThisNode, hints, close: async () => hints?.close() };
   }
   // Here, so that servers without it do not load the client.
