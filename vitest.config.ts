@@ -4,8 +4,11 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const resolve = { conditions: ['source', 'node', 'default'] };
 const ssr = { resolve: { ...resolve, externalConditions: ['source'] } };
 
-/** Tests that need a database server, which takes a while to come up. */
-const engineTests = ['packages/server/src/persistence/{postgres,mongo}/*.test.ts'];
+/** Tests that need a database server, which takes a while to come up, or a disk that confirms each commit. */
+const engineTests = [
+  'packages/server/src/persistence/{postgres,mongo}/*.test.ts',
+  'packages/server/src/persistence/sqlite/sqlite-store.test.ts',
+];
 const engineJourneys = ['e2e/*-on-postgres.test.ts', 'e2e/two-nodes.test.ts'];
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 

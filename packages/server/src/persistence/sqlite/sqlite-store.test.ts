@@ -8,12 +8,10 @@ import { Kysely, Migrator } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appSettingDefaults } from '../../domain/app.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
-import { describeDeviceEvents } from '../contract/device-events-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
 import { describeRaces } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
-import { groupedDeviceEvents } from '../group-commit.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
 import * as initial from '../sql/migrations/0001-initial.ts';
 import { openSqliteConnection } from './connection.ts';
@@ -38,20 +36,7 @@ async function openInFile(): Promise<OpenedStore> {
   };
 }
 
-async function openInMemory(): Promise<OpenedStore> {
-  const store = await openSqliteStore(':memory:');
-  return { store, destroy: () => store.close() };
-}
-
 describeStoreContract('an SQLite file', openInFile);
-describeStoreContract('SQLite in memory', openInMemory);
-
-describe('device events written in groups', () => {
-  describeDeviceEvents(async () => {
-    const { store, destroy } = await openInMemory();
-    return { log: groupedDeviceEvents(store), destroy };
-  });
-});
 
 describeRaces('two stores over one SQLite file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'capgo-sqlite-'));
