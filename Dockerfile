@@ -40,13 +40,13 @@ COPY --from=build --chown=node:node /app/empty /data
 COPY --from=build --chown=node:node /app/empty compile-cache
 USER node
 # Fills the compile cache by loading every module once. It is good for this user and these flags only.
-RUN node --max-semi-space-size=8 --heap-growing-percent=40 --conditions=source packages/server/src/main.ts help
+RUN node --max-semi-space-size=4 --heap-growing-percent=20 --conditions=source packages/server/src/main.ts help
 VOLUME ["/data"]
 EXPOSE 8000 8001 8081
 # Only whether the process answers: update checks go on without the database and the storage, so a server that has lost
 # them must not be taken out of service.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=40", "--conditions=source", "/app/packages/server/src/healthcheck.ts"]
+    CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=20", "--conditions=source", "/app/packages/server/src/healthcheck.ts"]
 # Node itself is process 1 and gets SIGTERM. Paths are absolute, so that another working directory does no harm.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=40", "--conditions=source", "/app/packages/server/src/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--heap-growing-percent=20", "--conditions=source", "/app/packages/server/src/main.ts"]
 CMD ["serve"]
