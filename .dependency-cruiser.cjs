@@ -44,7 +44,7 @@ module.exports = {
       {
         path: [
           `${S}(services|device-api|management-api|http|jobs|commands)/`,
-          `${S}(compose|main|config)\\.ts$`,
+          `${S}(compose|main|config|config-values)\\.ts$`,
         ],
       },
     ),

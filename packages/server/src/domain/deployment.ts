@@ -19,6 +19,16 @@ export interface Deployment {
   readonly createdAtMs: number;
 }
 
+/**
+ * The time of a deployment: after that of its target's last one also when a clock was set back, because rollback walks
+ * the history in the order in which it happened.
+ *
+ * @param lastAtMs undefined when the target has none yet
+ */
+export function deploymentTime(nowMs: number, lastAtMs: number | undefined): number {
+  return lastAtMs === undefined ? nowMs : Math.max(nowMs, lastAtMs + 1);
+}
+
 /** The reason of a deployment that went back in the history. */
 export const rollbackReason = 'rollback';
 

@@ -1,5 +1,5 @@
 import type { Document, Filter, WithId } from 'mongodb';
-import type { Deployment, DeploymentTarget } from '../../domain/deployment.ts';
+import { type Deployment, type DeploymentTarget, deploymentTime } from '../../domain/deployment.ts';
 import type { DeploymentLog } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
@@ -31,10 +31,7 @@ function ofTarget(target: DeploymentTarget) {
   return target.kind === 'channel' ? { channel_id: target.channelId } : { release_id: target.releaseId };
 }
 
-/**
- * Logs a deployment, in the commit that makes its target serve the bundle. Its time is after that of the target's last
- * one also when a clock was set back: rollback walks the history in the order in which it happened.
- */
+/** Logs a deployment, in the commit that makes its target serve the bundle. */
 export async function draftDeployment(
   database: MongoDatabase,
   draft: Draft,
@@ -59,7 +56,7 @@ export async function draftDeployment(
       rollout_bundle_id: deployment.rolloutBundleId,
       actor: deployment.actor,
       reason: deployment.reason,
-      created_at: Math.max(deployment.createdAtMs, (last?.created_at ?? -1) + 1),
+      created_at: deploymentTime(deployment.createdAtMs, last?.created_at),
     },
   ]);
 }

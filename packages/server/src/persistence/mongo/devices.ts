@@ -1,5 +1,6 @@
 import type { Document, Filter } from 'mongodb';
 import type { DeviceRecord } from '../../domain/device.ts';
+import { foldRecords, replacesRecord, withUntold } from '../../domain/device-record.ts';
 import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
@@ -50,20 +51,6 @@ function toDevice(document: DeviceDocument): InventoryDevice {
   };
 }
 
-/** Records come late by seconds: one that is older by more is of a clock that was set back, and the newest there is. */
-const clockSetBackMs = 10 * 60 * 1000;
-
-function withUntold(record: DeviceRecord, older: DeviceRecord): DeviceRecord {
-  return {
-    ...record,
-    pluginVersion: record.pluginVersion ?? older.pluginVersion,
-    osVersion: record.osVersion ?? older.osVersion,
-    nativeVersion: record.nativeVersion ?? older.nativeVersion,
-    nativeBuild: record.nativeBuild ?? older.nativeBuild,
-    versionName: record.versionName ?? older.versionName,
-  };
-}
-
 /**
  * Writes what was seen of devices, in that order, as part of a commit; a record that is older than the one kept changes
  * nothing. The first sight stays, so a device keeps its place in the list.
@@ -74,15 +61,10 @@ export async function draftDevices(
   records: readonly DeviceRecord[],
 ): Promise<void> {
   if (records.length === 0) return;
-  const newest = new Map<string, { record: DeviceRecord; firstSeenAtMs: number }>();
-  for (const record of records) {
-    const { appId, deviceId, platform } = record;
-    requireTexts({ appId, deviceId, platform });
-    const key = keyOf(appId, deviceId);
-    const seen = newest.get(key);
-    if (!seen) newest.set(key, { record, firstSeenAtMs: record.seenAtMs });
-    else if (record.seenAtMs >= seen.record.seenAtMs) seen.record = withUntold(record, seen.record);
-  }
+  for (const { appId, deviceId, platform } of records) requireTexts({ appId, deviceId, platform });
+  const newest = new Map(
+    foldRecords(records).map((folded) => [keyOf(folded.record.appId, folded.record.deviceId), folded]),
+  );
   const found = await database
     .collection('devices')
     .find({ _id: { $in: [...newest.keys()] } })
@@ -92,8 +74,7 @@ export async function draftDevices(
   for (const [_id, { record, firstSeenAtMs }] of newest) {
     const kept = known.get(_id);
     if (!kept) added.push({ _id, ...toFields(record), first_seen: firstSeenAtMs });
-    else if (record.seenAtMs >= kept.seenAtMs || kept.seenAtMs > record.seenAtMs + clockSetBackMs)
-      draft.set('devices', [_id], toFields(withUntold(record, kept)));
+    else if (replacesRecord(kept, record)) draft.set('devices', [_id], toFields(withUntold(record, kept)));
   }
   draft.insert('devices', added);
 }

@@ -1,5 +1,5 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
-import type { Deployment, DeploymentTarget } from '../../domain/deployment.ts';
+import { type Deployment, type DeploymentTarget, deploymentTime } from '../../domain/deployment.ts';
 import type { DeploymentLog } from '../../ports/store.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { DeploymentsTable, Schema, SqlDatabase } from './schema.ts';
@@ -30,10 +30,7 @@ function ofTarget(target: DeploymentTarget) {
       : eb('release_id', '=', target.releaseId);
 }
 
-/**
- * Logs a deployment, in the transaction that makes its target serve the bundle. Its time is after that of the target's
- * last one also when a clock was set back: rollback walks the history in the order in which it happened.
- */
+/** Logs a deployment, in the transaction that makes its target serve the bundle. */
 export async function insertDeployment(db: Kysely<Schema>, deployment: Deployment): Promise<void> {
   const { target } = deployment;
   const last = await db
@@ -52,7 +49,7 @@ export async function insertDeployment(db: Kysely<Schema>, deployment: Deploymen
       rollout_bundle_id: deployment.rolloutBundleId,
       actor: deployment.actor,
       reason: deployment.reason,
-      created_at: Math.max(deployment.createdAtMs, Number(last?.created_at ?? -1) + 1),
+      created_at: deploymentTime(deployment.createdAtMs, last?.created_at ?? undefined),
     })
     .execute();
 }

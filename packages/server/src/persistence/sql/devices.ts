@@ -1,5 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { DeviceRecord } from '../../domain/device.ts';
+import { clockSetBackMs, foldRecords } from '../../domain/device-record.ts';
 import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { DevicesTable, Schema, SqlDatabase } from './schema.ts';
@@ -62,34 +63,13 @@ const replaced = [
 /** What a newer record replaces when it tells it. */
 const keptUntold = ['plugin_version', 'version_os', 'version_build', 'version_code', 'version_name'] as const;
 
-/** Records come late by seconds: one that is older by more is of a clock that was set back, and the newest there is. */
-const clockSetBackMs = 10 * 60 * 1000;
-
-function withUntold(record: DeviceRecord, older: DeviceRecord): DeviceRecord {
-  return {
-    ...record,
-    pluginVersion: record.pluginVersion ?? older.pluginVersion,
-    osVersion: record.osVersion ?? older.osVersion,
-    nativeVersion: record.nativeVersion ?? older.nativeVersion,
-    nativeBuild: record.nativeBuild ?? older.nativeBuild,
-    versionName: record.versionName ?? older.versionName,
-  };
-}
-
 /** Writes what was seen of devices, in that order; a record that is older than the one kept changes nothing. */
 export async function recordDevices(
   database: SqlDatabase,
   transaction: Kysely<Schema>,
   records: readonly DeviceRecord[],
 ): Promise<void> {
-  const newest = new Map<string, { record: DeviceRecord; firstSeenAtMs: number }>();
-  for (const record of records) {
-    const key = `${record.deviceId}\n${record.appId}`;
-    const known = newest.get(key);
-    if (!known) newest.set(key, { record, firstSeenAtMs: record.seenAtMs });
-    else if (record.seenAtMs >= known.record.seenAtMs) known.record = withUntold(record, known.record);
-  }
-  const rows = [...newest.values()].map(({ record, firstSeenAtMs }) => toRow(record, firstSeenAtMs));
+  const rows = foldRecords(records).map(({ record, firstSeenAtMs }) => toRow(record, firstSeenAtMs));
   await database.upsertMany(transaction, 'devices', rows, (conflict) =>
     conflict
       .columns(['app_id', 'device_id'])
