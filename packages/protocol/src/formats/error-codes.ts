@@ -20,6 +20,7 @@ export const errorCodes = [
   'request_timeout',
   // who asks, how often
   'unauthorized',
+  'forbidden',
   'too_many_requests',
   // what is asked for
   'not_found',

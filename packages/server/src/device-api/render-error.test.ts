@@ -26,6 +26,7 @@ describe('an error of the device API', () => {
     unsupported_media_type: 415,
     request_timeout: 408,
     unauthorized: 401,
+    forbidden: 403,
     too_many_requests: 429,
     not_found: 404,
     app_not_found: 404,

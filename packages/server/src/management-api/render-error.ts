@@ -16,6 +16,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 400,
   request_timeout: 408,
   unauthorized: 401,
+  forbidden: 403,
   too_many_requests: 429,
   not_found: 404,
   app_not_found: 404,

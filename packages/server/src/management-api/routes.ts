@@ -1,6 +1,6 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
@@ -16,6 +16,7 @@ import { createDeviceHandlers } from './devices.ts';
 import { createEventHandlers } from './events.ts';
 import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
 import { createReleaseHandlers } from './releases.ts';
+import { addRoutes } from './route.ts';
 
 export interface ManagementApi {
   readonly auth: ManagementAuth;
@@ -36,9 +37,6 @@ export interface ManagementApi {
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Who may call a route: everybody, or holders of a management token. */
-type Permission = 'public' | 'token';
-
 /** Every URL an operator can ask, with who may. */
 export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
@@ -55,21 +53,6 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   addHealthRoutes(server, api.dependencies);
   addConsolePage(server);
 
-  const requireToken = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
-    api.auth.requireToken(request.headers);
-    done();
-  };
-  const route = (
-    method: 'GET' | 'POST',
-    url: string,
-    permission: Permission,
-    handler: RouteHandlerMethod,
-    ...further: onRequestHookHandler[]
-  ) => {
-    const guards = permission === 'public' ? further : [requireToken, ...further];
-    server.route({ method, url, handler, onRequest: guards });
-  };
-
   const bundles = createBundleHandlers(api);
   const releases = createReleaseHandlers(api);
   const events = createEventHandlers(api);
@@ -79,22 +62,83 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     devices: api.devices,
     wire: api.updateCheckWire,
   });
-  route('GET', '/api/v1/bundles.list', 'token', bundles.list);
-  route('POST', '/api/v1/bundles.upload', 'token', bundles.upload, bundles.requireForm);
-  route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
-  route('GET', '/api/v1/releases.list', 'token', releases.list);
-  route('POST', '/api/v1/releases.create', 'token', releases.create);
-  route('POST', '/api/v1/releases.update', 'token', releases.update);
-  route('POST', '/api/v1/releases.set-active', 'token', releases.setActive);
-  route('POST', '/api/v1/releases.delete', 'token', releases.delete);
-  route('GET', '/api/v1/events.list', 'token', events.list);
-  route('GET', '/api/v1/events.count', 'token', events.count);
-  route('GET', '/api/v1/counters.list', 'token', devices.listCounters);
-  route('GET', '/api/v1/devices.list', 'token', devices.list);
-  route('GET', '/api/v1/devices.get', 'token', devices.get);
-  route('POST', '/api/v1/updates.explain', 'token', explain);
-  route('GET', '/apipublic/v1/oauth2.config', 'public', async () => ({
-    issuer: api.oauth.issuer,
-    client_id: api.oauth.clientId,
-  }));
+  addRoutes(server, api.auth, [
+    {
+      ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
+      docs: { operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.upload', permission: 'bundles.upload' },
+      ...{ handler: bundles.upload, beforeBody: bundles.requireForm },
+      docs: { operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.delete', permission: 'bundles.delete' },
+      handler: bundles.delete,
+      docs: { operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/releases.list', permission: 'releases.read' },
+      handler: releases.list,
+      docs: { operationId: 'releasesList', tag: 'releases', summary: 'Releases, newest first' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.create', permission: 'releases.change' },
+      handler: releases.create,
+      docs: { operationId: 'releasesCreate', tag: 'releases', summary: 'Register a native build' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.update', permission: 'releases.change' },
+      handler: releases.update,
+      docs: { operationId: 'releasesUpdate', tag: 'releases', summary: 'Set the release date' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.set-active', permission: 'releases.change' },
+      handler: releases.setActive,
+      docs: {
+        operationId: 'releasesSetActive',
+        tag: 'releases',
+        summary: 'Choose the bundle that the devices of a release run',
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.delete', permission: 'releases.change' },
+      handler: releases.delete,
+      docs: { operationId: 'releasesDelete', tag: 'releases', summary: 'Forget a native build' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/events.list', permission: 'devices.read', handler: events.list },
+      docs: { operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/events.count', permission: 'devices.read', handler: events.count },
+      docs: { operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/counters.list', permission: 'statistics.read' },
+      handler: devices.listCounters,
+      docs: { operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
+      docs: { operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.get', permission: 'devices.read', handler: devices.get },
+      docs: { operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/updates.explain', permission: 'devices.read', handler: explain },
+      docs: {
+        operationId: 'updatesExplain',
+        tag: 'devices',
+        summary: 'What a device would be answered now, and why',
+      },
+    },
+    {
+      ...{ method: 'GET', url: '/apipublic/v1/oauth2.config', permission: 'public' },
+      handler: async () => ({ issuer: api.oauth.issuer, client_id: api.oauth.clientId }),
+      docs: { operationId: 'oauth2Config', tag: 'sign-in', summary: 'How to sign in' },
+    },
+  ]);
 }
