@@ -23,6 +23,7 @@ import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
+import { toRoutePath } from './management-api/rest/rest-path.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
@@ -309,6 +310,7 @@ export async function composeProduct(
     tls: config.tls,
     maxBodyBytes: maxManagementBodyBytes,
     renderError: renderManagementError,
+    toRoutePath,
   });
   await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
