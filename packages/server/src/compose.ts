@@ -47,6 +47,7 @@ import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -246,7 +247,7 @@ export async function composeProduct(
   const { revision } = await opened.readChanges(null);
   const appSnapshots = await loadAppSnapshots(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
+  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules), clock });
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
@@ -255,8 +256,8 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
@@ -264,7 +265,7 @@ export async function composeProduct(
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
@@ -349,6 +350,9 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },

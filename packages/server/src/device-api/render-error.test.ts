@@ -34,10 +34,13 @@ describe('an error of the device API', () => {
     release_not_found: 404,
     channel_not_found: 404,
     device_not_found: 404,
+    rollout_not_found: 404,
     invalid_bundle: 400,
     version_already_exists: 409,
     release_already_exists: 409,
     channel_already_exists: 409,
+    app_already_exists: 409,
+    stable_bundle_missing: 409,
     bundle_in_use: 409,
     // Not 507: the plugins keep an event and send it again for every 5xx, and 503 says when.
     insufficient_storage: 503,
