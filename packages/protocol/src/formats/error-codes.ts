@@ -38,6 +38,9 @@ export const errorCodes = [
   'app_already_exists',
   'stable_bundle_missing',
   'bundle_in_use',
+  // what we were told to ask of others
+  'url_not_allowed',
+  'url_unreachable',
   // our own state
   'insufficient_storage',
   'unavailable',

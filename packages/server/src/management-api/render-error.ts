@@ -35,6 +35,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   app_already_exists: 409,
   stable_bundle_missing: 409,
   bundle_in_use: 409,
+  url_not_allowed: 400,
+  url_unreachable: 400,
   insufficient_storage: 507,
   unavailable: 503,
   internal: 500,
