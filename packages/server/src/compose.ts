@@ -10,6 +10,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { defaultOrganizationId } from './domain/organization.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -29,6 +30,7 @@ import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
+import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
@@ -56,6 +58,7 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
+import { createExternalBundles } from './services/external-bundles.ts';
 import { findNoFileSizes } from './services/file-sizes.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
@@ -263,6 +266,10 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates, clock });
@@ -315,6 +322,7 @@ export async function composeProduct(
   });
   await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),

@@ -10,6 +10,11 @@ import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
+import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
+import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
+import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
+import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { checkApiVersion, okRoutes } from './rest/ok.ts';
 import { addRoutes } from './route.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
@@ -19,6 +24,10 @@ export type ManagementApi = BundleRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
+  RestBundleRoutesDeps &
+  RestChannelRoutesDeps &
+  RestDeviceRoutesDeps &
+  RestAppRoutesDeps &
   SignInRoutesDeps & {
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
@@ -32,6 +41,7 @@ const maxFieldBytes = 64 * 1024;
 export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
+  server.addHook('onRequest', checkApiVersion);
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {
@@ -50,6 +60,11 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     ...eventRoutes(api),
     ...deviceRoutes(api),
     ...explainRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
     ...signInRoutes(api),
   ]);
 }

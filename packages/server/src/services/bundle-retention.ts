@@ -34,16 +34,17 @@ export async function deleteOldBundles(deps: {
 
   /** What one rollback of each of the app's targets leads to. */
   async function findRollbackIds(app: AppSnapshot): Promise<readonly string[]> {
-    const targets: { readonly target: DeploymentTarget; servedNow: string | null; base: null | undefined }[] = [
-      ...[...app.channelsById.values()].map(({ channel }) => ({
-        target: { kind: 'channel', channelId: channel.id } as const,
-        ...{ servedNow: channel.bundleId, base: undefined },
-      })),
-      ...[...app.releases.values()].map(({ release }) => ({
-        target: { kind: 'release', releaseId: release.id } as const,
-        ...{ servedNow: release.activeBundleId, base: null },
-      })),
-    ];
+    const targets: { readonly target: DeploymentTarget; servedNow: string | null; base: null | undefined }[] =
+      [
+        ...[...app.channelsById.values()].map(({ channel }) => ({
+          target: { kind: 'channel', channelId: channel.id } as const,
+          ...{ servedNow: channel.bundleId, base: undefined },
+        })),
+        ...[...app.releases.values()].map(({ release }) => ({
+          target: { kind: 'release', releaseId: release.id } as const,
+          ...{ servedNow: release.activeBundleId, base: null },
+        })),
+      ];
     const ids: string[] = [];
     for (const each of targets) {
       const id = await findPreviouslyServed(deps, { appId: app.appId, ...each });
