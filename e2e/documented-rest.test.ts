@@ -102,7 +102,7 @@ async function ask(method: string, path: string, body: object, asked: RunningSer
     headers: { 'content-type': 'application/json', authorization: asked.token },
     body: JSON.stringify(body),
   });
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as { readonly error?: string } };
 }
 
 test('the documented calls for bundles work as they are printed, with the texts that are printed', async () => {

@@ -194,8 +194,8 @@ describe('a request for apps that cannot be met', () => {
     body: { app_id: 'com.example.refused', name: 'x', ...given },
   });
   const nobody = '/app/com.example.nobody';
-  type Row = readonly [what: string, request: RestRequest, status: number, code: string, text?: string];
-  const rows: readonly Row[] = [
+  type Row = [what: string, request: RestRequest, status: number, code: string, text?: string];
+  const rows: Row[] = [
     [
       'a list of another organization',
       { path: '/app?org_id=x' },

@@ -301,7 +301,10 @@ describe('a request for bundles that cannot be met', () => {
     };
   });
 
-  const post = (given: object) => ({ method: 'POST', path: '/bundle', body: external(appId, given) });
+  const post = (given: Record<string, unknown>) => ({
+    ...{ method: 'POST', path: '/bundle' },
+    body: external(appId, given),
+  });
   const put = (given: object) => () => ({
     ...{ method: 'PUT', path: '/bundle' },
     body: { app_id: appId, version_id: ids.bundle, channel_id: ids.channel, ...given },
@@ -311,8 +314,8 @@ describe('a request for bundles that cannot be met', () => {
     body: { app_id: appId, version_id: ids.bundle, comment: 'x', ...given },
   });
   const noApp = 'com.example.nobody';
-  type Row = readonly [what: string, request: RestRequest | (() => RestRequest), code: string, text?: string];
-  const rows: readonly Row[] = [
+  type Row = [what: string, request: RestRequest | (() => RestRequest), code: string, text?: string];
+  const rows: Row[] = [
     ['a list without app', { path: '/bundle' }, 'missing_app_id'],
     ['a list of what is no app id', { path: '/bundle?app_id=nonsense' }, 'invalid_app_id'],
     ['a list of an app that is not there', { path: `/bundle?app_id=${noApp}` }, 'cannot_get_bundle'],

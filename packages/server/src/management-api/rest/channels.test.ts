@@ -345,7 +345,7 @@ describe('a request for channels that cannot be met', () => {
     body: { app_id: appId, channel: 'production', ...given },
   });
   const noApp = 'com.example.nobody';
-  type Row = readonly [what: string, request: () => RestRequest, code: string, text?: string];
+  type Row = [what: string, request: () => RestRequest, code: string, text?: string];
   const outOfRange = [
     ...['rolloutPercentageBps', 'rollout_percentage_bps', 'autoPauseFailureRateBps'].flatMap((field) =>
       [-1, 10_001, 0.5, '1x'].map((value) => [field, value]),
@@ -356,7 +356,7 @@ describe('a request for channels that cannot be met', () => {
     ...[-1, 1.5].map((value) => ['autoPauseMinAttempts', value]),
     ['auto_pause_min_failures', -1],
   ] as const;
-  const rows: readonly Row[] = [
+  const rows: Row[] = [
     ['a list without app', () => ({ path: '/channel' }), 'missing_app_id'],
     ['a list of what is no app id', () => ({ path: '/channel?app_id=x' }), 'invalid_app_id'],
     ['a list of an app that is not there', () => ({ path: `/channel?app_id=${noApp}` }), 'cannot_access_app'],

@@ -216,14 +216,8 @@ describe('a request for devices that cannot be met', () => {
   });
   const query = (text: string, method = 'GET') => ({ method, path: `/device?app_id=${appId}&${text}` });
   const noApp = 'com.example.nobody';
-  type Row = readonly [
-    what: string,
-    request: () => RestRequest,
-    code: string,
-    status?: number,
-    text?: string,
-  ];
-  const rows: readonly Row[] = [
+  type Row = [what: string, request: () => RestRequest, code: string, status?: number, text?: string];
+  const rows: Row[] = [
     ['a list without app', () => ({ path: '/device' }), 'missing_app_id'],
     ['a list of what is no app id', () => ({ path: '/device?app_id=x' }), 'invalid_app_id'],
     ['a list of no app', () => ({ path: `/device?app_id=${noApp}` }), 'cannot_access_app'],
