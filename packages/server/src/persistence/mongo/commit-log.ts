@@ -475,7 +475,8 @@ export function createCommitLog(
         result = await prepare(draft);
       } catch (error) {
         // What was refused can have been refused for what was half applied, if somebody else made a commit meanwhile.
-        if (await findCommit(head.number + 1)) continue;
+        // With the database away it was not refused, and to look would only keep the caller waiting.
+        if (!isOutage(error) && (await findCommit(head.number + 1))) continue;
         throw error;
       }
       if (draft.writes.length === 0 && draft.changeCount === 0) return result;
