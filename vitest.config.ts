@@ -73,7 +73,9 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e on PostgreSQL and S3',
+          // Beside each other: these wait more than they compute.
           sequence: { groupOrder: 3 },
+          maxWorkers: 2,
           include: [...servedJourneys, ...mainJourneys],
           globalSetup: engineServers,
           env: { E2E_ENGINE: 'postgres', E2E_STORAGE: 's3' },
@@ -87,7 +89,8 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e on MongoDB and S3',
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 3 },
+          maxWorkers: 2,
           include: [...servedJourneys, ...mainJourneys],
           env: { E2E_ENGINE: 'mongo', E2E_STORAGE: 's3' },
           execArgv: ['--conditions=source'],

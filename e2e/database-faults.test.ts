@@ -172,7 +172,7 @@ async function outlast(server: RunningServer, outage: Outage): Promise<void> {
   await publishApp(server);
   const load = putUnderLoad(server);
   const enough = (count: () => number, from = count()) =>
-    eventually('progress', async () => (count() > from + 50 ? true : undefined), 20_000);
+    eventually('progress', async () => (count() > from + 20 ? true : undefined), 20_000);
   await enough(() => load.events.acknowledged);
 
   await outage.begin();
