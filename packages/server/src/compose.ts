@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { describeDeviceRoutes } from './device-api/openapi.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
@@ -21,6 +22,7 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import type { ServedDocument } from './management-api/docs-page.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { toRoutePath } from './management-api/rest/rest-path.ts';
@@ -63,6 +65,8 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** The OpenAPI documents that the management API serves. */
+  readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
@@ -249,7 +253,7 @@ export async function composeProduct(
     renderError: renderManagementError,
     toRoutePath,
   });
-  await addManagementRoutes(managementApi, {
+  const documents = await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
@@ -261,6 +265,7 @@ export async function composeProduct(
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
     },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
 
   const metricsApi = createHttpServer({
@@ -288,7 +293,7 @@ export async function composeProduct(
     deleteOldChanges: () => store.deleteOldChanges(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
     services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
