@@ -7,7 +7,8 @@ const otherToken = 'other-token-fedcba9876543210fedcba98765';
 const wrongToken = 'wrong-token-0123456789abcdef0123456789';
 
 const publicRoutes = [
-  ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz', 'GET /ui', 'HEAD /ui'],
+  ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz'],
+  ...['GET /ui', 'HEAD /ui', 'GET /ui/*', 'HEAD /ui/*'],
   ...['GET /apipublic/v1/oauth2.config', 'HEAD /apipublic/v1/oauth2.config'],
 ];
 
@@ -20,9 +21,13 @@ interface Route {
 async function routesOf(server: TestServer): Promise<Route[]> {
   await server.product.managementApi.ready();
   const lines = server.product.managementApi.printRoutes({ commonPrefix: false }).trim().split('\n');
+  const parents: string[] = [];
   return lines.flatMap((line) => {
-    const [, url, methods] = /^[├└]── (\S+) \(([A-Z, ]+)\)$/.exec(line) ?? [];
-    if (url === undefined || methods === undefined) throw new Error(`Cannot read the route ${line}`);
+    const [, indent = '', end, methods] = /^([│ ]*)[├└]── (\S+) \(([A-Z, ]+)\)$/.exec(line) ?? [];
+    if (end === undefined || methods === undefined) throw new Error(`Cannot read the route ${line}`);
+    const depth = indent.length / 4;
+    const url = parents.slice(0, depth).join('') + (end === '*' ? '/*' : end);
+    parents.splice(depth, parents.length, end);
     return methods.split(', ').map((method) => ({ method, url }));
   });
 }

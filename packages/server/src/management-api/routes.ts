@@ -1,7 +1,7 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { CounterReader } from '../ports/device-events.ts';
@@ -17,6 +17,8 @@ import { createEventHandlers } from './events.ts';
 import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
 import { createReleaseHandlers } from './releases.ts';
 import { addRoutes } from './route.ts';
+import { type ServerFacts, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
 
 export interface ManagementApi {
   readonly auth: ManagementAuth;
@@ -29,6 +31,8 @@ export interface ManagementApi {
   readonly counters: CounterReader;
   readonly bundleUrls: BundleUrls;
   readonly dependencies: readonly Dependency[];
+  readonly server: ServerFacts;
+  readonly console: ConsoleFiles;
   /** Published to the console so that it can sign in; '' when there is none. */
   readonly oauth: { readonly issuer: string; readonly clientId: string };
 }
@@ -51,7 +55,7 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
   const bundles = createBundleHandlers(api);
   const releases = createReleaseHandlers(api);
@@ -63,6 +67,8 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     wire: api.updateCheckWire,
   });
   addRoutes(server, api.auth, [
+    ...sessionRoutes(),
+    ...serverRoutes(api),
     {
       ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
       docs: { operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
