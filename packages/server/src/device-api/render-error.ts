@@ -30,6 +30,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   release_already_exists: 409,
   channel_already_exists: 409,
   bundle_in_use: 409,
+  url_not_allowed: 400,
+  url_unreachable: 400,
   insufficient_storage: 503,
   unavailable: 503,
   internal: 500,

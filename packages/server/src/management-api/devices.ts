@@ -13,6 +13,7 @@ import {
   requiredAppId,
   requiredDeviceId,
 } from './page-query.ts';
+import type { ManagementRoute } from './route.ts';
 
 const defaultRows = 100;
 
@@ -41,8 +42,12 @@ function toCounterView({ channel, ...row }: CounterRow): CounterView {
   return { ...row, channel: channel === '' ? null : channel };
 }
 
-/** What is known of devices: the inventory and the daily counters. */
-export function createDeviceHandlers(deps: { readonly devices: Devices; readonly counters: CounterReader }) {
+export interface DeviceRoutesDeps {
+  readonly devices: Devices;
+  readonly counters: CounterReader;
+}
+
+function createHandlers(deps: DeviceRoutesDeps) {
   const { devices, counters } = deps;
   return {
     async list(request: FastifyRequest) {
@@ -72,4 +77,24 @@ export function createDeviceHandlers(deps: { readonly devices: Devices; readonly
       return listAnswer(page, toCounterView);
     },
   };
+}
+
+/** What is known of devices: the inventory and the daily counters. */
+export function deviceRoutes(deps: DeviceRoutesDeps): readonly ManagementRoute[] {
+  const devices = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/counters.list', permission: 'statistics.read' },
+      handler: devices.listCounters,
+      docs: { operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
+      docs: { operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.get', permission: 'devices.read', handler: devices.get },
+      docs: { operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
+    },
+  ];
 }

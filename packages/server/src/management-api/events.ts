@@ -12,6 +12,7 @@ import {
   textParameter,
   timeParameter,
 } from './page-query.ts';
+import type { ManagementRoute } from './route.ts';
 
 const defaultRows = 100;
 
@@ -51,7 +52,11 @@ function filterOf(query: Query): DeviceEventFilter {
   };
 }
 
-export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: DeviceEvents }) {
+export interface EventRoutesDeps {
+  readonly deviceEvents: DeviceEvents;
+}
+
+function createHandlers({ deviceEvents }: EventRoutesDeps) {
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
@@ -63,4 +68,18 @@ export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: D
       return { count: await deviceEvents.count(filterOf(request.query as Query)) };
     },
   };
+}
+
+export function eventRoutes(deps: EventRoutesDeps): readonly ManagementRoute[] {
+  const events = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/events.list', permission: 'devices.read', handler: events.list },
+      docs: { operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/events.count', permission: 'devices.read', handler: events.count },
+      docs: { operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
+    },
+  ];
 }

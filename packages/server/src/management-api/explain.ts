@@ -8,6 +8,7 @@ import type { Devices } from '../services/devices.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import { checkedAppId, checkedDeviceId } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
+import type { ManagementRoute } from './route.ts';
 
 /** The device API's own reading and writing of an update check, so that an explanation cannot differ from the answer. */
 export interface UpdateCheckWire {
@@ -39,14 +40,13 @@ function isKnownDevice(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !('version_build' in body) && !('version_name' in body);
 }
 
-/** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
-export function createExplainHandler(deps: {
+export interface ExplainRoutesDeps {
   readonly updateChecks: UpdateChecks;
   readonly devices: Pick<Devices, 'find'>;
-  readonly wire: UpdateCheckWire;
-}) {
-  const { updateChecks, devices, wire } = deps;
+  readonly updateCheckWire: UpdateCheckWire;
+}
 
+function createHandler({ updateChecks, devices, updateCheckWire: wire }: ExplainRoutesDeps) {
   async function requestOf(body: unknown): Promise<unknown> {
     if (!isKnownDevice(body)) return body;
     const { app_id, device_id } = parseBody(KnownDeviceBody, body);
@@ -75,4 +75,19 @@ export function createExplainHandler(deps: {
     const { decision, steps } = updateChecks.explain(device);
     return { answer: wire.answer(decision, request), outcome: decision.outcome, ...viewOf(decision), steps };
   };
+}
+
+/** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
+export function explainRoutes(deps: ExplainRoutesDeps): readonly ManagementRoute[] {
+  return [
+    {
+      ...{ method: 'POST', url: '/api/v1/updates.explain', permission: 'devices.read' },
+      handler: createHandler(deps),
+      docs: {
+        operationId: 'updatesExplain',
+        tag: 'devices',
+        summary: 'What a device would be answered now, and why',
+      },
+    },
+  ];
 }

@@ -19,6 +19,7 @@ import {
   recordId,
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
+import type { ManagementRoute } from './route.ts';
 
 /** Who is named in the deployment log: all that a management token says of its holder. */
 const actor = 'management token';
@@ -50,7 +51,11 @@ function releaseDate(text: string | null): number | null {
   return time;
 }
 
-export function createReleaseHandlers({ releases }: { readonly releases: Releases }) {
+export interface ReleaseRoutesDeps {
+  readonly releases: Releases;
+}
+
+function createHandlers({ releases }: ReleaseRoutesDeps) {
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
@@ -98,4 +103,39 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
       return { message: 'Release deleted successfully' };
     },
   };
+}
+
+export function releaseRoutes(deps: ReleaseRoutesDeps): readonly ManagementRoute[] {
+  const releases = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/releases.list', permission: 'releases.read' },
+      handler: releases.list,
+      docs: { operationId: 'releasesList', tag: 'releases', summary: 'Releases, newest first' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.create', permission: 'releases.change' },
+      handler: releases.create,
+      docs: { operationId: 'releasesCreate', tag: 'releases', summary: 'Register a native build' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.update', permission: 'releases.change' },
+      handler: releases.update,
+      docs: { operationId: 'releasesUpdate', tag: 'releases', summary: 'Set the release date' },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.set-active', permission: 'releases.change' },
+      handler: releases.setActive,
+      docs: {
+        operationId: 'releasesSetActive',
+        tag: 'releases',
+        summary: 'Choose the bundle that the devices of a release run',
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.delete', permission: 'releases.change' },
+      handler: releases.delete,
+      docs: { operationId: 'releasesDelete', tag: 'releases', summary: 'Forget a native build' },
+    },
+  ];
 }

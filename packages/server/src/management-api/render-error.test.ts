@@ -39,6 +39,8 @@ describe('an error of the management API', () => {
     release_already_exists: 409,
     channel_already_exists: 409,
     bundle_in_use: 409,
+    url_not_allowed: 400,
+    url_unreachable: 400,
     insufficient_storage: 507,
     unavailable: 503,
     internal: 500,

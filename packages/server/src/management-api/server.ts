@@ -10,7 +10,7 @@ import type { StorageCheck } from '../ports/storage-check.ts';
 import type { ManagementRoute } from './route.ts';
 
 /** What there is to tell of the server as it was configured and started. */
-export interface ServerFacts
+interface ServerFacts
   extends Omit<ServerView, 'device_url' | 'dependencies' | 'public_url' | 'device_port' | 'management_port' | 'metrics_port'> {
   readonly publicUrl: string | undefined;
   /** The real ones, known once it listens. */
@@ -26,10 +26,12 @@ async function checkStorage(check: StorageCheck): Promise<StorageCheckView> {
   return { fit: findings.every(({ kind }) => kind !== 'problem'), findings };
 }
 
-export function serverRoutes(deps: {
+export interface ServerRoutesDeps {
   readonly server: ServerFacts;
   readonly dependencies: readonly Dependency[];
-}): readonly ManagementRoute[] {
+}
+
+export function serverRoutes(deps: ServerRoutesDeps): readonly ManagementRoute[] {
   const { publicUrl, ports, storageCheck, deviceUrl, ...facts } = deps.server;
 
   async function toView(request: FastifyRequest): Promise<ServerView> {

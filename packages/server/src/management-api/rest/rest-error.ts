@@ -61,6 +61,8 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   release_already_exists: [409],
   channel_already_exists: [400],
   bundle_in_use: [400, 'cannot_delete_linked_version'],
+  url_not_allowed: [400, 'invalid_url'],
+  url_unreachable: [400],
   insufficient_storage: [507],
   unavailable: [503],
   internal: [500, 'unknown_error'],
