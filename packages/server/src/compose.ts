@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -135,6 +136,34 @@ async function openDataDir(config: Config) {
   }
 }
 
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
+}
+
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
+}
+
 /** What nodes share beside the database. */
 interface Sharing {
   readonly limits: RequestLimits;
@@ -245,6 +274,16 @@ export async function composeProduct(
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
 
+  const metricsApi = createHttpServer({
+    ...common,
+    name: 'metrics',
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+  });
+  addMetricsRoute(metricsApi, metrics);
+
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
   const managementApi = createHttpServer({
     ...common,
     name: 'management',
@@ -257,24 +296,31 @@ export async function composeProduct(
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
+      downloadUrlOf(deviceUrlOf(request), objectKey),
     ),
     auth: createManagementAuth(tokens),
     bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+      const base = deviceUrlOf(request);
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
+    },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
     },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
     otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
-
-  const metricsApi = createHttpServer({
-    ...common,
-    name: 'metrics',
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-  });
-  addMetricsRoute(metricsApi, metrics);
 
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
