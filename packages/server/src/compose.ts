@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -18,7 +19,7 @@ import { addMetricsRoute } from './http/metrics-route.ts';
 import { createNodeLimits } from './http/node-limits.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
-import { createJobs } from './jobs/jobs.ts';
+import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
@@ -54,9 +55,13 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
-import { findNoFileSizes } from './services/file-sizes.ts';
+import { createFindFileSizes } from './services/file-sizes.ts';
+import { sweepUnusedFiles } from './services/file-sweep.ts';
+import { createManifestBuilder } from './services/manifest-builder.ts';
+import { createManifests, type Manifests } from './services/manifests.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 
@@ -69,6 +74,8 @@ export interface Product {
   readonly services: {
     readonly apps: Apps;
     readonly bundles: Bundles;
+    readonly manifests: Manifests;
+    readonly preparedManifests: PreparedManifests;
     readonly releases: Releases;
     readonly channels: Channels;
     readonly devices: Devices;
@@ -261,6 +268,17 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const node = ids.next();
+  const manifests = createManifests({ store });
+  const preparedManifests = createPreparedManifests({
+    ...{ store, objectStorage, appSnapshots, clock, ids },
+    maxFileBytes: config.maxBundleBytes,
+  });
+  const manifestBuilder = createManifestBuilder({
+    ...{ store, objectStorage, appSnapshots, clock, ids, node },
+    unpacker: createBundleUnpacker(config.brotliQuality),
+    onUnbuilt: logUnbuilt(logger),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates });
@@ -298,7 +316,7 @@ export async function composeProduct(
       dependencies,
     },
     limits: sharing.limits,
-    findFileSizes: findNoFileSizes,
+    findFileSizes: createFindFileSizes({ store, appSnapshots }),
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
@@ -311,12 +329,16 @@ export async function composeProduct(
     renderError: renderManagementError,
   });
   await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
     ),
     auth: createManagementAuth(tokens),
+    objectUrls: (request) => {
+      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+      return (objectKey) => downloadUrlOf(base, objectKey);
+    },
     bundleUrls: (request) => {
       const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
@@ -337,11 +359,12 @@ export async function composeProduct(
     maxBundleBytes: config.maxBundleBytes,
   });
   const { jobs, giveUpLeases } = createJobs({
-    ...{ logger, clock, leases: store, node: ids.next(), follower },
+    ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    sweepFiles: () => sweepUnusedFiles({ store, clock }),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
@@ -350,7 +373,17 @@ export async function composeProduct(
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
-    services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
+    services: {
+      apps,
+      bundles,
+      manifests,
+      preparedManifests,
+      releases,
+      channels,
+      devices,
+      deviceEvents,
+      updateChecks,
+    },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {

@@ -24,6 +24,15 @@ export const UpdateCheckBody = Type.Object(
 );
 export type UpdateCheckBody = Static<typeof UpdateCheckBody>;
 
+/** A file of a bundle, for a plugin that downloads only those it does not have (protocol §3.3). */
+export interface ManifestEntry {
+  /** Relative path, with `.br` behind it when the payload is compressed with brotli. */
+  readonly file_name: string;
+  /** SHA-256 of the file before compression, in lower-case hex; opaque when the bundle is encrypted. */
+  readonly file_hash: string;
+  readonly download_url: string;
+}
+
 /** The answer that makes a plugin download and install a bundle. */
 export interface UpdateAvailableAnswer {
   readonly version: string;
@@ -31,6 +40,8 @@ export interface UpdateAvailableAnswer {
   /** '' when the bundle is not encrypted; never null, which crashes Android (protocol §3.5). */
   readonly session_key: string;
   readonly checksum: string;
+  /** All files of the bundle; left out, and never empty or null, when there is none to send (protocol §3.5). */
+  readonly manifest?: readonly ManifestEntry[];
   /** Left out, and never null, when there is none to tell (protocol §3.1). */
   readonly link?: string;
   readonly comment?: string;

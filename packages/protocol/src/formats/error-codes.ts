@@ -34,6 +34,8 @@ export const errorCodes = [
   'release_already_exists',
   'channel_already_exists',
   'bundle_in_use',
+  'manifest_not_ready',
+  'manifest_exists',
   // our own state
   'insufficient_storage',
   'unavailable',

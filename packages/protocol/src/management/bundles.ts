@@ -20,6 +20,10 @@ export interface BundleView {
   /** An http or https URL. */
   readonly link: string | null;
   readonly comment: string | null;
+  /** `pending`, `ready`, `none` or `failed`: whether devices can download single files of it. */
+  readonly manifest_state: string;
+  /** Why it has none, or why making one failed; null otherwise. */
+  readonly manifest_reason: string | null;
   readonly public_download_url: string;
   /** ISO 8601, UTC. */
   readonly created_at: string;

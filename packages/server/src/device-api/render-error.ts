@@ -29,6 +29,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   release_already_exists: 409,
   channel_already_exists: 409,
   bundle_in_use: 409,
+  manifest_not_ready: 409,
+  manifest_exists: 409,
   insufficient_storage: 503,
   unavailable: 503,
   internal: 500,

@@ -47,7 +47,18 @@ function jobsOf(
     },
     findMissingChecksums: async () => given.unreadable ?? [],
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
-    ...{ deleteObjects: note('deletes'), deleteOldEvents: nothing, deleteOldChanges: nothing },
+    manifestBuilder: {
+      async run() {
+        given.ran?.push(`${node} builds`);
+      },
+      stop: () => given.ran?.push(`${node} stops`),
+    },
+    ...{
+      sweepFiles: nothing,
+      deleteObjects: note('deletes'),
+      deleteOldEvents: nothing,
+      deleteOldChanges: nothing,
+    },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();
   return { clock, log, run, giveUpLeases };

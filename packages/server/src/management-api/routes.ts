@@ -8,6 +8,7 @@ import type { CounterReader } from '../ports/device-events.ts';
 import type { Bundles } from '../services/bundles.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
 import type { Devices } from '../services/devices.ts';
+import type { Manifests } from '../services/manifests.ts';
 import type { Releases } from '../services/releases.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import type { ManagementAuth } from './auth.ts';
@@ -15,11 +16,13 @@ import { type BundleUrls, createBundleHandlers } from './bundles.ts';
 import { createDeviceHandlers } from './devices.ts';
 import { createEventHandlers } from './events.ts';
 import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
+import { createManifestHandlers, type ObjectUrls } from './manifests.ts';
 import { createReleaseHandlers } from './releases.ts';
 
 export interface ManagementApi {
   readonly auth: ManagementAuth;
   readonly bundles: Bundles;
+  readonly manifests: Manifests;
   readonly releases: Releases;
   readonly deviceEvents: DeviceEvents;
   readonly updateChecks: UpdateChecks;
@@ -27,6 +30,7 @@ export interface ManagementApi {
   readonly devices: Devices;
   readonly counters: CounterReader;
   readonly bundleUrls: BundleUrls;
+  readonly objectUrls: ObjectUrls;
   readonly dependencies: readonly Dependency[];
   /** Published to the console so that it can sign in; '' when there is none. */
   readonly oauth: { readonly issuer: string; readonly clientId: string };
@@ -71,6 +75,7 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   };
 
   const bundles = createBundleHandlers(api);
+  const manifests = createManifestHandlers(api);
   const releases = createReleaseHandlers(api);
   const events = createEventHandlers(api);
   const devices = createDeviceHandlers(api);
@@ -82,6 +87,8 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   route('GET', '/api/v1/bundles.list', 'token', bundles.list);
   route('POST', '/api/v1/bundles.upload', 'token', bundles.upload, bundles.requireForm);
   route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
+  route('GET', '/api/v1/bundles.manifest', 'token', manifests.manifest);
+  route('GET', '/api/v1/bundles.diff', 'token', manifests.diff);
   route('GET', '/api/v1/releases.list', 'token', releases.list);
   route('POST', '/api/v1/releases.create', 'token', releases.create);
   route('POST', '/api/v1/releases.update', 'token', releases.update);

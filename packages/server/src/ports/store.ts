@@ -6,6 +6,7 @@ import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
 import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
+import type { ManifestStore } from './manifests.ts';
 import type { Page, PageRequest } from './page.ts';
 
 /**
@@ -16,6 +17,7 @@ import type { Page, PageRequest } from './page.ts';
  */
 export interface Store
   extends BundleStore,
+    ManifestStore,
     MissingChecksums,
     ReleaseStore,
     ChannelStore,
@@ -49,8 +51,8 @@ export interface BundleStore {
   /** Bundles that were not deleted, of one app or of all; paging holds while bundles are added and deleted. */
   listBundles(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   /**
-   * Marks the bundle deleted, plans the deletion of its object for now and forgets what devices failed to install of it;
-   * its version name stays taken.
+   * Marks the bundle deleted, plans the deletion of its object for now, forgets what devices failed to install of it, and
+   * marks the files of its manifest that no other bundle has as unused; its version name stays taken.
    * Rejects with `bundle_not_found`, or with `bundle_in_use` (details `release_ids`, `channel_ids`) while a release has
    * it as builtin or active bundle or a channel as stable or rollout bundle. Neither can come to use it at the same
    * moment.
@@ -180,6 +182,8 @@ export interface AppSettingsStore {
  */
 export interface PlannedDeletions {
   planObjectDeletion(objectKey: string, dueAtMs: number): Promise<void>;
+  /** The same of many, all or none. */
+  planObjectDeletions(objectKeys: readonly string[], dueAtMs: number): Promise<void>;
   /** Keys due at that time, oldest first. */
   listDueObjectDeletions(nowMs: number, limit: number): Promise<readonly string[]>;
   /** Takes a plan back, or off the list once it is done; an unknown key is no error. */

@@ -199,6 +199,7 @@ export function createBundles(deps: {
             externalUrl: null,
             link: facts.link === '' ? null : facts.link,
             comment: facts.comment === '' ? null : facts.comment,
+            manifest: isPlain ? { state: 'pending', reason: null } : { state: 'none', reason: 'encrypted' },
             createdAtMs: clock.now(),
           };
           await storeObject(bundle, objectKey);

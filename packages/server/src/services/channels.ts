@@ -24,6 +24,7 @@ export type ChannelSettings = Partial<
     | 'allowDev'
     | 'allowDevice'
     | 'allowEmulator'
+    | 'updatePackage'
   >
 > & { readonly autoPause?: Partial<Omit<AutoPause, 'lastTriggeredAtMs'>> };
 

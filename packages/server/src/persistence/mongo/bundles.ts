@@ -1,11 +1,13 @@
 import type { Document, Filter, WithId } from 'mongodb';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState, ManifestStatus } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
 import { forgetPlannedDeletion, planDeletion } from './planned-deletions.ts';
@@ -13,7 +15,7 @@ import { type BundleDocument, notGone } from './schema.ts';
 import { toStoredTime } from './stored-time.ts';
 
 /** `null` stands for a field that is missing, too. */
-const notDeleted = { deleted_at: null } as const;
+export const notDeleted = { deleted_at: null } as const;
 
 /** CRC-32 as clients compare it, of what an older server wrote. */
 function toCrc(text: string): string {
@@ -23,6 +25,15 @@ function toCrc(text: string): string {
 /** When a record was made that does not say it: its id holds the second. */
 function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
   return (created_at ?? _id.getTimestamp()).getTime();
+}
+
+/** What an older server wrote lies elsewhere. */
+function toManifestStatus({ manifest_state, manifest_reason }: BundleDocument): ManifestStatus {
+  if (manifest_state === undefined) return { state: 'none', reason: 'external' };
+  return {
+    state: manifest_state as ManifestState,
+    reason: (manifest_reason ?? null) as ManifestReason | null,
+  };
 }
 
 export function toBundle(document: WithId<BundleDocument>): Bundle {
@@ -42,12 +53,13 @@ export function toBundle(document: WithId<BundleDocument>): Bundle {
     externalUrl: objectKey === null ? document.public_download_url || null : null,
     link: document.link ?? null,
     comment: document.comment ?? null,
+    manifest: toManifestStatus(document),
     createdAtMs: createdAtMsOf(document),
   };
 }
 
 /** A bundle that was not deleted. */
-async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
+export async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
   const _id = toObjectId(id);
   if (!_id) return null;
   const found = await database.collection('bundles').findOne({ _id });
@@ -134,6 +146,9 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         link: bundle.link,
         comment: bundle.comment,
         deleted_at: null,
+        manifest_state: bundle.manifest.state,
+        manifest_reason: bundle.manifest.reason,
+        manifest_attempts: 0,
       },
     ]);
     if (bundle.objectKey !== null) await forgetPlannedDeletion(database, draft, bundle.objectKey);
@@ -179,6 +194,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         await requireUnused(database, found, bundle);
         draft.noteChange(bundle.appId);
         draft.set('bundles', [found._id], { deleted_at: toStoredTime(nowMs) });
+        await releaseFiles(database, draft, id, nowMs);
         draft.setWhere(
           'device_failures',
           { app_id: bundle.appId, version_name: bundle.versionName },

@@ -1,4 +1,5 @@
 import type { PlannedDeletions } from '../../ports/store.ts';
+import { inChunks } from '../chunks.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { notGone } from './schema.ts';
@@ -17,6 +18,28 @@ export async function planDeletion(
   }
 }
 
+/** The same of many. */
+export async function planDeletions(
+  database: MongoDatabase,
+  draft: Draft,
+  objectKeys: readonly string[],
+  dueAtMs: number,
+): Promise<void> {
+  for (const some of inChunks(objectKeys)) {
+    const found = await database
+      .collection('planned_deletions')
+      .find({ _id: { $in: some } }, { projection: { _id: 1 } })
+      .toArray();
+    const known = new Set(found.map(({ _id }) => _id));
+    draft.set('planned_deletions', [...known], { due_at: dueAtMs, gone: false });
+    const others = some.filter((key) => !known.has(key));
+    draft.insert(
+      'planned_deletions',
+      others.map((_id) => ({ _id, due_at: dueAtMs })),
+    );
+  }
+}
+
 /** Takes a plan back as part of a commit. */
 export async function forgetPlannedDeletion(
   database: MongoDatabase,
@@ -32,6 +55,9 @@ export function createMongoPlannedDeletions(database: MongoDatabase): PlannedDel
   return {
     planObjectDeletion: (objectKey, dueAtMs) =>
       log.commit((draft) => planDeletion(database, draft, objectKey, dueAtMs)),
+
+    planObjectDeletions: (objectKeys, dueAtMs) =>
+      log.commit((draft) => planDeletions(database, draft, objectKeys, dueAtMs)),
 
     async listDueObjectDeletions(nowMs, limit) {
       await log.settle();

@@ -12,6 +12,7 @@ import { createMongoDeviceStates } from './device-states.ts';
 import { createMongoDevices } from './devices.ts';
 import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
+import { createMongoManifests } from './manifests.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
 
@@ -68,6 +69,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoAppSettings(database),
       ...createMongoBundles(database),
       ...createMongoMissingChecksums(database),
+      ...createMongoManifests(database),
       ...createMongoReleases(database),
       ...createMongoChannels(database),
       ...createMongoDeployments(database),

@@ -1,0 +1,64 @@
+import type {
+  BundleDiffView,
+  BundleFileView,
+  BundleManifestView,
+} from '@capgo-server/protocol/management/manifests';
+import type { FastifyRequest } from 'fastify';
+import { brotliSuffix, type ManifestEntry, pathOf } from '../domain/manifest.ts';
+import type { Manifests } from '../services/manifests.ts';
+import { type Query, requiredRecordId } from './page-query.ts';
+
+/** Absolute URLs of objects on the device API's origin, as seen from a request. */
+export type ObjectUrls = (request: FastifyRequest) => (objectKey: string) => string;
+
+function toFileView(entry: ManifestEntry, urlOf: (objectKey: string) => string): BundleFileView {
+  return {
+    path: pathOf(entry),
+    hash: entry.hash,
+    size: entry.sizeBytes,
+    compression: entry.fileName.endsWith(brotliSuffix) ? 'br' : null,
+    download_url: urlOf(entry.objectKey),
+  };
+}
+
+export function createManifestHandlers(deps: {
+  readonly manifests: Manifests;
+  readonly objectUrls: ObjectUrls;
+}) {
+  const { manifests, objectUrls } = deps;
+  return {
+    async manifest(request: FastifyRequest): Promise<BundleManifestView> {
+      const urlOf = objectUrls(request);
+      const { bundle, entries } = await manifests.get(requiredRecordId(request.query as Query, 'bundle_id'));
+      return {
+        bundle_id: bundle.id,
+        app_id: bundle.appId,
+        version_name: bundle.versionName,
+        manifest_state: bundle.manifest.state,
+        manifest_reason: bundle.manifest.reason,
+        total_size: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        files: entries.map((entry) => toFileView(entry, urlOf)),
+      };
+    },
+
+    async diff(request: FastifyRequest): Promise<BundleDiffView> {
+      const query = request.query as Query;
+      const urlOf = objectUrls(request);
+      const difference = await manifests.compare(
+        requiredRecordId(query, 'from'),
+        requiredRecordId(query, 'to'),
+      );
+      const { from, to, added, changed, removed, zipBytes, deltaBytes } = difference;
+      const view = (entry: ManifestEntry) => toFileView(entry, urlOf);
+      return {
+        from: { id: from.id, version_name: from.versionName },
+        to: { id: to.id, version_name: to.versionName },
+        added: added.map(view),
+        changed: changed.map(({ path, before, after }) => ({ path, from: view(before), to: view(after) })),
+        removed: removed.map(view),
+        zip_bytes: zipBytes,
+        delta_bytes: deltaBytes,
+      };
+    },
+  };
+}
