@@ -10,6 +10,7 @@ import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { addRoutes } from './route.ts';
@@ -19,6 +20,7 @@ import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
 export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
@@ -57,6 +59,7 @@ export async function addManagementRoutes(
 
   const routes = [
     ...bundleRoutes(api),
+    ...manifestRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
