@@ -1,14 +1,17 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
+import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
+import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
 import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
@@ -16,10 +19,13 @@ import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.t
 import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
 import { checkApiVersion, okRoutes } from './rest/ok.ts';
 import { addRoutes } from './route.ts';
+import { type ServerRoutesDeps, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
 export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
@@ -28,17 +34,24 @@ export type ManagementApi = BundleRoutesDeps &
   RestChannelRoutesDeps &
   RestDeviceRoutesDeps &
   RestAppRoutesDeps &
-  SignInRoutesDeps & {
+  SignInRoutesDeps &
+  ServerRoutesDeps & {
+    readonly console: ConsoleFiles;
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
+    /** Documents of other APIs of this server, to be shown beside ours. */
+    readonly otherDocuments: readonly ServedDocument[];
   };
 
 /** Largest JSON body. */
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Every URL an operator can ask, with who may. */
-export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+/** Every URL an operator can ask, with who may; answers the documents that say so. */
+export async function addManagementRoutes(
+  server: FastifyInstance,
+  api: ManagementApi,
+): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   server.addHook('onRequest', checkApiVersion);
@@ -52,10 +65,11 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
-  addRoutes(server, api.auth, [
+  const routes = [
     ...bundleRoutes(api),
+    ...manifestRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
@@ -66,5 +80,15 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     ...restDeviceRoutes(api),
     ...restAppRoutes(api),
     ...signInRoutes(api),
-  ]);
+    ...sessionRoutes(),
+    ...serverRoutes(api),
+  ];
+  addRoutes(server, api.auth, routes);
+  const documents = [
+    { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
+    { name: 'REST API', file: 'openapi-rest.json', read: () => describeManagementRoutes(routes).rest },
+    ...api.otherDocuments,
+  ];
+  await addDocsPage(server, documents);
+  return documents;
 }

@@ -18,9 +18,11 @@ import { describeDeviceEvents } from './device-events-contract.ts';
 import { describeDeviceListing } from './device-listing-contract.ts';
 import { describeDeviceStates } from './device-states-contract.ts';
 import { describeEventEffects } from './event-effects-contract.ts';
+import { describeManifestRaces } from './manifest-races-contract.ts';
+import { describeManifests } from './manifests-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
-import { describeRaces } from './races-contract.ts';
+import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
 
 /**
@@ -46,16 +48,19 @@ export function describeStoreContract(
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
+    describeManifests(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();
       return { log: store, destroy };
     });
     describeEventEffects(open);
-    describeRaces('one store', async () => {
+    const openTwice = async (): Promise<OpenedNodes> => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };
-    });
+    };
+    describeRaces('one store', openTwice);
+    describeManifestRaces('one store', openTwice);
     describeLife(open);
   });
 }

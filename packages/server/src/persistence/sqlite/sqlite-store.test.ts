@@ -8,9 +8,10 @@ import { Kysely, Migrator } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appSettingDefaults } from '../../domain/app.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
+import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
-import { describeRaces } from '../contract/races-contract.ts';
+import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
 import * as initial from '../sql/migrations/0001-initial.ts';
@@ -38,7 +39,7 @@ async function openInFile(): Promise<OpenedStore> {
 
 describeStoreContract('an SQLite file', openInFile);
 
-describeRaces('two stores over one SQLite file', async () => {
+const openTwoNodes = async (): Promise<OpenedNodes> => {
   const folder = await mkdtemp(join(tmpdir(), 'capgo-sqlite-'));
   const filePath = join(folder, 'capgo.sqlite');
   const here = await openSqliteStore(filePath);
@@ -50,7 +51,9 @@ describeRaces('two stores over one SQLite file', async () => {
       await rm(folder, { recursive: true });
     },
   };
-});
+};
+describeRaces('two stores over one SQLite file', openTwoNodes);
+describeManifestRaces('two stores over one SQLite file', openTwoNodes);
 
 const urlOf = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
 
