@@ -1,6 +1,6 @@
 const S = '^packages/server/src/';
 const TEST = '\\.(test|contract|bench)\\.ts$';
-const ADAPTERS = 'persistence|object-storage|bundle-archive|redis';
+const ADAPTERS = 'persistence|object-storage|bundle-archive|redis|outbound';
 
 /** One sentence a rule: what a change may not do, and why. */
 const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });

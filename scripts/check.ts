@@ -4,7 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 
-const beforeTests = ['check:types', 'check:format', 'check:imports', 'check:dead-code', 'check:docs'];
+const beforeTests = [
+  ...['check:types', 'check:format', 'check:console-types', 'check:imports', 'check:dead-code', 'check:docs'],
+];
 
 /** Runs an npm script; answers whether it succeeded. */
 function run(name: string, stdio: 'pipe' | 'inherit'): Promise<boolean> {

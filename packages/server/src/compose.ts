@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { describeDeviceRoutes } from './device-api/openapi.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
@@ -21,8 +23,10 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import type { ServedDocument } from './management-api/docs-page.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
+import { toRoutePath } from './management-api/rest/rest-path.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
@@ -62,6 +66,8 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** The OpenAPI documents that the management API serves. */
+  readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
@@ -128,6 +134,34 @@ async function openDataDir(config: Config) {
   } catch (error) {
     throw asDataDirError(error);
   }
+}
+
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
+}
+
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -240,27 +274,6 @@ export async function composeProduct(
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
 
-  const managementApi = createHttpServer({
-    ...common,
-    name: 'management',
-    tls: config.tls,
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-  });
-  await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
-    counters: store,
-    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
-    ),
-    auth: createManagementAuth(tokens),
-    bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
-      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
-    },
-    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
-  });
-
   const metricsApi = createHttpServer({
     ...common,
     name: 'metrics',
@@ -268,6 +281,46 @@ export async function composeProduct(
     renderError: renderManagementError,
   });
   addMetricsRoute(metricsApi, metrics);
+
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+  const managementApi = createHttpServer({
+    ...common,
+    name: 'management',
+    tls: config.tls,
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+    toRoutePath,
+  });
+  const documents = await addManagementRoutes(managementApi, {
+    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    counters: store,
+    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
+      downloadUrlOf(deviceUrlOf(request), objectKey),
+    ),
+    auth: createManagementAuth(tokens),
+    bundleUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
+    },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
+    },
+    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
+  });
 
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
@@ -286,7 +339,7 @@ export async function composeProduct(
     deleteOldChanges: () => store.deleteOldChanges(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
     services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {

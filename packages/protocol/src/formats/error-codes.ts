@@ -20,6 +20,7 @@ export const errorCodes = [
   'request_timeout',
   // who asks, how often
   'unauthorized',
+  'forbidden',
   'too_many_requests',
   // what is asked for
   'not_found',
@@ -34,6 +35,9 @@ export const errorCodes = [
   'release_already_exists',
   'channel_already_exists',
   'bundle_in_use',
+  // what we were told to ask of others
+  'url_not_allowed',
+  'url_unreachable',
   // our own state
   'insufficient_storage',
   'unavailable',

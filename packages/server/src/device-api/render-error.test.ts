@@ -26,6 +26,7 @@ describe('an error of the device API', () => {
     unsupported_media_type: 415,
     request_timeout: 408,
     unauthorized: 401,
+    forbidden: 403,
     too_many_requests: 429,
     not_found: 404,
     app_not_found: 404,
@@ -38,6 +39,8 @@ describe('an error of the device API', () => {
     release_already_exists: 409,
     channel_already_exists: 409,
     bundle_in_use: 409,
+    url_not_allowed: 400,
+    url_unreachable: 400,
     // Not 507: the plugins keep an event and send it again for every 5xx, and 503 says when.
     insufficient_storage: 503,
     unavailable: 503,
