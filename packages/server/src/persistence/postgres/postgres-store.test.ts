@@ -1,8 +1,12 @@
+import { Kysely } from 'kysely';
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
+import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { describeRaces } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
+import { openConnections } from './connections.ts';
+import { createPostgresDialect } from './dialect.ts';
 import { openPostgresStore } from './open-postgres-store.ts';
 
 const serverUrl = inject('postgresUrl');
@@ -36,5 +40,14 @@ describeRaces('two stores over one PostgreSQL database', async () => {
       await Promise.all([here.close(), there.close()]);
       await database.drop();
     },
+  };
+});
+
+describeOlderSchemas('PostgreSQL', async () => {
+  const database = await createPostgresDatabase(serverUrl);
+  return {
+    db: new Kysely({ dialect: createPostgresDialect(openConnections(database.url, 60_000), {}) }),
+    openStore: () => openPostgresStore(database.url),
+    destroy: database.drop,
   };
 });
