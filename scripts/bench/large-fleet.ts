@@ -115,7 +115,10 @@ export async function seedLargeFleet(
   const rows = await database.openRows();
   try {
     const copyFirst = await copier(rows, first.id, size);
-    const waiting = new Map<string, StoredRow[]>();
+    // The first one has its app and one device already.
+    const waiting = new Map<string, StoredRow[]>([
+      ['device_overrides', copyFirst(0, first.id).device_overrides.slice(1)],
+    ]);
     const flush = async () => {
       // In this order, because rows of the later tables refer to those of the earlier ones.
       for (const table of ['apps', 'bundles', 'releases', 'channels', 'device_overrides']) {
