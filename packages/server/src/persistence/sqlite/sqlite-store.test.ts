@@ -4,17 +4,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import BetterSqlite3 from 'better-sqlite3';
-import { Kysely, Migrator } from 'kysely';
+import { Kysely } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+<<<<<<< HEAD
+
 import { appSettingDefaults } from '../../domain/app.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
+
+=======
+
+import { buildBundle, buildRecordedEvent } from '../../testing/builders.ts';
+import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
+
+>>>>>>> engines
+
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
 import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
-import * as initial from '../sql/migrations/0001-initial.ts';
 import { openSqliteConnection } from './connection.ts';
 import { createSqliteDialect, Turns } from './dialect.ts';
 import { openSqliteStore } from './open-sqlite-store.ts';
@@ -54,6 +64,16 @@ const openTwoNodes = async (): Promise<OpenedNodes> => {
 };
 describeRaces('two stores over one SQLite file', openTwoNodes);
 describeManifestRaces('two stores over one SQLite file', openTwoNodes);
+
+describeOlderSchemas('SQLite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'capgo-sqlite-'));
+  const filePath = join(folder, 'capgo.sqlite');
+  return {
+    db: new Kysely({ dialect: createSqliteDialect(openSqliteConnection(filePath), new Turns()) }),
+    openStore: () => openSqliteStore(filePath),
+    destroy: () => rm(folder, { recursive: true }),
+  };
+});
 
 const urlOf = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
 
@@ -162,6 +182,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     await store.close();
   });
 
+<<<<<<< HEAD
   it('of the first schema is brought up to date with everything in it, and an event told twice is kept once', async () => {
     const connection = openSqliteConnection(filePath);
     const db = new Kysely<Record<string, Record<string, unknown>>>({
@@ -249,6 +270,8 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     await store.close();
   });
 
+=======
+>>>>>>> engines
   it('has all that was acknowledged and nothing half done after the process was killed', async () => {
     const script = `
       const appId = 'com.example.killed';
