@@ -126,7 +126,7 @@ export function createManifestAnswers({
         return known;
       }
       const underWay = building.get(key);
-      if (underWay) return underWay;
+      if (underWay !== undefined) return underWay;
       const built = last
         .then(() => build(head, manifest, encoding, downloadUrl))
         .then((answer) => {
