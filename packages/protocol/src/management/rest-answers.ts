@@ -31,3 +31,13 @@ export const RestOk = Type.Object(
   },
   { description: 'The API is there; from capgo_api 2025-10-02 on with its version' },
 );
+
+export const RestKo = Type.Object(
+  {
+    error: text('What went wrong: for programs to who sends capgo_api, for people to others', 'KO'),
+    status: Type.Optional(text('That it was not done', 'KO')),
+    code: Type.Optional(text('What went wrong, for programs', 'unknown_error')),
+    message: Type.Optional(text('What went wrong, for people, to who sends capgo_api', 'KO')),
+  },
+  { description: 'What an error of the server looks like' },
+);

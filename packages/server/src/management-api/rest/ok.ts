@@ -1,5 +1,5 @@
 import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import { RestOk, RestStatus } from '@capgo-server/protocol/management/rest-answers';
+import { RestKo, RestOk } from '@capgo-server/protocol/management/rest-answers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ManagementRoute } from '../route.ts';
 import { RestError } from './rest-error.ts';
@@ -60,7 +60,7 @@ export function okRoutes(): readonly ManagementRoute[] {
       docs: {
         ...{ operationId: 'postKo', tag: 'health', summary: 'What an error of the server looks like' },
         description: 'Answers 500, always: for clients that want to see what they do then.',
-        ...{ answer: RestStatus, errors: [{ code: 'unknown_error', status: 500 }] },
+        ...{ answer: RestKo, answerStatus: 500 },
       },
     },
   ];
