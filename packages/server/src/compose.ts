@@ -10,6 +10,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { claimsNeeded } from './domain/sign-in.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -21,15 +22,18 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import { createFailedAuthLimit } from './management-api/failed-auth-limit.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { toRoutePath } from './management-api/rest/rest-path.ts';
+import type { ManagementRoute } from './management-api/route.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
 import { announced } from './persistence/announced.ts';
+import { loadApiKeyIndex } from './persistence/api-key-index.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
@@ -45,6 +49,9 @@ import type { ObjectStorage } from './ports/object-storage.ts';
 import type { RequestLimits } from './ports/request-limits.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
+import { createApiKeyCallers } from './services/api-key-callers.ts';
+import { createApiKeyUses } from './services/api-key-uses.ts';
+import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
@@ -59,6 +66,7 @@ import { findNoFileSizes } from './services/file-sizes.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
 import { createReleases, type Releases } from './services/releases.ts';
+import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 
 /** The server with all its parts, not yet listening. */
@@ -66,9 +74,12 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** Every URL of the management API that is not for everybody, with who may ask it. */
+  readonly managementRoutes: readonly ManagementRoute[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
+    readonly apiKeys: ApiKeys;
     readonly bundles: Bundles;
     readonly releases: Releases;
     readonly channels: Channels;
@@ -84,12 +95,23 @@ export interface Product {
 }
 
 const sqliteScheme = 'sqlite:';
+
 async function openTokens(
   config: Config,
 ): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
   if (config.managementApiTokens) return { tokens: config.managementApiTokens, newToken: undefined };
   const { token, isNew } = await findOrCreateToken(join(config.dataDir, 'management-token'));
   return { tokens: [token], newToken: isNew ? token : undefined };
+}
+
+/** Undefined when nobody can sign in. */
+async function openSignIn({ signIn }: Config, clock: Clock): Promise<SignIn | undefined> {
+  if (!signIn) return undefined;
+  // Here, so that servers without it do not load the library.
+  const { createOidcProvider } = await import('./identity/oidc-provider.ts');
+  const { issuer, clientId, rules } = signIn;
+  const provider = createOidcProvider({ issuer, clientId, claimsNeeded: claimsNeeded(rules) }, clock);
+  return createSignIn({ provider, rules });
 }
 
 /** Why something failed, down to the words of the system. */
@@ -160,14 +182,25 @@ async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: Abo
   return openMongoStore(databaseUrl, mongoDatabase, stop);
 }
 
+/** Rejects with `unavailable` when the database cannot be reached now. */
+async function openNow(config: Config, stop: AbortSignal): Promise<Store> {
+  const { databaseUrl } = config;
+  return databaseUrl.startsWith(sqliteScheme)
+    ? openSqliteStore(databaseUrl.slice(sqliteScheme.length))
+    : openServerStore(config, stop);
+}
+
+function unopened({ databaseUrl }: Config, error: unknown): AppError {
+  const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
+  return new AppError('unavailable', message, { cause: error });
+}
+
 /** Waits for a database of its own server, which may come up after us. */
 async function openStore(config: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
   const { databaseUrl } = config;
   try {
-    if (databaseUrl.startsWith(sqliteScheme)) {
-      return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
-    }
-    return await untilAvailable(() => openServerStore(config, stop), {
+    if (databaseUrl.startsWith(sqliteScheme)) return await openNow(config, stop);
+    return await untilAvailable(() => openNow(config, stop), {
       signal: stop,
       onFailure({ error, attempt, retryInMs }) {
         logger.warn(
@@ -177,8 +210,7 @@ async function openStore(config: Config, logger: Logger, stop: AbortSignal): Pro
       },
     });
   } catch (error) {
-    const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
-    throw new AppError('unavailable', message, { cause: error });
+    throw unopened(config, error);
   }
 }
 
@@ -245,12 +277,15 @@ export async function composeProduct(
   // Before anything is read: what is changed meanwhile is read again.
   const { revision } = await opened.readChanges(null);
   const appSnapshots = await loadAppSnapshots(opened);
+  const apiKeyIndex = await loadApiKeyIndex(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
   const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
-  const follower = createChangeFollower({ changeLog: store, appSnapshots, deviceStates, clock, revision });
+  const follower = createChangeFollower({
+    ...{ changeLog: store, appSnapshots, deviceStates, apiKeys: apiKeyIndex, clock, revision },
+  });
   // A failure is the job's to tell, which asks again anyway.
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
@@ -265,6 +300,8 @@ export async function composeProduct(
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates });
+  const apiKeys = createApiKeys({ store, index: apiKeyIndex, clock });
+  const keyUses = createApiKeyUses({ store, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
@@ -312,13 +349,23 @@ export async function composeProduct(
     renderError: renderManagementError,
     toRoutePath,
   });
-  await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+  const managementRoutes = await addManagementRoutes(managementApi, {
+    ...{ bundles, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
     ),
-    auth: createManagementAuth(tokens),
+    auth: createManagementAuth({
+      tokens,
+      apiKeys: createApiKeyCallers({ index: apiKeyIndex, follower, uses: keyUses, clock }),
+      signIn: await openSignIn(config, clock),
+      failures: createFailedAuthLimit(sharing.limits, clock, (ip) => {
+        logger.warn(
+          { event: 'auth_closed', ip },
+          'too many wrong credentials: this address is refused for a while',
+        );
+      }),
+    }),
     bundleUrls: (request) => {
       const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
@@ -343,7 +390,9 @@ export async function composeProduct(
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
-    refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    recordKeyUses: () => keyUses.flush(),
+    refreshAll: () =>
+      Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll(), apiKeyIndex.refresh()]),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
@@ -351,8 +400,8 @@ export async function composeProduct(
     deleteOldChanges: () => store.deleteOldChanges(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
-    services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
+    ...{ deviceApi, managementApi, metricsApi, managementRoutes, jobs, newToken },
+    services: { apps, apiKeys, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {
@@ -361,12 +410,38 @@ export async function composeProduct(
           'the last update checks could not be recorded',
         );
       });
+      // What is lost of them is a minute of when a key was used.
+      await keyUses.flush().catch(() => undefined);
       await giveUpLeases();
       await sharing.close();
       await store.close();
       lock.release();
     },
   };
+}
+
+/**
+ * Opens the API keys in the database, without a server. Other processes may work on the same database: SQLite's own locks
+ * keep their writes apart, and a server that runs hears of each change from the log of changes. DATA_DIR's lock is not
+ * taken, because nothing but the database is touched. Rejects with `unavailable` when the database cannot be opened now.
+ */
+export async function composeApiKeys(
+  config: Config,
+  clock: Clock = systemClock,
+): Promise<{ readonly apiKeys: ApiKeys; close(): Promise<void> }> {
+  const { databaseUrl } = config;
+  if (databaseUrl === `${sqliteScheme}:memory:`) {
+    throw new AppError(
+      'unavailable',
+      'DATABASE_URL is in the memory of another process; make keys through its management API (POST /apikey)',
+    );
+  }
+  const store = await openNow(config, new AbortController().signal).catch((error: unknown) => {
+    throw unopened(config, error);
+  });
+  const index = await loadApiKeyIndex(store);
+  const apiKeys = createApiKeys({ store, index, clock });
+  return { apiKeys, close: () => store.close() };
 }
 
 /** Puts together a check of the place for bundles, without a server: one that runs already is not disturbed. */

@@ -6,6 +6,7 @@ import {
 } from '@capgo-server/protocol/management/bundles';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Bundles, StagedBundle } from '../services/bundles.ts';
@@ -19,6 +20,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
+import { appsAsSeen, asSeen, requireSeen } from './scope.ts';
 
 type UploadField = (typeof bundleUploadFields)[number];
 
@@ -147,17 +149,17 @@ function createHandlers(deps: BundleRoutesDeps) {
       );
     },
 
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const urlOf = bundleUrls(request);
       const page = await bundles.list(
-        { appId: appIdParameter(query) },
+        appsAsSeen(caller, appIdParameter(query)),
         pageParameters(query, defaultRecordRows),
       );
       return listAnswer(page, (bundle) => toView(bundle, urlOf(bundle)));
     },
 
-    async upload(request: FastifyRequest) {
+    async upload(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       // Before anything is kept: an upload that cannot be answered must not have happened.
       const urlOf = bundleUrls(request);
       const { fields, staged } = await readForm(request).catch((error: unknown) => {
@@ -165,6 +167,7 @@ function createHandlers(deps: BundleRoutesDeps) {
         throw error;
       });
       try {
+        requireSeen(caller, fields.app_id ?? '');
         const bundle = await staged.create({
           appId: fields.app_id ?? '',
           versionName: fields.version_name ?? '',
@@ -185,9 +188,12 @@ function createHandlers(deps: BundleRoutesDeps) {
       }
     },
 
-    async delete(request: FastifyRequest, _reply: FastifyReply) {
-      const body = parseBody(BundleDeleteBody, request.body);
-      await bundles.delete(recordId(body.bundle_id, 'bundle_id'));
+    async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
+      const id = recordId(parseBody(BundleDeleteBody, request.body).bundle_id, 'bundle_id');
+      if (!asSeen(caller, await bundles.find(id))) {
+        throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
+      }
+      await bundles.delete(id);
       return { message: 'Bundle deleted successfully' };
     },
   };

@@ -4,13 +4,15 @@ import type { FastifyInstance } from 'fastify';
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
+import { type ApiKeyRoutesDeps, apiKeyRoutes } from './api-keys.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
-import { addRoutes } from './route.ts';
+import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
+import { addRoutes, type ManagementRoute } from './route.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
@@ -19,6 +21,8 @@ export type ManagementApi = BundleRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
+  ApiKeyRoutesDeps &
+  RestApiKeyRoutesDeps &
   SignInRoutesDeps & {
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
@@ -29,7 +33,24 @@ export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
 /** Every URL an operator can ask, with who may. */
-export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
+  return [
+    ...bundleRoutes(api),
+    ...releaseRoutes(api),
+    ...eventRoutes(api),
+    ...deviceRoutes(api),
+    ...explainRoutes(api),
+    ...apiKeyRoutes(api),
+    ...restApiKeyRoutes(api),
+    ...signInRoutes(api),
+  ];
+}
+
+/** Adds them all, and answers them for those who walk them. */
+export async function addManagementRoutes(
+  server: FastifyInstance,
+  api: ManagementApi,
+): Promise<readonly ManagementRoute[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   await server.register(multipart, {
@@ -44,12 +65,7 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   addHealthRoutes(server, api.dependencies);
   addConsolePage(server);
 
-  addRoutes(server, api.auth, [
-    ...bundleRoutes(api),
-    ...releaseRoutes(api),
-    ...eventRoutes(api),
-    ...deviceRoutes(api),
-    ...explainRoutes(api),
-    ...signInRoutes(api),
-  ]);
+  const routes = managementRoutes(api);
+  addRoutes(server, api.auth, routes);
+  return routes;
 }

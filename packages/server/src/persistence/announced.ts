@@ -2,7 +2,7 @@ import type { ChangeHints } from '../ports/change-hints.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { Store } from '../ports/store.ts';
 
-/** Whether a call changes what update checks are answered from. A new method does not compile until that is decided. */
+/** Whether a call changes what is answered from memory. A new method does not compile until that is decided. */
 const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<Store[Method]>) => boolean } =
   {
     insertBundle: always,
@@ -48,6 +48,13 @@ const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<S
     listCounters: never,
     listDevices: never,
     findDevice: never,
+    insertApiKey: always,
+    updateApiKey: always,
+    findApiKey: never,
+    listApiKeys: never,
+    readApiKeyHashes: never,
+    deleteApiKey: always,
+    recordApiKeyUses: never,
     readChanges: never,
     deleteOldChanges: never,
     takeLease: never,

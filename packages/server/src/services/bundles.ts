@@ -11,7 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { BundleStore } from '../ports/store.ts';
+import type { AppFilter, BundleStore } from '../ports/store.ts';
 import type { ObjectDeletions } from './object-deletions.ts';
 
 export interface BundleLimits {
@@ -49,7 +49,9 @@ export interface StagedBundle {
 export interface Bundles {
   /** Takes the bytes in; rejects with `payload_too_large` past the limit and with the source's error when cut. */
   stage(source: AsyncIterable<Uint8Array>): Promise<StagedBundle>;
-  list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
+  list(filter: AppFilter, page: PageRequest): Promise<Page<Bundle>>;
+  /** Undefined for one that was deleted, too. */
+  find(id: string): Promise<Bundle | undefined>;
   /** Rejects with `bundle_not_found` or `bundle_in_use`. */
   delete(id: string): Promise<void>;
 }
@@ -210,6 +212,7 @@ export function createBundles(deps: {
     },
 
     list: (filter, page) => store.listBundles(filter, page),
+    find: (id) => store.findBundle(id),
 
     async delete(id) {
       const bundle = await store.deleteBundle(id, clock.now());

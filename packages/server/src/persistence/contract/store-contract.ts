@@ -6,6 +6,7 @@ import {
   buildRelease,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeApiKeys } from './api-keys-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
@@ -40,6 +41,7 @@ export function describeStoreContract(
     describeAppStates(open);
     describeAppSettings(open);
     describePlannedDeletions(open);
+    describeApiKeys(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();

@@ -8,6 +8,7 @@ import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
+import { ofApps } from './of-apps.ts';
 import { forgetPlannedDeletion, planDeletion } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
 import { toStoredTime } from './stored-time.ts';
@@ -159,7 +160,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
       );
       await log.settle();
       const found = await bundles
-        .find({ ...(filter.appId === undefined ? {} : { app_id: filter.appId }), ...notDeleted, ...after })
+        .find({ ...ofApps(filter), ...notDeleted, ...after })
         .sort(newestFirst)
         .limit(page.limit + 1)
         .toArray();

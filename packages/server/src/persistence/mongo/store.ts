@@ -1,5 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
+import { createMongoApiKeys } from './api-keys.ts';
 import { createMongoAppSettings, createMongoAppStates } from './apps.ts';
 import { createMongoBundles, createMongoMissingChecksums } from './bundles.ts';
 import { createMongoChanges } from './changes.ts';
@@ -76,6 +77,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoCounters(database),
       ...createMongoDevices(database),
       ...createMongoPlannedDeletions(database),
+      ...createMongoApiKeys(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),
       ping: () => database.ping(),

@@ -6,6 +6,7 @@ import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
+import { ofApps } from './of-apps.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 
 export function toBundle(row: Selectable<BundlesTable>): Bundle {
@@ -129,7 +130,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
 
     async listBundles(filter, page) {
       let query = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
-      if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
+      query = query.where(ofApps(filter));
       if (page.cursor !== undefined) query = query.where(afterCursor(page.cursor));
       const rows = await query
         .orderBy('created_at', 'desc')

@@ -22,6 +22,7 @@ export interface Schema {
   counters: CountersTable;
   devices: DevicesTable;
   planned_deletions: PlannedDeletionsTable;
+  api_keys: ApiKeysTable;
   changes: ChangesTable;
   leases: LeasesTable;
 }
@@ -196,8 +197,25 @@ interface PlannedDeletionsTable {
   due_at: number;
 }
 
+export interface ApiKeysTable {
+  id: Generated<number>;
+  name: string;
+  role: string;
+  /** A JSON list of app ids. */
+  apps: string | null;
+  /** SHA-256 of the key, in lower-case hex. */
+  key_hash: string;
+  rbac_id: string;
+  created_by: string;
+  created_at: number;
+  updated_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
 interface ChangesTable {
   revision: Generated<number>;
+  /** '' when it is about an API key. */
   app_id: string;
   device_id: string | null;
 }

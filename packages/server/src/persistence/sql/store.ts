@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
+import { createSqlApiKeys } from './api-keys.ts';
 import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
 import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
@@ -29,6 +30,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlCounters(database),
     ...createSqlDevices(database),
     ...createSqlPlannedDeletions(database),
+    ...createSqlApiKeys(database),
     ...createSqlChanges(database),
     ...createSqlLeases(database),
     async ping() {
