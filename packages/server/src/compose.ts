@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { describeDeviceRoutes } from './device-api/openapi.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
@@ -22,6 +24,7 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import type { ServedDocument } from './management-api/docs-page.ts';
 import { createFailedAuthLimit } from './management-api/failed-auth-limit.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
@@ -32,16 +35,13 @@ import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
+import { openDatabase, openDatabaseHints, openStoreNow, reasonOf } from './open-database.ts';
 import { announced } from './persistence/announced.ts';
 import { loadApiKeyIndex } from './persistence/api-key-index.ts';
-import { loadAppSnapshots } from './persistence/app-snapshots.ts';
-import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { sparing } from './persistence/sparing-hints.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
-import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
-import { untilAvailable } from './persistence/until-available.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
@@ -54,6 +54,7 @@ import { createApiKeyUses } from './services/api-key-uses.ts';
 import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -74,8 +75,10 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
-  /** Every URL of the management API that is not for everybody, with who may ask it. */
+  /** Every URL of the management API, with who may ask it. */
   readonly managementRoutes: readonly ManagementRoute[];
+  /** The OpenAPI documents that the management API serves. */
+  readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
@@ -94,8 +97,6 @@ export interface Product {
   close(): Promise<void>;
 }
 
-const sqliteScheme = 'sqlite:';
-
 async function openTokens(
   config: Config,
 ): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
@@ -112,12 +113,6 @@ async function openSignIn({ signIn }: Config, clock: Clock): Promise<SignIn | un
   const { issuer, clientId, rules } = signIn;
   const provider = createOidcProvider({ issuer, clientId, claimsNeeded: claimsNeeded(rules) }, clock);
   return createSignIn({ provider, rules });
-}
-
-/** Why something failed, down to the words of the system. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
 interface BundleFiles {
@@ -163,55 +158,32 @@ async function openDataDir(config: Config) {
   }
 }
 
-/** The URL of a database as it may be shown: without user, password and options. */
-function shown(databaseUrl: string): string {
-  if (databaseUrl.startsWith(sqliteScheme)) return databaseUrl;
-  // Several hosts, as MongoDB has them, are no URL.
-  if (databaseUrl.startsWith('mongodb')) return databaseUrl.replace(/\/\/[^@/]*@/, '//').replace(/\?.*/, '');
-  const { protocol, host, pathname } = new URL(databaseUrl.replace('@/', '@localhost/'));
-  return `${protocol}//${host}${pathname}`;
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
 }
 
-/** Drivers are loaded by who uses them: those of the others would take memory and time at the start. */
-async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: AbortSignal): Promise<Store> {
-  if (mongoDatabase === undefined) {
-    const { openPostgresStore } = await import('./persistence/postgres/open-postgres-store.ts');
-    return openPostgresStore(databaseUrl, stop);
-  }
-  const { openMongoStore } = await import('./persistence/mongo/open-mongo-store.ts');
-  return openMongoStore(databaseUrl, mongoDatabase, stop);
-}
-
-/** Rejects with `unavailable` when the database cannot be reached now. */
-async function openNow(config: Config, stop: AbortSignal): Promise<Store> {
-  const { databaseUrl } = config;
-  return databaseUrl.startsWith(sqliteScheme)
-    ? openSqliteStore(databaseUrl.slice(sqliteScheme.length))
-    : openServerStore(config, stop);
-}
-
-function unopened({ databaseUrl }: Config, error: unknown): AppError {
-  const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
-  return new AppError('unavailable', message, { cause: error });
-}
-
-/** Waits for a database of its own server, which may come up after us. */
-async function openStore(config: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
-  const { databaseUrl } = config;
-  try {
-    if (databaseUrl.startsWith(sqliteScheme)) return await openNow(config, stop);
-    return await untilAvailable(() => openNow(config, stop), {
-      signal: stop,
-      onFailure({ error, attempt, retryInMs }) {
-        logger.warn(
-          { event: 'database_unavailable', attempt, retryInMs },
-          `waiting for ${shown(databaseUrl)}: ${reasonOf(error)}; next attempt in ${retryInMs / 1000} s`,
-        );
-      },
-    });
-  } catch (error) {
-    throw unopened(config, error);
-  }
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -221,20 +193,11 @@ interface Sharing {
   close(): Promise<void>;
 }
 
-async function openDatabaseHints(databaseUrl: string): Promise<ChangeHints | undefined> {
-  if (!/^postgres(ql)?:/.test(databaseUrl)) return undefined;
-  const { createPostgresChangeHints } = await import('./persistence/postgres/change-hints.ts');
-  return sparing(createPostgresChangeHints(databaseUrl));
-}
-
-async function openSharing(
-  { redisUrl, databaseUrl }: Config,
-  logger: Logger,
-  clock: Clock,
-): Promise<Sharing> {
+async function openSharing(config: Config, logger: Logger, clock: Clock): Promise<Sharing> {
+  const { redisUrl } = config;
   const ofThisNode = createNodeLimits(clock);
   if (redisUrl === undefined) {
-    const hints = await openDatabaseHints(databaseUrl);
+    const hints = await openDatabaseHints(config);
     return { limits: ofThisNode, hints, close: async () => hints?.close() };
   }
   // Here, so that servers without it do not load the client.
@@ -272,14 +235,10 @@ export async function composeProduct(
     throw error;
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
-  const opened = await openStore(config, logger, stop).catch(release);
-  const archive = createZipBundleArchive();
-  // Before anything is read: what is changed meanwhile is read again.
-  const { revision } = await opened.readChanges(null);
-  const appSnapshots = await loadAppSnapshots(opened);
-  const apiKeyIndex = await loadApiKeyIndex(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
+  const { store: opened, appSnapshots, deviceStates, apiKeyIndex, revision } = await opening.catch(release);
+  const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
@@ -290,8 +249,8 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
@@ -299,7 +258,7 @@ export async function composeProduct(
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const apiKeys = createApiKeys({ store, index: apiKeyIndex, clock });
   const keyUses = createApiKeyUses({ store, clock });
   const log = groupedDeviceEvents(store);
@@ -341,6 +300,16 @@ export async function composeProduct(
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
 
+  const metricsApi = createHttpServer({
+    ...common,
+    name: 'metrics',
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+  });
+  addMetricsRoute(metricsApi, metrics);
+
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
   const managementApi = createHttpServer({
     ...common,
     name: 'management',
@@ -349,11 +318,11 @@ export async function composeProduct(
     renderError: renderManagementError,
     toRoutePath,
   });
-  const managementRoutes = await addManagementRoutes(managementApi, {
+  const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
+      downloadUrlOf(deviceUrlOf(request), objectKey),
     ),
     auth: createManagementAuth({
       tokens,
@@ -367,19 +336,27 @@ export async function composeProduct(
       }),
     }),
     bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+      const base = deviceUrlOf(request);
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
     },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
+    },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
-
-  const metricsApi = createHttpServer({
-    ...common,
-    name: 'metrics',
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-  });
-  addMetricsRoute(metricsApi, metrics);
 
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
@@ -398,9 +375,12 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, managementRoutes, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, managementRoutes, documents, jobs, newToken },
     services: { apps, apiKeys, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
@@ -429,16 +409,13 @@ export async function composeApiKeys(
   config: Config,
   clock: Clock = systemClock,
 ): Promise<{ readonly apiKeys: ApiKeys; close(): Promise<void> }> {
-  const { databaseUrl } = config;
-  if (databaseUrl === `${sqliteScheme}:memory:`) {
+  if (config.databaseUrl === 'sqlite::memory:') {
     throw new AppError(
       'unavailable',
       'DATABASE_URL is in the memory of another process; make keys through its management API (POST /apikey)',
     );
   }
-  const store = await openNow(config, new AbortController().signal).catch((error: unknown) => {
-    throw unopened(config, error);
-  });
+  const store = await openStoreNow(config);
   const index = await loadApiKeyIndex(store);
   const apiKeys = createApiKeys({ store, index, clock });
   return { apiKeys, close: () => store.close() };

@@ -31,6 +31,7 @@ import {
   redisUrl,
   roleValue,
   single,
+  truth,
   UnacceptableValue,
   wholeNumber,
 } from './config-values.ts';
@@ -198,6 +199,15 @@ const schema = {
     description: 'Days that single device events are kept; the daily counters and the device inventory stay.',
     whenWrong:
       'Too long: the database grows; too short: there is nothing to look at when a complaint comes late.',
+  },
+  allowPrivateUrls: {
+    variable: 'ALLOW_PRIVATE_URLS',
+    default: 'false',
+    read: single(truth),
+    description:
+      'Whether the server may call http URLs and addresses of private networks when a request names them, as the zip of an external bundle or as a webhook: `true` or `false`. For use on a network of your own whose callers you trust.',
+    whenWrong:
+      '`true` where strangers hold keys: they can make the server call what only it can reach; `false`: external bundles and webhooks inside the network are refused.',
   },
   tlsCertFile: {
     variable: 'TLS_CERT_FILE',

@@ -120,22 +120,3 @@ export type ApiKeyUpdateBody = Static<typeof ApiKeyUpdateBody>;
 
 export const ApiKeyIdBody = Type.Object({ key_id: KeyId }, { description: 'Which key' });
 export type ApiKeyIdBody = Static<typeof ApiKeyIdBody>;
-
-/** Who calls, as `caller.get` shows it. */
-export const CallerView = Type.Object(
-  {
-    kind: Type.Union([Type.Literal('management_token'), Type.Literal('api_key'), Type.Literal('user')], {
-      description: 'By what the caller is proven',
-      examples: ['api_key'],
-    }),
-    id: Type.String({
-      description: 'Names the caller for ever: a key by its number, a person by the issuer’s id',
-      examples: ['7'],
-    }),
-    name: Type.String({ description: 'For people', examples: ['CI upload'] }),
-    role: KeyRole,
-    apps: KeyApps,
-  },
-  { description: 'Whom the credential of the request proves' },
-);
-export type CallerView = Static<typeof CallerView>;

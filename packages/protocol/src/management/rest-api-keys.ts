@@ -64,23 +64,39 @@ const key = Type.String({
 export const RestApiKey = Type.Object(rowFields, { description: 'An API key, without what proves it' });
 export type RestApiKey = Static<typeof RestApiKey>;
 
-export const RestShownApiKey = Type.Object(
-  {
-    ...rowFields,
-    key,
-    apikey: Type.Optional(
-      Type.Object(
-        { ...rowFields, key },
-        { description: 'All of it once more, as the documentation has it; not for who sends capgo_api' },
-      ),
-    ),
-  },
+/** A key that was just made, in the shape of who sends `capgo_api`. */
+export const HostedShownApiKey = Type.Object(
+  { ...rowFields, key },
   { description: 'An API key, and this once what proves it' },
 );
 
-export const RestApiKeyList = Type.Object(
-  { data: Type.Array(RestApiKey, { description: 'All keys, the newest first' }) },
-  { description: 'All API keys; a bare array for who sends capgo_api' },
+const apikey = Type.Object(
+  { ...rowFields, key },
+  { description: 'All of it once more, as the documentation has it' },
+);
+
+export const RestShownApiKey = Type.Object(
+  { ...rowFields, key, apikey },
+  { description: 'An API key, and this once what proves it' },
+);
+
+export const RestChangedApiKey = Type.Object(
+  { ...rowFields, key: Type.Optional(key), apikey: Type.Optional(apikey) },
+  { description: 'An API key, and with regenerate this once what proves it' },
+);
+
+export const HostedApiKeyList = Type.Array(RestApiKey, { description: 'All keys, the newest first' });
+
+export const RestApiKeyList = Type.Object({ data: HostedApiKeyList }, { description: 'All API keys' });
+
+export const RestRevokedApiKey = Type.Object(
+  {
+    status: Type.String({ description: 'That it was done', examples: ['ok'] }),
+    success: Type.Optional(
+      Type.Boolean({ description: 'The same in other words; not for who sends capgo_api', examples: [true] }),
+    ),
+  },
+  { description: 'It was done' },
 );
 
 export const RestApiKeyParams = Type.Object(

@@ -7,7 +7,6 @@ import {
   ApiKeyList,
   ApiKeyUpdateBody,
   type ApiKeyView,
-  CallerView,
   ShownApiKeyAnswer,
 } from '@capgo-server/protocol/management/api-keys';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -123,13 +122,6 @@ export function apiKeyRoutes(deps: ApiKeyRoutesDeps): readonly ManagementRoute[]
         ...{ operationId: 'keysRevoke', tag, summary: 'Delete an API key; it is refused from then on' },
         ...{ body: ApiKeyIdBody, answer: ApiKeyAnswerSchema },
       },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/caller.get', permission: 'any caller' },
-      handler: async (_request, _reply, { kind, id, name, role, apps }): Promise<CallerView> => ({
-        ...{ kind, id, name, role, apps: apps && [...apps].toSorted() },
-      }),
-      docs: { operationId: 'callerGet', tag, summary: 'Who calls, and what it may do', answer: CallerView },
     },
   ];
 }

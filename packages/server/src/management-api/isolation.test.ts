@@ -243,6 +243,7 @@ const known = new Set([...own.records, ...foreign.records, ...nobodys.records]);
 function comparable(body: string): string {
   return body
     .replace(/\b[0-9a-f]{24}\b/g, (id) => (known.has(id) ? id : '<id>'))
+    .replace(/_port":\d+/g, '_port":<port>')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) =>
       [...own.devices, ...foreign.devices, ...nobodys.devices].includes(id) ? id : '<uuid>',

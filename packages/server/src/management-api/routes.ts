@@ -1,18 +1,22 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import { type ApiKeyRoutesDeps, apiKeyRoutes } from './api-keys.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
+import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
 import { addRoutes, type ManagementRoute } from './route.ts';
+import { type ServerRoutesDeps, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
@@ -23,9 +27,13 @@ export type ManagementApi = BundleRoutesDeps &
   ExplainRoutesDeps &
   ApiKeyRoutesDeps &
   RestApiKeyRoutesDeps &
-  SignInRoutesDeps & {
+  SignInRoutesDeps &
+  ServerRoutesDeps & {
+    readonly console: ConsoleFiles;
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
+    /** Documents of other APIs of this server, to be shown beside ours. */
+    readonly otherDocuments: readonly ServedDocument[];
   };
 
 /** Largest JSON body. */
@@ -43,14 +51,18 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...apiKeyRoutes(api),
     ...restApiKeyRoutes(api),
     ...signInRoutes(api),
+    ...sessionRoutes(),
+    ...serverRoutes(api),
   ];
 }
 
-/** Adds them all, and answers them for those who walk them. */
-export async function addManagementRoutes(
-  server: FastifyInstance,
-  api: ManagementApi,
-): Promise<readonly ManagementRoute[]> {
+export interface AddedRoutes {
+  readonly routes: readonly ManagementRoute[];
+  readonly documents: readonly ServedDocument[];
+}
+
+/** Adds them all; answers them, and the documents that say so. */
+export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<AddedRoutes> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   await server.register(multipart, {
@@ -63,9 +75,15 @@ export async function addManagementRoutes(
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
   const routes = managementRoutes(api);
   addRoutes(server, api.auth, routes);
-  return routes;
+  const documents = [
+    { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
+    { name: 'REST API', file: 'openapi-rest.json', read: () => describeManagementRoutes(routes).rest },
+    ...api.otherDocuments,
+  ];
+  await addDocsPage(server, documents);
+  return { routes, documents };
 }

@@ -1,10 +1,14 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
+  HostedApiKeyList,
+  HostedShownApiKey,
   RestApiKey,
   RestApiKeyCreateBody,
   RestApiKeyList,
   RestApiKeyParams,
   RestApiKeyUpdateBody,
+  RestChangedApiKey,
+  RestRevokedApiKey,
   RestShownApiKey,
 } from '@capgo-server/protocol/management/rest-api-keys';
 import type { FastifyRequest } from 'fastify';
@@ -164,20 +168,40 @@ function createHandlers({ apiKeys }: RestApiKeyRoutesDeps) {
   };
 }
 
+const errorsOf = ({ missing, refused }: KeyWords, ...more: readonly string[]) => [
+  ...[missing, refused].map(([code, status]) => ({ code, status })),
+  ...more.map((code) => ({ code, status: 400 })),
+];
+const wrongFacts = [
+  ...['name_must_be_a_string', 'invalid_bindings', 'invalid_expiration_date'],
+  'invalid_global_permissions',
+];
+const duplicateBinding = { code: 'duplicate_binding', status: 409 };
+
 export function restApiKeyRoutes(deps: RestApiKeyRoutesDeps): readonly ManagementRoute[] {
   const keys = createHandlers(deps);
-  const tag = 'API keys';
+  const tag = 'keys';
   const permission = 'keys.manage';
+  const changing = {
+    ...{ body: RestApiKeyUpdateBody, answer: RestChangedApiKey },
+    errors: [
+      ...errorsOf(updated, ...wrongFacts, 'invalid_id_format', 'regenerate_must_be_boolean'),
+      ...[{ code: 'no_valid_fields_provided_for_update', status: 400 }, duplicateBinding],
+    ],
+  };
   return [
     {
       ...{ method: 'GET', url: '/apikey', permission, handler: keys.list },
-      docs: { operationId: 'listApiKeys', tag, summary: 'API keys, newest first', answer: RestApiKeyList },
+      docs: {
+        ...{ operationId: 'listApiKeys', tag, summary: 'API keys, newest first' },
+        ...{ answer: RestApiKeyList, hostedAnswer: HostedApiKeyList },
+      },
     },
     {
       ...{ method: 'GET', url: '/apikey/:id', permission, handler: keys.get },
       docs: {
         ...{ operationId: 'getApiKey', tag, summary: 'One API key, by its number or by its text' },
-        ...{ params: RestApiKeyParams, answer: RestApiKey },
+        ...{ params: RestApiKeyParams, answer: RestApiKey, errors: errorsOf(read, 'invalid_id_format') },
       },
     },
     {
@@ -185,28 +209,34 @@ export function restApiKeyRoutes(deps: RestApiKeyRoutesDeps): readonly Managemen
       docs: {
         ...{ operationId: 'createApiKey', tag, summary: 'Make an API key, which is shown this once' },
         description: 'For management tokens and people: a key makes no other keys.',
-        ...{ body: RestApiKeyCreateBody, answer: RestShownApiKey },
+        ...{ body: RestApiKeyCreateBody, answer: RestShownApiKey, hostedAnswer: HostedShownApiKey },
+        errors: [
+          { code: 'cannot_create_apikey', status: 400 },
+          ...['name_is_required', 'bindings_required', ...wrongFacts].map((code) => ({ code, status: 400 })),
+          duplicateBinding,
+        ],
       },
     },
     {
       ...{ method: 'PUT', url: '/apikey', permission, handler: keys.updateNamedInBody },
       docs: {
         ...{ operationId: 'updateApiKeyInBody', tag, summary: 'Change the API key that the body names' },
-        ...{ body: RestApiKeyUpdateBody, answer: RestApiKey },
+        ...{ ...changing, errors: [...changing.errors, { code: 'api_key_id_required', status: 400 }] },
       },
     },
     {
       ...{ method: 'PUT', url: '/apikey/:id', permission, handler: keys.update },
       docs: {
         ...{ operationId: 'updateApiKey', tag, summary: 'Change an API key, or give it another text' },
-        ...{ params: RestApiKeyParams, body: RestApiKeyUpdateBody, answer: RestApiKey },
+        ...{ params: RestApiKeyParams, ...changing },
       },
     },
     {
       ...{ method: 'DELETE', url: '/apikey/:id', permission, handler: keys.delete },
       docs: {
         ...{ operationId: 'deleteApiKey', tag, summary: 'Revoke an API key' },
-        params: RestApiKeyParams,
+        ...{ params: RestApiKeyParams, answer: RestRevokedApiKey },
+        errors: errorsOf(deleted, 'invalid_id_format'),
       },
     },
   ];

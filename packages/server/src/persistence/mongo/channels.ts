@@ -11,9 +11,6 @@ import { ensureApp } from './ensure-app.ts';
 import { type ChannelDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
 
-/** What numbers the channels of all apps. */
-const sequence = 'channels';
-
 export function toChannel(document: ChannelDocument): Channel {
   return {
     id: document._id,
@@ -169,7 +166,7 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
         await requireBundles(database, given, deployment);
         await requireNameFree(given);
         await ensureApp(database, draft, given.appId, given.createdAtMs);
-        const channel = { ...given, id: await nextNumber(database, draft, sequence) };
+        const channel = { ...given, id: await nextNumber(database, draft, 'channels') };
         draft.insert('channels', [{ _id: channel.id, ...toFields(channel) }]);
         await concludeWrite(draft, channel, deployment);
         return channel;

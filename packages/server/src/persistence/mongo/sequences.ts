@@ -1,11 +1,15 @@
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 
-/** The next number of what has such numbers, which is given out with the commit. */
-export async function nextNumber(database: MongoDatabase, draft: Draft, sequence: string): Promise<number> {
-  const found = await database.collection('sequences').findOne({ _id: sequence });
+/** The next number of a sequence, as part of a commit; none is given out twice. */
+export async function nextNumber(
+  database: MongoDatabase,
+  draft: Draft,
+  name: 'api_keys' | 'bundles' | 'channels',
+): Promise<number> {
+  const found = await database.collection('sequences').findOne({ _id: name });
   const last = (found?.last ?? 0) + 1;
-  if (found) draft.set('sequences', [sequence], { last });
-  else draft.insert('sequences', [{ _id: sequence, last }]);
+  if (found) draft.set('sequences', [name], { last });
+  else draft.insert('sequences', [{ _id: name, last }]);
   return last;
 }
