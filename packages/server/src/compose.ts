@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import serverPackage from '../package.json' with { type: 'json' };
+import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -21,7 +22,7 @@ import { addMetricsRoute } from './http/metrics-route.ts';
 import { createNodeLimits } from './http/node-limits.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
-import { createJobs } from './jobs/jobs.ts';
+import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import type { ServedDocument } from './management-api/docs-page.ts';
@@ -63,9 +64,13 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
-import { findNoFileSizes } from './services/file-sizes.ts';
+import { createFindFileSizes } from './services/file-sizes.ts';
+import { sweepUnusedFiles } from './services/file-sweep.ts';
+import { createManifestBuilder } from './services/manifest-builder.ts';
+import { createManifests, type Manifests } from './services/manifests.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
@@ -84,6 +89,8 @@ export interface Product {
     readonly apps: Apps;
     readonly apiKeys: ApiKeys;
     readonly bundles: Bundles;
+    readonly manifests: Manifests;
+    readonly preparedManifests: PreparedManifests;
     readonly releases: Releases;
     readonly channels: Channels;
     readonly devices: Devices;
@@ -256,6 +263,17 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const node = ids.next();
+  const manifests = createManifests({ store });
+  const preparedManifests = createPreparedManifests({
+    ...{ store, objectStorage, appSnapshots, clock, ids },
+    maxFileBytes: config.maxBundleBytes,
+  });
+  const manifestBuilder = createManifestBuilder({
+    ...{ store, objectStorage, appSnapshots, clock, ids, node },
+    unpacker: createBundleUnpacker(config.brotliQuality),
+    onUnbuilt: logUnbuilt(logger),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates, clock });
@@ -295,7 +313,7 @@ export async function composeProduct(
       dependencies,
     },
     limits: sharing.limits,
-    findFileSizes: findNoFileSizes,
+    findFileSizes: createFindFileSizes({ store, appSnapshots }),
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
@@ -319,7 +337,11 @@ export async function composeProduct(
     toRoutePath,
   });
   const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    objectUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (objectKey) => downloadUrlOf(base, objectKey);
+    },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
@@ -363,13 +385,14 @@ export async function composeProduct(
     maxBundleBytes: config.maxBundleBytes,
   });
   const { jobs, giveUpLeases } = createJobs({
-    ...{ logger, clock, leases: store, node: ids.next(), follower },
+    ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     recordKeyUses: () => keyUses.flush(),
     refreshAll: () =>
       Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll(), apiKeyIndex.refresh()]),
+    sweepFiles: () => sweepUnusedFiles({ store, clock }),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
@@ -381,7 +404,18 @@ export async function composeProduct(
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, managementRoutes, documents, jobs, newToken },
-    services: { apps, apiKeys, bundles, releases, channels, devices, deviceEvents, updateChecks },
+    services: {
+      apps,
+      apiKeys,
+      bundles,
+      manifests,
+      preparedManifests,
+      releases,
+      channels,
+      devices,
+      deviceEvents,
+      updateChecks,
+    },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {

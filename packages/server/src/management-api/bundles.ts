@@ -25,7 +25,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
-import { appsAsSeen, asSeen, requireSeen } from './scope.ts';
+import { appsAsSeen, requireSeen, requireSeenBundle } from './scope.ts';
 
 type UploadField = (typeof bundleUploadFields)[number];
 
@@ -54,6 +54,8 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
     min_update_version: bundle.minUpdateVersion,
     link: bundle.link,
     comment: bundle.comment,
+    manifest_state: bundle.manifest.state,
+    manifest_reason: bundle.manifest.reason,
     public_download_url: downloadUrl,
     created_at: formatTimestamp(bundle.createdAtMs),
   };
@@ -195,9 +197,7 @@ function createHandlers(deps: BundleRoutesDeps) {
 
     async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const id = recordId(parseBody(BundleDeleteBody, request.body).bundle_id, 'bundle_id');
-      if (!asSeen(caller, await bundles.find(id))) {
-        throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
-      }
+      await requireSeenBundle(bundles, caller, id);
       await bundles.delete(id);
       return { message: 'Bundle deleted successfully' };
     },

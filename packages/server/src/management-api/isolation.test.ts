@@ -111,7 +111,7 @@ function kindOf(name: string): keyof Named | 'any' {
   if (/device_?id/i.test(name)) return 'devices';
   if (/^(channel|version|version_name|name|rollout_?version|bundle|label)$/i.test(name)) return 'names';
   if (/^(version_id|channel_id|number)$/i.test(name)) return 'numbers';
-  return /_id$|^id$/.test(name) ? 'records' : 'any';
+  return /_id$|^(id|from|to)$/.test(name) ? 'records' : 'any';
 }
 
 function valuesOf(name: string): fc.Arbitrary<unknown> {

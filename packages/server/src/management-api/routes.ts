@@ -11,6 +11,7 @@ import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
@@ -21,6 +22,7 @@ import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
 export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
@@ -44,6 +46,7 @@ const maxFieldBytes = 64 * 1024;
 function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
   return [
     ...bundleRoutes(api),
+    ...manifestRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),

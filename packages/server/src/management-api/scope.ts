@@ -1,6 +1,7 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import { type Caller, seesApp } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
+import type { Bundles } from '../services/bundles.ts';
 
 /** An app that nobody has, whatever is stored: no id of one looks like it. */
 const nobodysApp = '?';
@@ -31,4 +32,14 @@ export function asSeen<Each extends { readonly appId: string }>(
   record: Each | undefined,
 ): Each | undefined {
   return record && seesApp(caller, record.appId) ? record : undefined;
+}
+
+/** Rejects with `bundle_not_found`, in the store's words, unless the bundle is of an app that the caller may see. */
+export async function requireSeenBundle(
+  bundles: Pick<Bundles, 'find'>,
+  caller: Caller,
+  id: string,
+): Promise<void> {
+  if (asSeen(caller, await bundles.find(id))) return;
+  throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
 }

@@ -115,7 +115,10 @@ export function createBundles(deps: {
 
   function toBundle(
     facts: BundleFacts,
-    found: Pick<Bundle, 'id' | 'crcChecksum' | 'checksum' | 'sizeBytes' | 'objectKey' | 'externalUrl'>,
+    found: Pick<
+      Bundle,
+      'id' | 'crcChecksum' | 'checksum' | 'sizeBytes' | 'objectKey' | 'externalUrl' | 'manifest'
+    >,
   ): Bundle {
     return {
       ...found,
@@ -136,7 +139,10 @@ export function createBundles(deps: {
     externalUrl: string,
     found: Pick<Bundle, 'crcChecksum' | 'checksum' | 'sizeBytes'>,
   ): Promise<Bundle> {
-    const bundle = toBundle(facts, { ...found, id: ids.next(), objectKey: null, externalUrl });
+    const bundle = toBundle(facts, {
+      ...found,
+      ...{ id: ids.next(), objectKey: null, externalUrl, manifest: { state: 'none', reason: 'external' } },
+    });
     await store.insertBundle(bundle);
     await appSnapshots.refresh(bundle.appId);
     return bundle;
@@ -211,6 +217,7 @@ export function createBundles(deps: {
             sizeBytes,
             objectKey,
             externalUrl: null,
+            manifest: isPlain ? { state: 'pending', reason: null } : { state: 'none', reason: 'encrypted' },
           });
           await storeObject(bundle, objectKey);
           await appSnapshots.refresh(bundle.appId);

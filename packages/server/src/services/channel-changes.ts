@@ -20,6 +20,7 @@ export type ChannelSettings = Partial<
     | 'allowDev'
     | 'allowDevice'
     | 'allowEmulator'
+    | 'updatePackage'
   >
 > & {
   readonly platforms?: Partial<Record<Platform, boolean>>;

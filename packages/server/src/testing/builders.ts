@@ -4,6 +4,7 @@ import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
 import type { EventEffects } from '../domain/event-effects.ts';
+import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
 import type { Release } from '../domain/release.ts';
 import type { NewApiKey } from '../ports/api-keys.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
@@ -40,6 +41,7 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     externalUrl: null,
     link: null,
     comment: null,
+    manifest: { state: 'none', reason: 'external' },
     createdAtMs: someTimeMs,
     ...given,
   };
@@ -54,6 +56,21 @@ export function buildAppRecord(given: Partial<AppRecord> = {}): AppRecord {
     updatedAtMs: someTimeMs,
     ...given,
   };
+}
+
+/** A plain file of an app that no other call answered. */
+export function buildFile(given: Partial<StoredFile> = {}): StoredFile {
+  const id = given.id ?? nextId();
+  const appId = given.appId ?? someAppId;
+  const name = given.name ?? id.padStart(64, 'a');
+  const objectKey = fileObjectKey(appId, 'b'.repeat(64), id);
+  return { id, appId, name, objectKey, sizeBytes: 100, isBrotli: false, ...given };
+}
+
+/** A file as a bundle has it. */
+export function buildEntry(file: StoredFile, fileName = `${file.id}.js`): ManifestEntry {
+  const { id: fileId, name: hash, objectKey, sizeBytes } = file;
+  return { fileName, hash, fileId, objectKey, sizeBytes };
 }
 
 export function buildRelease(given: Partial<Release> & Pick<Release, 'builtinBundleId'>): Release {

@@ -65,6 +65,8 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   app_already_exists: [409, 'app_id_already_exists'],
   stable_bundle_missing: [400, 'missing_stable_version'],
   bundle_in_use: [400, 'cannot_delete_linked_version'],
+  manifest_not_ready: [409],
+  manifest_exists: [409],
   url_not_allowed: [400, 'invalid_url'],
   url_unreachable: [400],
   insufficient_storage: [507],

@@ -1,11 +1,13 @@
 import type { Document, Filter, WithId } from 'mongodb';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState, ManifestStatus } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
 import { ofApps } from './of-apps.ts';
@@ -27,6 +29,15 @@ function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'create
   return (created_at ?? _id.getTimestamp()).getTime();
 }
 
+/** What an older server wrote lies elsewhere. */
+function toManifestStatus({ manifest_state, manifest_reason }: BundleDocument): ManifestStatus {
+  if (manifest_state === undefined) return { state: 'none', reason: 'external' };
+  return {
+    state: manifest_state as ManifestState,
+    reason: (manifest_reason ?? null) as ManifestReason | null,
+  };
+}
+
 export function toBundle(document: WithId<BundleDocument>): Bundle {
   const objectKey = document.object_key ?? null;
   return {
@@ -44,6 +55,7 @@ export function toBundle(document: WithId<BundleDocument>): Bundle {
     externalUrl: objectKey === null ? document.public_download_url || null : null,
     link: document.link ?? null,
     comment: document.comment ?? null,
+    manifest: toManifestStatus(document),
     createdAtMs: createdAtMsOf(document),
   };
 }
@@ -112,6 +124,12 @@ export async function draftDeletion(
     found.map(({ _id }) => _id),
     { deleted_at: deletedAt, updated_at: deletedAt },
   );
+  await releaseFiles(
+    database,
+    draft,
+    found.map(({ _id }) => _id.toHexString()),
+    nowMs,
+  );
   for (const { versionName } of found.map(toBundle)) {
     draft.setWhere('device_failures', { app_id: appId, version_name: versionName }, { gone: true });
   }
@@ -159,6 +177,9 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         comment: bundle.comment,
         deleted_at: null,
         number: await nextNumber(database, draft, 'bundles'),
+        manifest_state: bundle.manifest.state,
+        manifest_reason: bundle.manifest.reason,
+        manifest_attempts: 0,
       },
     ]);
     if (bundle.objectKey !== null) await forgetPlannedDeletion(database, draft, bundle.objectKey);

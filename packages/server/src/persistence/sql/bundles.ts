@@ -1,11 +1,13 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import { ofApps } from './of-apps.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 import { nextNumber } from './sequences.ts';
@@ -26,11 +28,15 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     externalUrl: row.external_url,
     link: row.link,
     comment: row.comment,
+    manifest: {
+      state: row.manifest_state as ManifestState,
+      reason: row.manifest_reason as ManifestReason | null,
+    },
     createdAtMs: row.created_at,
   };
 }
 
-function selectLive(db: Kysely<Schema>, id: string) {
+export function selectLive(db: Kysely<Schema>, id: string) {
   return db.selectFrom('bundles').selectAll().where('id', '=', id).where('deleted_at', 'is', null);
 }
 
@@ -85,6 +91,7 @@ export async function deleteBundleRows(
       rows.map(({ id }) => id),
     )
     .execute();
+  for (const { id } of rows) await releaseFiles(transaction, id, nowMs);
   await transaction
     .deleteFrom('device_failures')
     .where('app_id', '=', appId)
@@ -133,6 +140,9 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               deleted_at: null,
               number,
               updated_at: bundle.createdAtMs,
+              manifest_state: bundle.manifest.state,
+              manifest_reason: bundle.manifest.reason,
+              manifest_attempts: 0,
             })
             .execute();
           if (bundle.objectKey !== null) {

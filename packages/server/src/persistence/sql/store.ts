@@ -13,6 +13,7 @@ import { createSqlDeviceEvents } from './device-events.ts';
 import { createSqlDeviceStates } from './device-states.ts';
 import { createSqlDevices } from './devices.ts';
 import { createSqlLeases } from './leases.ts';
+import { createSqlManifests } from './manifests.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
@@ -25,6 +26,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlBundles(database),
     ...createSqlBundleRecords(database),
     ...createSqlMissingChecksums(database),
+    ...createSqlManifests(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),
     ...createSqlDeployments(database),
