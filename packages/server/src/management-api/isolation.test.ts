@@ -226,8 +226,9 @@ async function ask(server: TestServer, route: ManagementRoute, request: Request)
     payload = Buffer.from(JSON.stringify(request.body));
     type = { 'content-type': 'application/json' };
   }
-  const query = Object.entries(request.query).map(([name, value]) => [name, String(value)]);
-  const search = new URLSearchParams(query).toString();
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(request.query)) query.set(name, String(value));
+  const search = query.toString();
   const answer = await server.product.managementApi.inject({
     method: route.method,
     url: `${request.path}${search === '' ? '' : `?${search}`}`,
@@ -299,7 +300,7 @@ it('the same of an operator: what is compared here does differ between the two s
   }
 });
 
-it.each([
+it.each<readonly ['GET' | 'POST', string, object?]>([
   ['GET', `/api/v1/bundles.list?app_id=${foreignApp}`],
   ['GET', `/api/v1/releases.list?app_id=${foreignApp}`],
   ['GET', `/api/v1/events.list?app_id=${foreignApp}`],
@@ -313,21 +314,18 @@ it.each([
   ['POST', '/api/v1/releases.delete', { release_id: foreign.records[2] }],
   ['POST', '/api/v1/releases.set-active', { release_id: foreign.records[2], bundle_id: null }],
   ['POST', '/api/v1/releases.update', { release_id: foreign.records[2], release_date: null }],
-] as const)(
-  '%s %s is answered to the key as an operator is where there is no such app',
-  async (method, url, body) => {
-    const answers = await Promise.all(
-      [key, testToken].map((capgkey, index) =>
-        servers[index]?.product.managementApi.inject({
-          ...{ method, url, headers: { capgkey, 'content-type': 'application/json' } },
-          ...(body ? { payload: JSON.stringify(body) } : {}),
-        }),
-      ),
-    );
-    const [there, nowhere] = answers.map((answer) => [answer?.statusCode, answer?.body]);
-    expect(there).toEqual(nowhere);
-  },
-);
+])('%s %s is answered to the key as an operator is where there is no such app', async (method, url, body) => {
+  const answers = await Promise.all(
+    [key, testToken].map((capgkey, index) =>
+      servers[index]?.product.managementApi.inject({
+        ...{ method, url, headers: { capgkey, 'content-type': 'application/json' } },
+        ...(body ? { payload: JSON.stringify(body) } : {}),
+      }),
+    ),
+  );
+  const [there, nowhere] = answers.map((answer) => [answer?.statusCode, answer?.body]);
+  expect(there).toEqual(nowhere);
+});
 
 it('a list that names no app is of the key’s apps', async () => {
   for (const path of ['/api/v1/bundles.list', '/api/v1/releases.list']) {
