@@ -1,17 +1,8 @@
 import { Kysely } from 'kysely';
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
-
-<<<<<<< HEAD
-
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
-
-=======
-
 import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
-
->>>>>>> engines
-
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
@@ -51,12 +42,9 @@ const openTwoNodes = async (): Promise<OpenedNodes> => {
       await database.drop();
     },
   };
-<<<<<<< HEAD
 };
 describeRaces('two stores over one PostgreSQL database', openTwoNodes);
 describeManifestRaces('two stores over one PostgreSQL database', openTwoNodes);
-=======
-});
 
 describeOlderSchemas('PostgreSQL', async () => {
   const database = await createPostgresDatabase(serverUrl);
@@ -66,4 +54,3 @@ describeOlderSchemas('PostgreSQL', async () => {
     destroy: database.drop,
   };
 });
->>>>>>> engines
