@@ -212,7 +212,10 @@ describe('real answers', () => {
     const device = requestOf(UpdateCheckBody);
     await post(`${server.userUrl}/updates`, device);
     await post(`${server.userUrl}/stats`, requestOf(DeviceEventBody));
-    parameters['bundlesManifest'] = { bundle_id: update.id };
+    const key = await post(`${server.managementUrl}/apikey`, { name: 'documented', role: 'read' });
+    parameters['getApiKey'] = { id: String(key['id']) };
+    await server.product.jobs.find(({ name }) => name === 'manifests')?.run();
+    parameters['bundlesManifest'] = { bundle_id: builtin.id };
     parameters['bundlesDiff'] = { from: builtin.id, to: update.id };
     parameters['download'] = { key: update.public_download_url.split('/attachments/')[1] ?? '' };
   });

@@ -9,7 +9,8 @@ import {
   type DeviceView,
 } from '@capgo-server/protocol/management/devices';
 import { AppListQuery } from '@capgo-server/protocol/management/pages';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, InventoryDevice } from '../ports/device-events.ts';
 import type { Devices } from '../services/devices.ts';
@@ -23,6 +24,7 @@ import {
   requiredDeviceId,
 } from './page-query.ts';
 import type { ManagementRoute } from './route.ts';
+import { appAsSeen } from './scope.ts';
 
 const defaultRows = 100;
 
@@ -59,23 +61,25 @@ export interface DeviceRoutesDeps {
 function createHandlers(deps: DeviceRoutesDeps) {
   const { devices, counters } = deps;
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const page = await devices.list(requiredAppId(query), pageParameters(query, defaultRows));
+      const appId = appAsSeen(caller, requiredAppId(query));
+      const page = await devices.list(appId, pageParameters(query, defaultRows));
       return listAnswer(page, toDeviceView);
     },
 
-    async get(request: FastifyRequest) {
+    async get(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const device = await devices.find({ appId: requiredAppId(query), deviceId: requiredDeviceId(query) });
+      const appId = appAsSeen(caller, requiredAppId(query));
+      const device = await devices.find({ appId, deviceId: requiredDeviceId(query) });
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
       return { data: toDeviceView(device) };
     },
 
-    async listCounters(request: FastifyRequest) {
+    async listCounters(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const filter = {
-        appId: requiredAppId(query),
+        appId: appAsSeen(caller, requiredAppId(query)),
         fromDate: dateParameter(query, 'from') ?? '0000-01-01',
         toDate: dateParameter(query, 'to') ?? '9999-12-31',
       };
