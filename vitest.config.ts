@@ -68,6 +68,7 @@ export default defineConfig({
           include: [
             ...engineJourneys,
             'e2e/update-journey.test.ts',
+            'e2e/delta-journey.test.ts',
             'e2e/channel-journey.test.ts',
             'e2e/failure-journey.test.ts',
             'e2e/encrypted-bundle.test.ts',

@@ -36,8 +36,8 @@ export interface ManifestBuilder {
 
 const bundlesPerRun = 1_000;
 /** A node that died is followed by another after that. */
-const leaseMs = 60_000;
-const renewEveryMs = 20_000;
+const leaseMs = 30_000;
+const renewEveryMs = 10_000;
 /** A bundle whose work ended so often without a word, because the process ended with it, is not tried again. */
 const maxAttempts = 5;
 /** Files can be swept while we go on with them; that it happens again and again means that something else is wrong. */
