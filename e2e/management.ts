@@ -21,6 +21,19 @@ export interface ManagedBundle {
   readonly created_at: string;
 }
 
+/** Answer of `bundles.manifest`. */
+export interface ManagedManifest {
+  readonly manifest_state: string;
+  readonly manifest_reason: string | null;
+  readonly files: readonly {
+    readonly path: string;
+    readonly hash: string;
+    readonly size: number;
+    readonly compression: 'br' | null;
+    readonly download_url: string;
+  }[];
+}
+
 /** Answer of `bundles.diff`. */
 export interface ManagedDiff {
   readonly added: readonly { readonly path: string }[];
@@ -83,8 +96,8 @@ export interface ManagedCounters {
 /** An operator's calls; each fails with the server's own words unless it is answered 2xx. */
 export interface Management {
   uploadBundle(zip: Uint8Array, bundle: NewBundle): Promise<ManagedBundle>;
-  /** Waits until devices can download single files of the bundle. */
-  manifestReady(bundleId: string, deadlineMs?: number): Promise<void>;
+  /** Waits until devices can download single files of the bundle; answers its files. */
+  manifestReady(bundleId: string, deadlineMs?: number): Promise<ManagedManifest>;
   diff(fromId: string, toId: string): Promise<ManagedDiff>;
   createRelease(release: NewRelease): Promise<ManagedRelease>;
   /** `null` sends the release's devices back to their builtin bundle. */
@@ -122,14 +135,15 @@ export function managementOf({
       return answer.bundle;
     },
     async manifestReady(bundleId, deadlineMs = 30_000) {
-      await eventually(
+      return eventually(
         'a manifest',
         async () => {
           const path = `bundles.manifest?bundle_id=${bundleId}`;
-          const { manifest_state, manifest_reason } = await ask<ManagedBundle>(path);
+          const manifest = await ask<ManagedManifest>(path);
+          const { manifest_state, manifest_reason } = manifest;
           if (manifest_state === 'pending') return undefined;
           if (manifest_state !== 'ready') throw new Error(`it is ${manifest_state}: ${manifest_reason}`);
-          return true;
+          return manifest;
         },
         deadlineMs,
       );

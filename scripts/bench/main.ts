@@ -10,8 +10,14 @@ import { type BenchDatabase, type BenchEngine, engineNames, startEngine } from '
 import type { FleetSize, SeededApp, SeededBundle } from './fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
-import { type EventsReport, type Measurement, renderReport, type ScenarioReport } from './report.ts';
-import { completeFleet, countEvents, seedApps } from './seed.ts';
+import {
+  type EventsReport,
+  type LargeAnswersReport,
+  type Measurement,
+  renderReport,
+  type ScenarioReport,
+} from './report.ts';
+import { completeFleet, countEvents, seedApps, seedLargeApp } from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,
@@ -35,7 +41,7 @@ const usage = `Usage: npm run bench -- [options]
 
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
-  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels" or "stats"
+  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels", "stats" or "large"
   --engine NAME  the database: ${engineNames.join(' or ')} (default sqlite)
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
@@ -75,6 +81,9 @@ const connections = 32;
 const statsConnections = 8;
 const openLoop: Loop = { kind: 'open', perSecond: 1_000 };
 const eventsMeanwhilePerSecond = 5_000;
+const largeFileCount = 3_000;
+const largePerSecond = 20;
+const largeConnections = 4;
 
 /** What has to be undone at the end, however it comes; last first. */
 const undo: (() => unknown)[] = [];
@@ -203,6 +212,45 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   };
 }
 
+/** Large answers come from a generator of their own: looking at them must not make the small ones look late. */
+async function measureLargeAnswers(
+  load: LoadGenerator,
+  fleet: Fleet,
+  server: OurServer,
+): Promise<LargeAnswersReport> {
+  progress('large answers');
+  const app = await seedLargeApp(server.running, largeFileCount);
+  const smallSet = updateChecks('small answers', fleet.apps, 'hit');
+  const largeSet = updateChecks('large answers', [app], 'hit');
+  load.prepare(smallSet);
+  const other = startLoadGenerator();
+  undo.push(() => other.stop());
+  other.prepare(largeSet);
+  const base = { port: server.port, seconds: 2 * seconds };
+  const small = () =>
+    load.run({
+      ...{ ...base, requestSet: smallSet.name, answers: smallSet.answers },
+      ...{ loop: openLoop, connections },
+    });
+  const large = () =>
+    other.run({
+      ...{ ...base, requestSet: largeSet.name, answers: largeSet.answers },
+      ...{ loop: { kind: 'open', perSecond: largePerSecond }, connections: largeConnections },
+    });
+  await Promise.all([small(), large()]);
+  const report = { alone: [] as LoadResult[], beside: [] as LoadResult[], large: [] as LoadResult[] };
+  for (let round = 0; round < rounds; round += 1) {
+    report.alone.push(await small());
+    const [beside, others] = await Promise.all([small(), large()]);
+    report.beside.push(beside);
+    report.large.push(others);
+  }
+  for (const result of [...report.alone, ...report.beside]) notice(result, 'ours, small answers');
+  for (const result of report.large) notice(result, 'ours, large answers');
+  await undo.pop()?.();
+  return { ...report, fileCount: largeFileCount, largePerSecond, memory: await memoryOf(server.pid) };
+}
+
 async function bench(): Promise<void> {
   // Before the folder: what runs as another user cannot keep its data below it.
   const engine = await startEngine(options.engine);
@@ -217,12 +265,14 @@ async function bench(): Promise<void> {
 
   const scenarios: ScenarioReport[] = [];
   let events: EventsReport | undefined;
+  let large: LargeAnswersReport | undefined;
   for (const { name: fleetName, size, outcomes } of fleets) {
     const wanted = outcomes
       .map((outcome) => ({ outcome, name: `${outcome}, ${fleetName}` }))
       .filter(({ name }) => name.includes(options.only));
     const wantsEvents = fleetName === '1 app' && 'stats'.includes(options.only);
-    if (wanted.length === 0 && !wantsEvents) continue;
+    const wantsLarge = fleetName === '1 app' && 'large'.includes(options.only);
+    if (wanted.length === 0 && !wantsEvents && !wantsLarge) continue;
 
     progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
     const fleet = await seedFleet(engine, folder, size);
@@ -237,10 +287,11 @@ async function bench(): Promise<void> {
       scenarios.push(await compare(load, name, workload, ours, bare));
     }
     if (wantsEvents) events = await measureEvents(load, fleet, ours);
+    if (wantsLarge) large = await measureLargeAnswers(load, fleet, ours);
     await undo.pop()?.();
     await undo.pop()?.();
   }
-  process.stdout.write(`\n${renderReport(scenarios, events)}`);
+  process.stdout.write(`\n${renderReport(scenarios, events, large)}`);
 }
 
 let isInterrupted = false;

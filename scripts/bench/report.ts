@@ -32,6 +32,16 @@ export interface EventsReport {
   readonly eventsMeanwhilePerSecond: number;
 }
 
+/** Small checks at the usual rate, alone and while large answers are sent to others. */
+export interface LargeAnswersReport {
+  readonly fileCount: number;
+  readonly largePerSecond: number;
+  readonly alone: readonly LoadResult[];
+  readonly beside: readonly LoadResult[];
+  readonly large: readonly LoadResult[];
+  readonly memory: Memory;
+}
+
 const minRatio = 0.7;
 const maxP99Ms = 5;
 const maxRssMb = 200;
@@ -131,7 +141,11 @@ function verdict(isMet: boolean, target: string, found: string): string {
 }
 
 /** The tables and a line for each target, in Markdown. */
-export function renderReport(scenarios: readonly ScenarioReport[], events: EventsReport | undefined): string {
+export function renderReport(
+  scenarios: readonly ScenarioReport[],
+  events: EventsReport | undefined,
+  large: LargeAnswersReport | undefined,
+): string {
   const parts: string[] = [];
   const verdicts: string[] = [];
   if (scenarios.length > 0) {
@@ -201,6 +215,30 @@ export function renderReport(scenarios: readonly ScenarioReport[], events: Event
         events.acknowledged === events.readable,
         'every acknowledged event readable',
         `${whole(events.acknowledged)} acknowledged, ${whole(events.readable)} readable`,
+      ),
+    );
+  }
+  if (large) {
+    const times = (results: readonly LoadResult[]) =>
+      `${median(results.map(p50)).toFixed(2)} / ${median(results.map(p99)).toFixed(2)}`;
+    const rate = (results: readonly LoadResult[]) => `${whole(median(results.map(perSecond)))} req/s`;
+    const what = `manifests of ${whole(large.fileCount)} files`;
+    parts.push(
+      table(
+        ['POST /updates, open loop', 'rate', 'p50/p99 ms', 'RSS MiB (peak)'],
+        [
+          ['small answers alone', rate(large.alone), times(large.alone), ''],
+          [`small answers beside ${what}`, rate(large.beside), times(large.beside), ''],
+          [`${what}, gzip`, rate(large.large), times(large.large), memory(large.memory)],
+        ],
+      ),
+    );
+    const beside = median(large.beside.map(p99));
+    verdicts.push(
+      verdict(
+        beside <= maxP99Ms,
+        `p99 at most ${maxP99Ms} ms while ${whole(large.largePerSecond)} large answers/s are sent`,
+        `${beside.toFixed(2)} ms (alone: ${median(large.alone.map(p99)).toFixed(2)} ms)`,
       ),
     );
   }
