@@ -1,4 +1,4 @@
-import { configDefaults, defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 // Our packages resolve to their sources. `import` must not stand here: it would also hold for require().
 const resolve = { conditions: ['source', 'node', 'default'] };
@@ -9,8 +9,38 @@ const engineTests = [
   'packages/server/src/persistence/{postgres,mongo}/*.test.ts',
   'packages/server/src/persistence/sqlite/sqlite-store.test.ts',
 ];
-const engineJourneys = ['e2e/*-on-postgres.test.ts', 'e2e/two-nodes.test.ts'];
+/** Journeys that need a database with a server of its own. */
+const servedJourneys = ['e2e/database-faults.test.ts', 'e2e/two-nodes.test.ts'];
+/** What every engine and every storage is held to. */
+const mainJourneys = [
+  'e2e/update-journey.test.ts',
+  'e2e/delta-journey.test.ts',
+  'e2e/channel-journey.test.ts',
+  'e2e/failure-journey.test.ts',
+  'e2e/encrypted-bundle.test.ts',
+  'e2e/object-storage.test.ts',
+];
+/** Without a server the project is left out: there is nothing that it could test. */
+const hasMongo = Boolean(process.env['TEST_MONGO_URL'] && process.env['TEST_MONGO_PROGRAM']);
+if (!hasMongo && !process.argv.includes('--project')) {
+  process.stderr.write('e2e on MongoDB and S3: skipped, TEST_MONGO_URL and TEST_MONGO_PROGRAM are not set\n');
+}
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
+
+const mongoJourneys: TestProjectConfiguration = {
+  resolve,
+  ssr,
+  test: {
+    name: 'e2e on MongoDB and S3',
+    sequence: { groupOrder: 3 },
+    maxWorkers: 2,
+    include: [...servedJourneys, ...mainJourneys],
+    env: { E2E_ENGINE: 'mongo', E2E_STORAGE: 's3' },
+    execArgv: ['--conditions=source'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+};
 
 export default defineConfig({
   test: {
@@ -53,7 +83,7 @@ export default defineConfig({
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
           sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...engineJourneys],
+          exclude: [...configDefaults.exclude, ...servedJourneys],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -64,15 +94,10 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e on PostgreSQL and S3',
+          // Beside each other: these wait more than they compute.
           sequence: { groupOrder: 3 },
-          include: [
-            ...engineJourneys,
-            'e2e/update-journey.test.ts',
-            'e2e/delta-journey.test.ts',
-            'e2e/channel-journey.test.ts',
-            'e2e/failure-journey.test.ts',
-            'e2e/encrypted-bundle.test.ts',
-          ],
+          maxWorkers: 2,
+          include: [...servedJourneys, ...mainJourneys],
           globalSetup: engineServers,
           env: { E2E_ENGINE: 'postgres', E2E_STORAGE: 's3' },
           execArgv: ['--conditions=source'],
@@ -80,6 +105,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      ...(hasMongo ? [mongoJourneys] : []),
     ],
   },
 });

@@ -8,16 +8,20 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchDatabase, type BenchEngine, engineNames, startEngine } from './engines.ts';
 import type { FleetSize, SeededApp, SeededBundle } from './fleet.ts';
+import { type LargeFleetSize, seedLargeFleet } from './large-fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
+import { measureChanges } from './other-nodes.ts';
 import {
+  type ChangesReport,
   type EventsReport,
-  type LargeAnswersReport,
+  type LargeReport,
+  type ManifestAnswersReport,
   type Measurement,
   renderReport,
   type ScenarioReport,
 } from './report.ts';
-import { completeFleet, countEvents, seedApps, seedLargeApp } from './seed.ts';
+import { activeBundleOf, appIdAt, completeFleet, countEvents, seedApps, seedManifestApp } from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,
@@ -41,7 +45,8 @@ const usage = `Usage: npm run bench -- [options]
 
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
-  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels", "stats" or "large"
+  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels", "stats", "another node"
+                 or "large"
   --engine NAME  the database: ${engineNames.join(' or ')} (default sqlite)
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
@@ -75,15 +80,18 @@ const fleets: readonly FleetPlan[] = [
     outcomes: ['hit'],
   },
 ];
+const largeFleet: LargeFleetSize = options.quick
+  ? { apps: 20, bundlesPerApp: 5, channelsPerApp: 4, overridesPerApp: 10 }
+  : { apps: 1_000, bundlesPerApp: 50, channelsPerApp: 20, overridesPerApp: 100 };
 const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
 
 const connections = 32;
 const statsConnections = 8;
 const openLoop: Loop = { kind: 'open', perSecond: 1_000 };
 const eventsMeanwhilePerSecond = 5_000;
-const largeFileCount = 3_000;
-const largePerSecond = 20;
-const largeConnections = 4;
+const manifestFileCount = 3_000;
+const manifestsPerSecond = 20;
+const manifestConnections = 4;
 
 /** What has to be undone at the end, however it comes; last first. */
 const undo: (() => unknown)[] = [];
@@ -213,13 +221,13 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
 }
 
 /** Large answers come from a generator of their own: looking at them must not make the small ones look late. */
-async function measureLargeAnswers(
+async function measureManifestAnswers(
   load: LoadGenerator,
   fleet: Fleet,
   server: OurServer,
-): Promise<LargeAnswersReport> {
-  progress('large answers');
-  const app = await seedLargeApp(server.running, largeFileCount);
+): Promise<ManifestAnswersReport> {
+  progress('manifests');
+  const app = await seedManifestApp(server.running, manifestFileCount);
   const smallSet = updateChecks('small answers', fleet.apps, 'hit');
   const largeSet = updateChecks('large answers', [app], 'hit');
   load.prepare(smallSet);
@@ -235,7 +243,7 @@ async function measureLargeAnswers(
   const large = () =>
     other.run({
       ...{ ...base, requestSet: largeSet.name, answers: largeSet.answers },
-      ...{ loop: { kind: 'open', perSecond: largePerSecond }, connections: largeConnections },
+      ...{ loop: { kind: 'open', perSecond: manifestsPerSecond }, connections: manifestConnections },
     });
   await Promise.all([small(), large()]);
   const report = { alone: [] as LoadResult[], beside: [] as LoadResult[], large: [] as LoadResult[] };
@@ -248,7 +256,59 @@ async function measureLargeAnswers(
   for (const result of [...report.alone, ...report.beside]) notice(result, 'ours, small answers');
   for (const result of report.large) notice(result, 'ours, large answers');
   await undo.pop()?.();
-  return { ...report, fileCount: largeFileCount, largePerSecond, memory: await memoryOf(server.pid) };
+  return { ...report, fileCount: manifestFileCount, manifestsPerSecond, memory: await memoryOf(server.pid) };
+}
+
+/** How long it takes until another node serves what was changed on one: as nodes follow each other, and with Redis. */
+async function measureOtherNodes(engine: BenchEngine, folder: string): Promise<readonly ChangesReport[]> {
+  const redisUrl = process.env['TEST_REDIS_URL'];
+  const ways = [
+    { name: 'without Redis', env: {} },
+    ...(redisUrl === undefined ? [] : [{ name: 'with Redis', env: { REDIS_URL: redisUrl } }]),
+  ];
+  const reports: ChangesReport[] = [];
+  for (const { name, env } of ways) {
+    progress(`another node, ${name}`);
+    const dataDirs = [await mkdtemp(join(folder, 'node-')), await mkdtemp(join(folder, 'node-'))] as const;
+    const database = await engine.createDatabase(dataDirs[0]);
+    const start = async (dataDir: string) => {
+      const server = await startOurServer(dataDir, { ...database.env, ...env }, undefined);
+      undo.push(() => server.stop());
+      return server;
+    };
+    const [here, there] = [await start(dataDirs[0]), await start(dataDirs[1])];
+    const [app] = await seedApps(here.running, { apps: 1, releasesPerApp: 0 });
+    if (!app) throw new Error('no app was seeded');
+    reports.push({ name, delaysMs: await measureChanges([here.running, there.running], app) });
+    await undo.pop()?.();
+    await undo.pop()?.();
+  }
+  return reports;
+}
+
+/** What a server costs that has all of this in memory. */
+async function measureLarge(load: LoadGenerator, engine: BenchEngine, folder: string): Promise<LargeReport> {
+  progress(`seeding ${largeFleet.apps} apps with ${largeFleet.bundlesPerApp} bundles each`);
+  const { dataDir, database, apps } = await seedFleet(engine, folder, {
+    ...{ apps: 1, releasesPerApp: 2 },
+  });
+  const [first] = apps;
+  if (!first) throw new Error('no app was seeded');
+  await seedLargeFleet(database, largeFleet, first, appIdAt);
+  progress('large');
+  const startedAt = performance.now();
+  const server = await startOurServer(dataDir, database.env, undefined);
+  undo.push(() => server.stop());
+  const startSeconds = (performance.now() - startedAt) / 1000;
+  const atStart = await memoryOf(server.pid);
+  const workload = updateChecks('large', apps, 'hit', () => activeBundleOf(first));
+  load.prepare(workload);
+  const job = { port: server.port, requestSet: workload.name, answers: workload.answers, connections };
+  const checks = await measure(load, server, { ...job, loop: openLoop, seconds: statsSeconds });
+  notice(checks, 'ours, large, open loop');
+  const underLoad = await memoryOf(server.pid);
+  await undo.pop()?.();
+  return { size: largeFleet, startSeconds, atStart, checks, underLoad };
 }
 
 async function bench(): Promise<void> {
@@ -265,14 +325,14 @@ async function bench(): Promise<void> {
 
   const scenarios: ScenarioReport[] = [];
   let events: EventsReport | undefined;
-  let large: LargeAnswersReport | undefined;
+  let manifests: ManifestAnswersReport | undefined;
   for (const { name: fleetName, size, outcomes } of fleets) {
     const wanted = outcomes
       .map((outcome) => ({ outcome, name: `${outcome}, ${fleetName}` }))
       .filter(({ name }) => name.includes(options.only));
     const wantsEvents = fleetName === '1 app' && 'stats'.includes(options.only);
-    const wantsLarge = fleetName === '1 app' && 'large'.includes(options.only);
-    if (wanted.length === 0 && !wantsEvents && !wantsLarge) continue;
+    const wantsManifests = fleetName === '1 app' && 'manifests'.includes(options.only);
+    if (wanted.length === 0 && !wantsEvents && !wantsManifests) continue;
 
     progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
     const fleet = await seedFleet(engine, folder, size);
@@ -287,11 +347,14 @@ async function bench(): Promise<void> {
       scenarios.push(await compare(load, name, workload, ours, bare));
     }
     if (wantsEvents) events = await measureEvents(load, fleet, ours);
-    if (wantsLarge) large = await measureLargeAnswers(load, fleet, ours);
+    if (wantsManifests) manifests = await measureManifestAnswers(load, fleet, ours);
     await undo.pop()?.();
     await undo.pop()?.();
   }
-  process.stdout.write(`\n${renderReport(scenarios, events, large)}`);
+  const changes =
+    engine.isShared && 'another node'.includes(options.only) ? await measureOtherNodes(engine, folder) : [];
+  const large = 'large'.includes(options.only) ? await measureLarge(load, engine, folder) : undefined;
+  process.stdout.write(`\n${renderReport({ scenarios, events, changes, manifests, large })}`);
 }
 
 let isInterrupted = false;

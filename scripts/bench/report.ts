@@ -1,3 +1,4 @@
+import type { LargeFleetSize } from './large-fleet.ts';
 import type { LoadResult } from './load-messages.ts';
 import type { Memory } from './servers.ts';
 
@@ -33,15 +34,31 @@ export interface EventsReport {
 }
 
 /** Small checks at the usual rate, alone and while large answers are sent to others. */
-export interface LargeAnswersReport {
+export interface ManifestAnswersReport {
   readonly fileCount: number;
-  readonly largePerSecond: number;
+  readonly manifestsPerSecond: number;
   readonly alone: readonly LoadResult[];
   readonly beside: readonly LoadResult[];
   readonly large: readonly LoadResult[];
   readonly memory: Memory;
 }
 
+/** How long changes of one node took to reach another. */
+export interface ChangesReport {
+  readonly name: string;
+  readonly delaysMs: readonly number[];
+}
+
+/** A server with many apps in memory. */
+export interface LargeReport {
+  readonly size: LargeFleetSize;
+  readonly startSeconds: number;
+  readonly atStart: Memory;
+  readonly checks: LoadResult;
+  readonly underLoad: Memory;
+}
+
+const maxChangeMs = 1_000;
 const minRatio = 0.7;
 const maxP99Ms = 5;
 const maxRssMb = 200;
@@ -140,12 +157,47 @@ function verdict(isMet: boolean, target: string, found: string): string {
   return `- ${isMet ? 'met   ' : 'MISSED'} ${target}: ${found}`;
 }
 
+function changesRow({ name, delaysMs }: ChangesReport): string[] {
+  return [name, whole(median(delaysMs)), whole(Math.max(...delaysMs))];
+}
+
+function largeTable({ size, startSeconds, atStart, checks, underLoad }: LargeReport): string {
+  const { apps, bundlesPerApp, channelsPerApp, overridesPerApp } = size;
+  const name = `${whole(apps)} apps × ${bundlesPerApp} bundles × ${channelsPerApp} channels, ${whole(apps * overridesPerApp)} overrides`;
+  return table(
+    [
+      'A large database',
+      'start s',
+      'RSS MiB at start (peak)',
+      'under 1,000 checks/s (peak)',
+      'checks p50/p99 ms',
+    ],
+    [
+      [
+        name,
+        startSeconds.toFixed(1),
+        memory(atStart),
+        memory(underLoad),
+        `${checks.p50Ms.toFixed(2)} / ${checks.p99Ms.toFixed(2)}`,
+      ],
+    ],
+  );
+}
+
 /** The tables and a line for each target, in Markdown. */
-export function renderReport(
-  scenarios: readonly ScenarioReport[],
-  events: EventsReport | undefined,
-  large: LargeAnswersReport | undefined,
-): string {
+export function renderReport({
+  scenarios,
+  events,
+  changes,
+  manifests,
+  large,
+}: {
+  readonly scenarios: readonly ScenarioReport[];
+  readonly events: EventsReport | undefined;
+  readonly changes: readonly ChangesReport[];
+  readonly manifests: ManifestAnswersReport | undefined;
+  readonly large: LargeReport | undefined;
+}): string {
   const parts: string[] = [];
   const verdicts: string[] = [];
   if (scenarios.length > 0) {
@@ -218,29 +270,41 @@ export function renderReport(
       ),
     );
   }
-  if (large) {
+  if (manifests) {
     const times = (results: readonly LoadResult[]) =>
       `${median(results.map(p50)).toFixed(2)} / ${median(results.map(p99)).toFixed(2)}`;
     const rate = (results: readonly LoadResult[]) => `${whole(median(results.map(perSecond)))} req/s`;
-    const what = `manifests of ${whole(large.fileCount)} files`;
+    const what = `manifests of ${whole(manifests.fileCount)} files`;
     parts.push(
       table(
         ['POST /updates, open loop', 'rate', 'p50/p99 ms', 'RSS MiB (peak)'],
         [
-          ['small answers alone', rate(large.alone), times(large.alone), ''],
-          [`small answers beside ${what}`, rate(large.beside), times(large.beside), ''],
-          [`${what}, gzip`, rate(large.large), times(large.large), memory(large.memory)],
+          ['small answers alone', rate(manifests.alone), times(manifests.alone), ''],
+          [`small answers beside ${what}`, rate(manifests.beside), times(manifests.beside), ''],
+          [`${what}, gzip`, rate(manifests.large), times(manifests.large), memory(manifests.memory)],
         ],
       ),
     );
-    const beside = median(large.beside.map(p99));
+    const beside = median(manifests.beside.map(p99));
     verdicts.push(
       verdict(
         beside <= maxP99Ms,
-        `p99 at most ${maxP99Ms} ms while ${whole(large.largePerSecond)} large answers/s are sent`,
-        `${beside.toFixed(2)} ms (alone: ${median(large.alone.map(p99)).toFixed(2)} ms)`,
+        `p99 at most ${maxP99Ms} ms while ${whole(manifests.manifestsPerSecond)} large answers/s are sent`,
+        `${beside.toFixed(2)} ms (alone: ${median(manifests.alone.map(p99)).toFixed(2)} ms)`,
       ),
     );
   }
+  if (changes.length > 0) {
+    parts.push(table(['A change on another node', 'median ms', 'longest ms'], changes.map(changesRow)));
+    const slowest = Math.max(...changes.flatMap(({ delaysMs }) => delaysMs));
+    verdicts.push(
+      verdict(
+        slowest <= maxChangeMs,
+        `a change on another node within ${whole(maxChangeMs)} ms`,
+        `${whole(slowest)}`,
+      ),
+    );
+  }
+  if (large) parts.push(largeTable(large));
   return `${[...parts, verdicts.join('\n')].join('\n\n')}\n`;
 }

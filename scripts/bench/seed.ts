@@ -91,7 +91,7 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
 }
 
 /** An app of its own whose one release serves a bundle of that many files. */
-export async function seedLargeApp(server: RunningServer, fileCount: number): Promise<SeededApp> {
+export async function seedManifestApp(server: RunningServer, fileCount: number): Promise<SeededApp> {
   const management = managementOf(server);
   const id = 'com.example.large';
   const contents: Record<string, string> = { 'index.html': '<!doctype html>' };

@@ -1,16 +1,19 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
 import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { describeDeviceRoutes } from './device-api/openapi.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { defaultOrganizationId } from './domain/organization.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -22,22 +25,22 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import type { ServedDocument } from './management-api/docs-page.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
+import { toRoutePath } from './management-api/rest/rest-path.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
+import { openDatabase, openDatabaseHints, reasonOf } from './open-database.ts';
+import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
-import { loadAppSnapshots } from './persistence/app-snapshots.ts';
-import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { sparing } from './persistence/sparing-hints.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
-import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
-import { untilAvailable } from './persistence/until-available.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
@@ -47,6 +50,7 @@ import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -55,6 +59,7 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
+import { createExternalBundles } from './services/external-bundles.ts';
 import { createFindFileSizes } from './services/file-sizes.ts';
 import { sweepUnusedFiles } from './services/file-sweep.ts';
 import { createManifestBuilder } from './services/manifest-builder.ts';
@@ -70,6 +75,8 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** The OpenAPI documents that the management API serves. */
+  readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
@@ -89,19 +96,12 @@ export interface Product {
   close(): Promise<void>;
 }
 
-const sqliteScheme = 'sqlite:';
 async function openTokens(
   config: Config,
 ): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
   if (config.managementApiTokens) return { tokens: config.managementApiTokens, newToken: undefined };
   const { token, isNew } = await findOrCreateToken(join(config.dataDir, 'management-token'));
   return { tokens: [token], newToken: isNew ? token : undefined };
-}
-
-/** Why something failed, down to the words of the system. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
 interface BundleFiles {
@@ -147,45 +147,32 @@ async function openDataDir(config: Config) {
   }
 }
 
-/** The URL of a database as it may be shown: without user, password and options. */
-function shown(databaseUrl: string): string {
-  if (databaseUrl.startsWith(sqliteScheme)) return databaseUrl;
-  // Several hosts, as MongoDB has them, are no URL.
-  if (databaseUrl.startsWith('mongodb')) return databaseUrl.replace(/\/\/[^@/]*@/, '//').replace(/\?.*/, '');
-  const { protocol, host, pathname } = new URL(databaseUrl.replace('@/', '@localhost/'));
-  return `${protocol}//${host}${pathname}`;
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
 }
 
-/** Drivers are loaded by who uses them: those of the others would take memory and time at the start. */
-async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: AbortSignal): Promise<Store> {
-  if (mongoDatabase === undefined) {
-    const { openPostgresStore } = await import('./persistence/postgres/open-postgres-store.ts');
-    return openPostgresStore(databaseUrl, stop);
-  }
-  const { openMongoStore } = await import('./persistence/mongo/open-mongo-store.ts');
-  return openMongoStore(databaseUrl, mongoDatabase, stop);
-}
-
-/** Waits for a database of its own server, which may come up after us. */
-async function openStore(config: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
-  const { databaseUrl } = config;
-  try {
-    if (databaseUrl.startsWith(sqliteScheme)) {
-      return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
-    }
-    return await untilAvailable(() => openServerStore(config, stop), {
-      signal: stop,
-      onFailure({ error, attempt, retryInMs }) {
-        logger.warn(
-          { event: 'database_unavailable', attempt, retryInMs },
-          `waiting for ${shown(databaseUrl)}: ${reasonOf(error)}; next attempt in ${retryInMs / 1000} s`,
-        );
-      },
-    });
-  } catch (error) {
-    const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
-    throw new AppError('unavailable', message, { cause: error });
-  }
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -195,20 +182,11 @@ interface Sharing {
   close(): Promise<void>;
 }
 
-async function openDatabaseHints(databaseUrl: string): Promise<ChangeHints | undefined> {
-  if (!/^postgres(ql)?:/.test(databaseUrl)) return undefined;
-  const { createPostgresChangeHints } = await import('./persistence/postgres/change-hints.ts');
-  return sparing(createPostgresChangeHints(databaseUrl));
-}
-
-async function openSharing(
-  { redisUrl, databaseUrl }: Config,
-  logger: Logger,
-  clock: Clock,
-): Promise<Sharing> {
+async function openSharing(config: Config, logger: Logger, clock: Clock): Promise<Sharing> {
+  const { redisUrl } = config;
   const ofThisNode = createNodeLimits(clock);
   if (redisUrl === undefined) {
-    const hints = await openDatabaseHints(databaseUrl);
+    const hints = await openDatabaseHints(config);
     return { limits: ofThisNode, hints, close: async () => hints?.close() };
   }
   // Here, so that servers without it do not load the client.
@@ -246,13 +224,10 @@ export async function composeProduct(
     throw error;
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
-  const opened = await openStore(config, logger, stop).catch(release);
-  const archive = createZipBundleArchive();
-  // Before anything is read: what is changed meanwhile is read again.
-  const { revision } = await opened.readChanges(null);
-  const appSnapshots = await loadAppSnapshots(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
+  const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
+  const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
@@ -261,8 +236,8 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
@@ -279,9 +254,13 @@ export async function composeProduct(
     unpacker: createBundleUnpacker(config.brotliQuality),
     onUnbuilt: logUnbuilt(logger),
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
@@ -321,31 +300,6 @@ export async function composeProduct(
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
 
-  const managementApi = createHttpServer({
-    ...common,
-    name: 'management',
-    tls: config.tls,
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-  });
-  await addManagementRoutes(managementApi, {
-    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
-    counters: store,
-    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
-    ),
-    auth: createManagementAuth(tokens),
-    objectUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
-      return (objectKey) => downloadUrlOf(base, objectKey);
-    },
-    bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
-      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
-    },
-    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
-  });
-
   const metricsApi = createHttpServer({
     ...common,
     name: 'metrics',
@@ -353,6 +307,51 @@ export async function composeProduct(
     renderError: renderManagementError,
   });
   addMetricsRoute(metricsApi, metrics);
+
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+  const managementApi = createHttpServer({
+    ...common,
+    name: 'management',
+    tls: config.tls,
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+    toRoutePath,
+  });
+  const documents = await addManagementRoutes(managementApi, {
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
+    objectUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (objectKey) => downloadUrlOf(base, objectKey);
+    },
+    counters: store,
+    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
+      downloadUrlOf(deviceUrlOf(request), objectKey),
+    ),
+    auth: createManagementAuth(tokens),
+    bundleUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
+    },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
+    },
+    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
+  });
 
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
@@ -370,9 +369,12 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
     services: {
       apps,
       bundles,

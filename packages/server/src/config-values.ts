@@ -153,6 +153,12 @@ export function delivery(text: string): (typeof deliveries)[number] {
   return found;
 }
 
+export function truth(text: string): boolean {
+  const value = { true: true, false: false }[text.toLowerCase()];
+  if (value === undefined) throw new UnacceptableValue(`must be true or false, not ${quoted(text)}`);
+  return value;
+}
+
 /** Of a bucket, or of an access point by its ARN. */
 export function bucketName(text: string): string {
   if (!/^([\w.-]+|arn:[\w.:/-]+)$/.test(text)) {

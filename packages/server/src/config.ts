@@ -27,6 +27,7 @@ import {
   reasonOf,
   redisUrl,
   single,
+  truth,
   UnacceptableValue,
   wholeNumber,
 } from './config-values.ts';
@@ -203,6 +204,24 @@ const schema = {
     description: 'Days that single device events are kept; the daily counters and the device inventory stay.',
     whenWrong:
       'Too long: the database grows; too short: there is nothing to look at when a complaint comes late.',
+  },
+  allowPrivateUrls: {
+    variable: 'ALLOW_PRIVATE_URLS',
+    default: 'false',
+    read: single(truth),
+    description:
+      'Whether the server may call http URLs and addresses of private networks when a request names them, as the zip of an external bundle or as a webhook: `true` or `false`. For use on a network of your own whose callers you trust.',
+    whenWrong:
+      '`true` where strangers hold keys: they can make the server call what only it can reach; `false`: external bundles and webhooks inside the network are refused.',
+  },
+  verifyExternalBundles: {
+    variable: 'VERIFY_EXTERNAL_BUNDLES',
+    default: 'true',
+    read: single(truth),
+    description:
+      'Whether the zip of an external bundle is fetched and checked before the bundle is made, as an upload is: `true` or `false`.',
+    whenWrong:
+      '`false`: a wrong URL, checksum or zip is found out by the devices; `true` where the server cannot reach what devices can: external bundles are refused.',
   },
   tlsCertFile: {
     variable: 'TLS_CERT_FILE',

@@ -20,6 +20,7 @@ export const errorCodes = [
   'request_timeout',
   // who asks, how often
   'unauthorized',
+  'forbidden',
   'too_many_requests',
   // what is asked for
   'not_found',
@@ -28,12 +29,18 @@ export const errorCodes = [
   'release_not_found',
   'channel_not_found',
   'device_not_found',
+  'rollout_not_found',
   // what the request would break
   'invalid_bundle',
   'version_already_exists',
   'release_already_exists',
   'channel_already_exists',
+  'app_already_exists',
+  'stable_bundle_missing',
   'bundle_in_use',
+  // what we were told to ask of others
+  'url_not_allowed',
+  'url_unreachable',
   'manifest_not_ready',
   'manifest_exists',
   // our own state

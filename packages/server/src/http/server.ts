@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -27,8 +28,10 @@ export interface HttpServerOptions {
   readonly maxBodyBytes: number;
   readonly renderError: (
     error: AppError,
-    request: { readonly id: string; readonly url: string },
+    request: { readonly id: string; readonly url: string; readonly headers?: IncomingHttpHeaders },
   ) => RenderedError;
+  /** The path and query to route by, where that is not what the client wrote. */
+  readonly toRoutePath?: (url: string) => string;
 }
 
 const processId = randomUUID().slice(0, 8);
@@ -134,8 +137,9 @@ function answerErrors(server: FastifyInstance, options: HttpServerOptions): void
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const tls = options.tls && createTlsReloader(options.tls, options.logger);
-  const render = (error: AppError, request: { id: string; url: string }) =>
+  const render = (error: AppError, request: { id: string; url: string; headers?: IncomingHttpHeaders }) =>
     options.renderError(error, request);
+  const { toRoutePath } = options;
   const server = Fastify({
     // Fastify's logger makes a child for every request; what is worth a line is logged here and in the error handler.
     logger: false,
@@ -150,6 +154,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       const { status, headers, body } = render(toAppError(thrown), {
         id: String(request.id),
         url: request.url,
+        headers: request.headers,
       });
       void reply.code(status).headers(headers).send(body);
     },
@@ -170,6 +175,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
           `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
       );
     },
+    ...(toRoutePath
+      ? { rewriteUrl: (request: { readonly url?: string | undefined }) => toRoutePath(request.url ?? '/') }
+      : {}),
     ...(tls ? { https: { ...tls.current } } : {}),
   }) as unknown as FastifyInstance;
 

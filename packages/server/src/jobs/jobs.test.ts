@@ -58,6 +58,9 @@ function jobsOf(
       deleteObjects: note('deletes'),
       deleteOldEvents: nothing,
       deleteOldChanges: nothing,
+      deleteOldBundles: nothing,
+      deleteExpiredOverrides: nothing,
+      purgeDeletedApps: nothing,
     },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
 
 function digest(text: string): Buffer {
@@ -14,14 +16,20 @@ function givenToken(headers: IncomingHttpHeaders): string | undefined {
 }
 
 export interface ManagementAuth {
-  /** Rejects with `unauthorized` a request without a management token or with a wrong one. */
-  requireToken(headers: IncomingHttpHeaders): void;
+  /** Who sends a request. Rejects with `unauthorized` one without a credential or with a wrong one. */
+  authenticate(request: Pick<FastifyRequest, 'headers' | 'ip'>): Promise<Caller>;
+}
+
+/** Tokens of the environment are numbered for people: they have no names, and the log must not hold them. */
+function tokenCaller(index: number): Caller {
+  const id = `management-token-${index + 1}`;
+  return { kind: 'management_token', id, name: id, role: 'admin', apps: null };
 }
 
 export function createManagementAuth(tokens: readonly string[]): ManagementAuth {
   const digests = tokens.map(digest);
   return {
-    requireToken(headers) {
+    async authenticate({ headers }) {
       const given = givenToken(headers);
       if (given === undefined) {
         throw new AppError(
@@ -31,8 +39,9 @@ export function createManagementAuth(tokens: readonly string[]): ManagementAuth 
       }
       const wanted = digest(given);
       // Every token is compared, in constant time, so that the answer's time says nothing about any of them.
-      const matches = digests.filter((known) => timingSafeEqual(known, wanted));
-      if (matches.length === 0) throw new AppError('unauthorized', 'This management token is not valid');
+      const matches = digests.map((known) => timingSafeEqual(known, wanted));
+      if (!matches.includes(true)) throw new AppError('unauthorized', 'This management token is not valid');
+      return tokenCaller(matches.indexOf(true));
     },
   };
 }

@@ -1,14 +1,19 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
+  BundleDeleteAnswer,
   BundleDeleteBody,
+  BundleList,
+  BundleUploadAnswer,
+  BundleUploadForm,
   type BundleView,
   bundleUploadFields,
 } from '@capgo-server/protocol/management/bundles';
-import type { MultipartFile } from '@fastify/multipart';
+import { ListQuery } from '@capgo-server/protocol/management/pages';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Bundles, StagedBundle } from '../services/bundles.ts';
+import type { Bundles } from '../services/bundles.ts';
+import { readBundleForm } from './bundle-form.ts';
 import {
   appIdParameter,
   defaultRecordRows,
@@ -18,19 +23,13 @@ import {
   recordId,
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
-
-type UploadField = (typeof bundleUploadFields)[number];
+import type { ManagementRoute } from './route.ts';
 
 /**
  * Absolute URLs of bundles' zips, on the device API's origin as seen from a request. Rejects with `invalid_request` when
  * the request does not tell it.
  */
 export type BundleUrls = (request: FastifyRequest) => (bundle: Bundle) => string;
-
-interface UploadForm {
-  readonly fields: Partial<Record<UploadField, string>>;
-  readonly staged: StagedBundle;
-}
 
 function toView(bundle: Bundle, downloadUrl: string): BundleView {
   return {
@@ -53,83 +52,13 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
   };
 }
 
-/** The form parser's own errors have no code: they are about the form, which is the caller's. */
-function unreadableForm(error: unknown): unknown {
-  if (error instanceof Error && 'code' in error && String(error.code).startsWith('FST_')) return error;
-  return new AppError(
-    'invalid_request',
-    'The form cannot be read: it is cut off or not multipart/form-data',
-    {
-      cause: error,
-    },
-  );
+export interface BundleRoutesDeps {
+  readonly bundles: Bundles;
+  readonly bundleUrls: BundleUrls;
 }
 
-/** What comes from the form; what the reader of it throws is not touched. */
-async function* fromForm<Item>(source: () => AsyncIterable<Item>): AsyncGenerator<Item> {
-  try {
-    yield* source();
-  } catch (error) {
-    throw unreadableForm(error);
-  }
-}
-
-/** How long the rest of a refused upload is read and thrown away. */
-const maxDrainMs = 30_000;
-
-/**
- * Reads what is left of an upload that is refused already. A client that sends everything before it reads, as most do,
- * would otherwise see a broken connection instead of the reason.
- */
-function drain({ raw }: FastifyRequest): void {
-  raw.unpipe();
-  raw.resume();
-  const cutOff = setTimeout(() => raw.destroy(), maxDrainMs);
-  cutOff.unref();
-  raw.once('close', () => clearTimeout(cutOff));
-}
-
-export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrls: BundleUrls }) {
+function createHandlers(deps: BundleRoutesDeps) {
   const { bundles, bundleUrls } = deps;
-
-  async function stageFile(part: MultipartFile): Promise<StagedBundle> {
-    const staged = await bundles.stage(fromForm(() => part.file));
-    if (!part.file.truncated) return staged;
-    await staged.discard();
-    throw new AppError('payload_too_large', 'The bundle is too large');
-  }
-
-  /** Reads the whole form; fields may stand before or after the file. On failure nothing stays staged. */
-  async function readForm(request: FastifyRequest): Promise<UploadForm> {
-    const fields: Partial<Record<UploadField, string>> = {};
-    let staged: StagedBundle | undefined;
-    try {
-      for await (const part of fromForm(() => request.parts())) {
-        if (part.type === 'file') {
-          if (part.fieldname !== 'bundle') {
-            throw new AppError(
-              'invalid_request',
-              `The file must be the form field bundle, not ${part.fieldname}`,
-            );
-          }
-          staged = await stageFile(part);
-        } else if (bundleUploadFields.some((field) => field === part.fieldname)) {
-          if (part.valueTruncated) throw new AppError('invalid_request', `${part.fieldname} is too long`);
-          const field = part.fieldname as UploadField;
-          if (fields[field] !== undefined)
-            throw new AppError('invalid_request', `${field} must be given once`);
-          fields[field] = String(part.value);
-        } else if (part.fieldname === 'bundle') {
-          throw new AppError('invalid_request', 'bundle must be a file: with curl write -F bundle=@path.zip');
-        }
-      }
-      if (!staged) throw new AppError('invalid_request', 'The form has no file bundle');
-      return { fields, staged };
-    } catch (error) {
-      await staged?.discard();
-      throw error;
-    }
-  }
 
   return {
     /** Before the body is read: what is not a form would be read as something else. */
@@ -156,10 +85,7 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
     async upload(request: FastifyRequest) {
       // Before anything is kept: an upload that cannot be answered must not have happened.
       const urlOf = bundleUrls(request);
-      const { fields, staged } = await readForm(request).catch((error: unknown) => {
-        drain(request);
-        throw error;
-      });
+      const { fields, staged } = await readBundleForm(request, bundles, bundleUploadFields);
       try {
         const bundle = await staged.create({
           appId: fields.app_id ?? '',
@@ -187,4 +113,40 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
       return { message: 'Bundle deleted successfully' };
     },
   };
+}
+
+export function bundleRoutes(deps: BundleRoutesDeps): readonly ManagementRoute[] {
+  const bundles = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
+      docs: {
+        ...{ operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
+        ...{ query: ListQuery, answer: BundleList },
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.upload', permission: 'bundles.upload' },
+      ...{ handler: bundles.upload, beforeBody: bundles.requireForm },
+      docs: {
+        ...{ operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
+        ...{ body: BundleUploadForm, bodyType: 'multipart/form-data', answer: BundleUploadAnswer },
+        errors: [
+          'invalid_bundle',
+          'unsupported_media_type',
+          'version_already_exists',
+          'insufficient_storage',
+        ],
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.delete', permission: 'bundles.delete' },
+      handler: bundles.delete,
+      docs: {
+        ...{ operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
+        ...{ body: BundleDeleteBody, answer: BundleDeleteAnswer },
+        errors: ['bundle_not_found', 'bundle_in_use'],
+      },
+    },
+  ];
 }

@@ -1,12 +1,15 @@
-import type {
+import {
+  BundleDiffQuery,
   BundleDiffView,
-  BundleFileView,
+  type BundleFileView,
+  BundleManifestQuery,
   BundleManifestView,
 } from '@capgo-server/protocol/management/manifests';
 import type { FastifyRequest } from 'fastify';
 import { brotliSuffix, type ManifestEntry, pathOf } from '../domain/manifest.ts';
 import type { Manifests } from '../services/manifests.ts';
 import { type Query, requiredRecordId } from './page-query.ts';
+import type { ManagementRoute } from './route.ts';
 
 /** Absolute URLs of objects on the device API's origin, as seen from a request. */
 export type ObjectUrls = (request: FastifyRequest) => (objectKey: string) => string;
@@ -21,11 +24,12 @@ function toFileView(entry: ManifestEntry, urlOf: (objectKey: string) => string):
   };
 }
 
-export function createManifestHandlers(deps: {
+export interface ManifestRoutesDeps {
   readonly manifests: Manifests;
   readonly objectUrls: ObjectUrls;
-}) {
-  const { manifests, objectUrls } = deps;
+}
+
+function createHandlers({ manifests, objectUrls }: ManifestRoutesDeps) {
   return {
     async manifest(request: FastifyRequest): Promise<BundleManifestView> {
       const urlOf = objectUrls(request);
@@ -61,4 +65,26 @@ export function createManifestHandlers(deps: {
       };
     },
   };
+}
+
+export function manifestRoutes(deps: ManifestRoutesDeps): readonly ManagementRoute[] {
+  const handlers = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/bundles.manifest', permission: 'bundles.read' },
+      handler: handlers.manifest,
+      docs: {
+        ...{ operationId: 'bundlesManifest', tag: 'bundles', summary: 'The files of a bundle' },
+        ...{ query: BundleManifestQuery, answer: BundleManifestView },
+      },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/bundles.diff', permission: 'bundles.read' },
+      handler: handlers.diff,
+      docs: {
+        ...{ operationId: 'bundlesDiff', tag: 'bundles', summary: 'What changed between two bundles' },
+        ...{ query: BundleDiffQuery, answer: BundleDiffView },
+      },
+    },
+  ];
 }

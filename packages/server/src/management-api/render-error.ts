@@ -1,6 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode } from '@capgo-server/protocol/formats/error-codes';
 import type { AppError } from '../domain/errors.ts';
 import type { RenderedError } from '../http/server.ts';
+import { audienceOf, RestError, renderRestError } from './rest/rest-error.ts';
+import { isRestPath } from './rest/rest-path.ts';
 
 const statuses: Readonly<Record<ErrorCode, number>> = {
   invalid_request: 400,
@@ -16,6 +19,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 400,
   request_timeout: 408,
   unauthorized: 401,
+  forbidden: 403,
   too_many_requests: 429,
   not_found: 404,
   app_not_found: 404,
@@ -23,11 +27,16 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   release_not_found: 404,
   channel_not_found: 404,
   device_not_found: 404,
+  rollout_not_found: 409,
   invalid_bundle: 400,
   version_already_exists: 409,
   release_already_exists: 409,
   channel_already_exists: 409,
+  app_already_exists: 409,
+  stable_bundle_missing: 409,
   bundle_in_use: 409,
+  url_not_allowed: 400,
+  url_unreachable: 400,
   manifest_not_ready: 409,
   manifest_exists: 409,
   insufficient_storage: 507,
@@ -37,19 +46,34 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
 
 const retryAfterUnavailableSeconds = 10;
 
-/** `{error: text, code, details?}`: the text is for people, the code for programs. */
-export function renderManagementError(error: AppError, request: { readonly id: string }): RenderedError {
+/** On our own API `{error: text, code, details?}`: the text is for people, the code for programs. */
+function renderOwnError(error: AppError, requestId: string): RenderedError {
   const { code } = error;
-  const status = statuses[code];
   if (code === 'internal') {
-    return { status, headers: {}, body: { error: 'Internal error', code, request_id: request.id } };
+    return { status: 500, headers: {}, body: { error: 'Internal error', code, request_id: requestId } };
   }
+  const details = error.details ? { details: error.details } : {};
+  return { status: statuses[code], headers: {}, body: { error: error.message, code, ...details } };
+}
+
+function retryAfter(error: AppError, status: number): number | undefined {
+  const given = error.details?.['retryAfterSeconds'];
+  if (typeof given === 'number') return Math.ceil(given);
+  return status === 503 ? retryAfterUnavailableSeconds : undefined;
+}
+
+/** An error in the words of the API, and of the audience, that a request is of. */
+export function renderManagementError(
+  error: AppError,
+  request: { readonly id: string; readonly url: string; readonly headers?: IncomingHttpHeaders },
+): RenderedError {
+  const isRest = error instanceof RestError || isRestPath(request.url);
+  const rendered = isRest
+    ? renderRestError(error, audienceOf(request.headers ?? {}), request.id)
+    : renderOwnError(error, request.id);
   const headers: Record<string, string> = {};
-  if (status === 401) headers['www-authenticate'] = 'Bearer';
-  if (status === 503) headers['retry-after'] = String(retryAfterUnavailableSeconds);
-  return {
-    status,
-    headers,
-    body: { error: error.message, code, ...(error.details ? { details: error.details } : {}) },
-  };
+  if (rendered.status === 401) headers['www-authenticate'] = 'Bearer';
+  const seconds = retryAfter(error, rendered.status);
+  if (seconds !== undefined) headers['retry-after'] = String(seconds);
+  return { ...rendered, headers };
 }

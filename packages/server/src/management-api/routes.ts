@@ -1,52 +1,60 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteHandlerMethod } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import type { FastifyInstance } from 'fastify';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
-import type { CounterReader } from '../ports/device-events.ts';
-import type { Bundles } from '../services/bundles.ts';
-import type { DeviceEvents } from '../services/device-events.ts';
-import type { Devices } from '../services/devices.ts';
-import type { Manifests } from '../services/manifests.ts';
-import type { Releases } from '../services/releases.ts';
-import type { UpdateChecks } from '../services/update-check.ts';
 import type { ManagementAuth } from './auth.ts';
-import { type BundleUrls, createBundleHandlers } from './bundles.ts';
-import { createDeviceHandlers } from './devices.ts';
-import { createEventHandlers } from './events.ts';
-import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
-import { createManifestHandlers, type ObjectUrls } from './manifests.ts';
-import { createReleaseHandlers } from './releases.ts';
+import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
+import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
+import { addDocsPage, type ServedDocument } from './docs-page.ts';
+import { type EventRoutesDeps, eventRoutes } from './events.ts';
+import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
+import { describeManagementRoutes } from './openapi.ts';
+import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
+import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
+import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
+import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
+import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { checkApiVersion, okRoutes } from './rest/ok.ts';
+import { addRoutes } from './route.ts';
+import { type ServerRoutesDeps, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
+import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
-export interface ManagementApi {
-  readonly auth: ManagementAuth;
-  readonly bundles: Bundles;
-  readonly manifests: Manifests;
-  readonly releases: Releases;
-  readonly deviceEvents: DeviceEvents;
-  readonly updateChecks: UpdateChecks;
-  readonly updateCheckWire: UpdateCheckWire;
-  readonly devices: Devices;
-  readonly counters: CounterReader;
-  readonly bundleUrls: BundleUrls;
-  readonly objectUrls: ObjectUrls;
-  readonly dependencies: readonly Dependency[];
-  /** Published to the console so that it can sign in; '' when there is none. */
-  readonly oauth: { readonly issuer: string; readonly clientId: string };
-}
+/** What the routes of all nouns need. */
+export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
+  ReleaseRoutesDeps &
+  EventRoutesDeps &
+  DeviceRoutesDeps &
+  ExplainRoutesDeps &
+  RestBundleRoutesDeps &
+  RestChannelRoutesDeps &
+  RestDeviceRoutesDeps &
+  RestAppRoutesDeps &
+  SignInRoutesDeps &
+  ServerRoutesDeps & {
+    readonly console: ConsoleFiles;
+    readonly auth: ManagementAuth;
+    readonly dependencies: readonly Dependency[];
+    /** Documents of other APIs of this server, to be shown beside ours. */
+    readonly otherDocuments: readonly ServedDocument[];
+  };
 
 /** Largest JSON body. */
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Who may call a route: everybody, or holders of a management token. */
-type Permission = 'public' | 'token';
-
-/** Every URL an operator can ask, with who may. */
-export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+/** Every URL an operator can ask, with who may; answers the documents that say so. */
+export async function addManagementRoutes(
+  server: FastifyInstance,
+  api: ManagementApi,
+): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
+  server.addHook('onRequest', checkApiVersion);
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {
@@ -57,51 +65,30 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
-  const requireToken = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
-    api.auth.requireToken(request.headers);
-    done();
-  };
-  const route = (
-    method: 'GET' | 'POST',
-    url: string,
-    permission: Permission,
-    handler: RouteHandlerMethod,
-    ...further: onRequestHookHandler[]
-  ) => {
-    const guards = permission === 'public' ? further : [requireToken, ...further];
-    server.route({ method, url, handler, onRequest: guards });
-  };
-
-  const bundles = createBundleHandlers(api);
-  const manifests = createManifestHandlers(api);
-  const releases = createReleaseHandlers(api);
-  const events = createEventHandlers(api);
-  const devices = createDeviceHandlers(api);
-  const explain = createExplainHandler({
-    updateChecks: api.updateChecks,
-    devices: api.devices,
-    wire: api.updateCheckWire,
-  });
-  route('GET', '/api/v1/bundles.list', 'token', bundles.list);
-  route('POST', '/api/v1/bundles.upload', 'token', bundles.upload, bundles.requireForm);
-  route('POST', '/api/v1/bundles.delete', 'token', bundles.delete);
-  route('GET', '/api/v1/bundles.manifest', 'token', manifests.manifest);
-  route('GET', '/api/v1/bundles.diff', 'token', manifests.diff);
-  route('GET', '/api/v1/releases.list', 'token', releases.list);
-  route('POST', '/api/v1/releases.create', 'token', releases.create);
-  route('POST', '/api/v1/releases.update', 'token', releases.update);
-  route('POST', '/api/v1/releases.set-active', 'token', releases.setActive);
-  route('POST', '/api/v1/releases.delete', 'token', releases.delete);
-  route('GET', '/api/v1/events.list', 'token', events.list);
-  route('GET', '/api/v1/events.count', 'token', events.count);
-  route('GET', '/api/v1/counters.list', 'token', devices.listCounters);
-  route('GET', '/api/v1/devices.list', 'token', devices.list);
-  route('GET', '/api/v1/devices.get', 'token', devices.get);
-  route('POST', '/api/v1/updates.explain', 'token', explain);
-  route('GET', '/apipublic/v1/oauth2.config', 'public', async () => ({
-    issuer: api.oauth.issuer,
-    client_id: api.oauth.clientId,
-  }));
+  const routes = [
+    ...bundleRoutes(api),
+    ...manifestRoutes(api),
+    ...releaseRoutes(api),
+    ...eventRoutes(api),
+    ...deviceRoutes(api),
+    ...explainRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
+    ...signInRoutes(api),
+    ...sessionRoutes(),
+    ...serverRoutes(api),
+  ];
+  addRoutes(server, api.auth, routes);
+  const documents = [
+    { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
+    { name: 'REST API', file: 'openapi-rest.json', read: () => describeManagementRoutes(routes).rest },
+    ...api.otherDocuments,
+  ];
+  await addDocsPage(server, documents);
+  return documents;
 }

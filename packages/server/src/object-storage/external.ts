@@ -17,7 +17,8 @@ function parse(text: string): URL {
 
 /**
  * Objects over HTTP. Whoever writes the URLs decides whom we call: it is for URLs from a database that an operator gave
- * us, not for those of a request. A redirect is not followed, because its target is in nobody's database.
+ * us, whose storage may well be in the network that only we can reach. Those of a request go through `outbound/`. A
+ * redirect is not followed, because its target is in nobody's database.
  */
 export function createExternalObjects({ timeoutMs = defaultTimeoutMs } = {}): ExternalObjects {
   return {

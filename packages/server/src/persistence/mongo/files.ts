@@ -75,25 +75,27 @@ export async function useFiles(
   return [];
 }
 
-/** Takes a bundle's manifest away as part of a commit, and marks the files that no other one names. */
+/** Takes the manifests of bundles away as part of a commit, and marks the files that no other one names. */
 export async function releaseFiles(
   database: MongoDatabase,
   draft: Draft,
-  bundleId: string,
+  bundleIds: readonly string[],
   nowMs: number,
 ): Promise<void> {
-  const document = await database.collection('manifests').findOne({ _id: bundleId, ...notGone });
-  if (!document) return;
-  draft.set('manifests', [bundleId], { gone: true });
-  const manifest = await fromPackedEntries(bundleId, document.file_count, document.entries.buffer);
-  const found = await findUses(
-    database,
-    entriesOf(manifest).map(({ fileId }) => fileId),
-  );
-  for (const [uses, files] of Map.groupBy(found, (file) => file.uses)) {
-    const released = uses === 1 ? { released_at: nowMs } : {};
+  // Counted over all of them: two bundles of one commit may name the same file.
+  const releases = new Map<string, number>();
+  for (const bundleId of bundleIds) {
+    const document = await database.collection('manifests').findOne({ _id: bundleId, ...notGone });
+    if (!document) continue;
+    draft.set('manifests', [bundleId], { gone: true });
+    const manifest = await fromPackedEntries(bundleId, document.file_count, document.entries.buffer);
+    for (const { fileId } of entriesOf(manifest)) releases.set(fileId, (releases.get(fileId) ?? 0) + 1);
+  }
+  const found = await findUses(database, [...releases.keys()]);
+  for (const [left, files] of Map.groupBy(found, ({ _id, uses }) => uses - (releases.get(_id) ?? 0))) {
+    const released = left === 0 ? { released_at: nowMs } : {};
     for (const some of inChunks(files.map(({ _id }) => _id))) {
-      draft.set('files', some, { uses: uses - 1, ...released });
+      draft.set('files', some, { uses: left, ...released });
     }
   }
 }

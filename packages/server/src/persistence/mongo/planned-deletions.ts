@@ -4,21 +4,7 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { notGone } from './schema.ts';
 
-/** Plans the deletion of an object as part of a commit, or moves it. */
-export async function planDeletion(
-  database: MongoDatabase,
-  draft: Draft,
-  objectKey: string,
-  dueAtMs: number,
-): Promise<void> {
-  if (await database.collection('planned_deletions').findOne({ _id: objectKey })) {
-    draft.set('planned_deletions', [objectKey], { due_at: dueAtMs, gone: false });
-  } else {
-    draft.insert('planned_deletions', [{ _id: objectKey, due_at: dueAtMs }]);
-  }
-}
-
-/** The same of many. */
+/** Plans the deletion of objects as part of a commit, or moves it. */
 export async function planDeletions(
   database: MongoDatabase,
   draft: Draft,
@@ -54,7 +40,7 @@ export function createMongoPlannedDeletions(database: MongoDatabase): PlannedDel
   const { log } = database;
   return {
     planObjectDeletion: (objectKey, dueAtMs) =>
-      log.commit((draft) => planDeletion(database, draft, objectKey, dueAtMs)),
+      log.commit((draft) => planDeletions(database, draft, [objectKey], dueAtMs)),
 
     planObjectDeletions: (objectKeys, dueAtMs) =>
       log.commit((draft) => planDeletions(database, draft, objectKeys, dueAtMs)),
