@@ -266,6 +266,10 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const node = ids.next();
   const manifests = createManifests({ store });
   const preparedManifests = createPreparedManifests({
@@ -276,10 +280,6 @@ export async function composeProduct(
     ...{ store, objectStorage, appSnapshots, clock, ids, node },
     unpacker: createBundleUnpacker(config.brotliQuality),
     onUnbuilt: logUnbuilt(logger),
-  });
-  const externalBundles = createExternalBundles({
-    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
-    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
