@@ -59,6 +59,7 @@ import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
+import { createUsage, deleteOldMinutes } from './services/usage.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -210,7 +211,8 @@ export async function composeProduct(
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
-  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
+  const usage = createUsage({ store, appSnapshots, clock });
+  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, usage, rules });
   const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
@@ -235,6 +237,7 @@ export async function composeProduct(
       objectStorage,
       links,
       downloadUrls,
+      usage,
       metrics,
       clock,
       dependencies,
@@ -284,6 +287,7 @@ export async function composeProduct(
     ...{ logger, clock, leases: store, node: ids.next(), follower },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
+    recordUsage: () => usage.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
     deleteObjects: () => objectDeletions.carryOutDue(),
@@ -291,18 +295,20 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
     services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {
-      await recorder.flush().catch((error: unknown) => {
+      for (const last of await Promise.allSettled([recorder.flush(), usage.flushAll()])) {
+        if (last.status === 'fulfilled') continue;
         logger.warn(
-          { event: 'unrecorded_checks', err: error },
+          { event: 'unrecorded_checks', err: last.reason },
           'the last update checks could not be recorded',
         );
-      });
+      }
       await giveUpLeases();
       await sharing.close();
       await store.close();

@@ -33,6 +33,7 @@ function jobsOf(
     ...{
       refreshAllEveryMs: 600_000,
       recordChecks: note('records'),
+      recordUsage: nothing,
       refreshMissed: nothing,
       refreshAll: nothing,
     },
@@ -47,7 +48,12 @@ function jobsOf(
     },
     findMissingChecksums: async () => given.unreadable ?? [],
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
-    ...{ deleteObjects: note('deletes'), deleteOldEvents: nothing, deleteOldChanges: nothing },
+    ...{
+      deleteObjects: note('deletes'),
+      deleteOldEvents: nothing,
+      deleteOldChanges: nothing,
+      deleteOldMinutes: nothing,
+    },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();
   return { clock, log, run, giveUpLeases };

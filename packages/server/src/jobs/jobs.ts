@@ -8,6 +8,8 @@ import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
 const recordChecksEveryMs = 250;
+/** What a crash would lose of it is a few seconds of numbers. */
+const recordUsageEveryMs = 5_000;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
@@ -88,6 +90,7 @@ export function createJobs(deps: {
   readonly refreshAllEveryMs: number;
   readonly follower: ChangeFollower;
   readonly recordChecks: () => Promise<unknown>;
+  readonly recordUsage: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
   readonly deleteObjects: () => Promise<unknown>;
@@ -95,10 +98,12 @@ export function createJobs(deps: {
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
+  readonly deleteOldMinutes: () => Promise<unknown>;
 }): { readonly jobs: readonly Job[]; giveUpLeases(): Promise<void> } {
   const { logger, clock, leases, node } = deps;
   const ofEachNode: readonly Job[] = [
     { name: 'record-checks', everyMs: recordChecksEveryMs, run: deps.recordChecks },
+    { name: 'record-usage', everyMs: recordUsageEveryMs, run: deps.recordUsage },
     { name: 'follow-changes', everyMs: followEveryMs, run: followAloud(deps.follower, logger, clock) },
     { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: deps.refreshMissed },
     {
@@ -117,6 +122,7 @@ export function createJobs(deps: {
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
+    { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
   ];
   return {
     jobs: [...ofEachNode, ...ofOneNode.map((job) => leased(job, { leases, holder: node, clock }))],

@@ -7,6 +7,7 @@ import type { Release } from '../domain/release.ts';
 import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { Page, PageRequest } from './page.ts';
+import type { StatisticsStore } from './statistics.ts';
 
 /**
  * Every method is one atomic step: it happens whole or not at all, also when several run at once on several nodes.
@@ -27,6 +28,7 @@ export interface Store
     DeviceEventLog,
     CounterReader,
     DeviceInventory,
+    StatisticsStore,
     ChangeLog,
     Leases {
   /** Rejects with `unavailable` when the store does not answer. */

@@ -19,6 +19,7 @@ import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
+import { describeStatistics } from './statistics-contract.ts';
 
 /**
  * The suite every Store must pass.
@@ -46,6 +47,7 @@ export function describeStoreContract(
       return { log: store, destroy };
     });
     describeEventEffects(open);
+    describeStatistics(open);
     describeRaces('one store', async () => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };

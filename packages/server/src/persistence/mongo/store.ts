@@ -14,6 +14,7 @@ import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
+import { createMongoStatistics } from './statistics.ts';
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -75,6 +76,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoDeviceEvents(database),
       ...createMongoCounters(database),
       ...createMongoDevices(database),
+      ...createMongoStatistics(database),
       ...createMongoPlannedDeletions(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),

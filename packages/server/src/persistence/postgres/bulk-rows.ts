@@ -8,6 +8,9 @@ const sortColumns: Readonly<Record<BulkTable, readonly string[]>> = {
   device_events: ['device_time', 'device_id', 'app_id', 'action', 'version_name'],
   counters: ['app_id', 'date', 'bundle', 'channel', 'platform'],
   devices: ['app_id', 'device_id'],
+  device_activity: ['app_id', 'device_id'],
+  statistics: ['app_id', 'metric', 'date', 'name', 'detail'],
+  check_minutes: ['app_id', 'minute'],
   device_failures: ['app_id', 'device_id', 'version_name'],
   changes: [],
 };

@@ -13,6 +13,7 @@ import { createSqlLeases } from './leases.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
+import { createSqlStatistics } from './statistics.ts';
 
 /** The Store over a migrated SQL database, which it closes with itself. */
 export function createSqlStore(database: SqlDatabase): Store {
@@ -28,6 +29,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlDeviceEvents(database),
     ...createSqlCounters(database),
     ...createSqlDevices(database),
+    ...createSqlStatistics(database),
     ...createSqlPlannedDeletions(database),
     ...createSqlChanges(database),
     ...createSqlLeases(database),
