@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
+import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -19,7 +21,7 @@ import { addMetricsRoute } from './http/metrics-route.ts';
 import { createNodeLimits } from './http/node-limits.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
-import { createJobs } from './jobs/jobs.ts';
+import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import type { ServedDocument } from './management-api/docs-page.ts';
@@ -46,6 +48,7 @@ import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -54,9 +57,13 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
-import { findNoFileSizes } from './services/file-sizes.ts';
+import { createFindFileSizes } from './services/file-sizes.ts';
+import { sweepUnusedFiles } from './services/file-sweep.ts';
+import { createManifestBuilder } from './services/manifest-builder.ts';
+import { createManifests, type Manifests } from './services/manifests.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 import { createUsage, deleteOldMinutes } from './services/usage.ts';
@@ -72,6 +79,8 @@ export interface Product {
   readonly services: {
     readonly apps: Apps;
     readonly bundles: Bundles;
+    readonly manifests: Manifests;
+    readonly preparedManifests: PreparedManifests;
     readonly releases: Releases;
     readonly channels: Channels;
     readonly devices: Devices;
@@ -136,6 +145,34 @@ async function openDataDir(config: Config) {
   }
 }
 
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
+}
+
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
+}
+
 /** What nodes share beside the database. */
 interface Sharing {
   readonly limits: RequestLimits;
@@ -186,7 +223,7 @@ export async function composeProduct(
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), stop });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
   const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
   const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
@@ -197,16 +234,27 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const node = ids.next();
+  const manifests = createManifests({ store });
+  const preparedManifests = createPreparedManifests({
+    ...{ store, objectStorage, appSnapshots, clock, ids },
+    maxFileBytes: config.maxBundleBytes,
+  });
+  const manifestBuilder = createManifestBuilder({
+    ...{ store, objectStorage, appSnapshots, clock, ids, node },
+    unpacker: createBundleUnpacker(config.brotliQuality),
+    onUnbuilt: logUnbuilt(logger),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
@@ -243,32 +291,9 @@ export async function composeProduct(
       dependencies,
     },
     limits: sharing.limits,
-    findFileSizes: findNoFileSizes,
+    findFileSizes: createFindFileSizes({ store, appSnapshots }),
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
-  });
-
-  const managementApi = createHttpServer({
-    ...common,
-    name: 'management',
-    tls: config.tls,
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-    toRoutePath,
-  });
-  const documents = await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
-    counters: store,
-    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
-    ),
-    auth: createManagementAuth(tokens),
-    bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
-      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
-    },
-    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
-    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
 
   const metricsApi = createHttpServer({
@@ -279,27 +304,85 @@ export async function composeProduct(
   });
   addMetricsRoute(metricsApi, metrics);
 
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+  const managementApi = createHttpServer({
+    ...common,
+    name: 'management',
+    tls: config.tls,
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+    toRoutePath,
+  });
+  const documents = await addManagementRoutes(managementApi, {
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
+    objectUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (objectKey) => downloadUrlOf(base, objectKey);
+    },
+    counters: store,
+    updateCheckWire: createUpdateCheckWire((objectKey, request) =>
+      downloadUrlOf(deviceUrlOf(request), objectKey),
+    ),
+    auth: createManagementAuth(tokens),
+    bundleUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
+    },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
+    },
+    oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
+  });
+
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
     maxBundleBytes: config.maxBundleBytes,
   });
   const { jobs, giveUpLeases } = createJobs({
-    ...{ logger, clock, leases: store, node: ids.next(), follower },
+    ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
     recordUsage: () => usage.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    sweepFiles: () => sweepUnusedFiles({ store, clock }),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
     deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
-    services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
+    services: {
+      apps,
+      bundles,
+      manifests,
+      preparedManifests,
+      releases,
+      channels,
+      devices,
+      deviceEvents,
+      updateChecks,
+    },
     store,
     async close() {
       for (const last of await Promise.allSettled([recorder.flush(), usage.flushAll()])) {

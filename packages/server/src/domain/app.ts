@@ -1,6 +1,7 @@
 import { type Platform, platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { Bundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
+import type { Manifest } from './manifest.ts';
 import { type Release, releaseKey } from './release.ts';
 
 /** What an operator decides for an app as a whole. */
@@ -13,6 +14,48 @@ export interface AppSettings {
 
 /** Of an app whose operator has decided nothing yet. */
 export const appSettingDefaults: AppSettings = { exposeMetadata: false, allowDeviceCustomId: true };
+
+/** What operators say of an app that no device is told. */
+export interface AppProfile {
+  /** For people; null for none. */
+  readonly name: string | null;
+  /** A URL or a text; '' for none. */
+  readonly icon: string;
+  /** Bundles that nothing uses are deleted when they are so old, in seconds; null for never. */
+  readonly retentionSeconds: number | null;
+  /** The channel that uploads go to which name none. */
+  readonly defaultUploadChannel: string;
+  /** This and the next four are kept for clients that set them, and have no effect here. */
+  readonly needOnboarding: boolean;
+  readonly existingApp: boolean;
+  readonly blockProviderInfraRequests: boolean;
+  readonly iosStoreUrl: string | null;
+  readonly androidStoreUrl: string | null;
+}
+
+/** Of an app that nobody has said anything of: above all, nothing of it is ever deleted by age. */
+export const appProfileDefaults: AppProfile = {
+  name: null,
+  icon: '',
+  retentionSeconds: null,
+  defaultUploadChannel: 'dev',
+  needOnboarding: false,
+  existingApp: false,
+  blockProviderInfraRequests: false,
+  iosStoreUrl: null,
+  androidStoreUrl: null,
+};
+
+/** Retention at which, and over which, nothing is ever deleted: two years, to the second. */
+export const endlessRetentionSeconds = 63_113_904;
+
+/** An app as operators know it. */
+export interface AppRecord extends AppSettings, AppProfile {
+  readonly appId: string;
+  /** 0 when nobody knows. */
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
 
 /** Everything stored of one app that an update decision can need and that is common to its devices. */
 export interface AppState {
@@ -49,6 +92,8 @@ export interface AppSnapshot {
   readonly publicChannels: Readonly<Record<Platform, ServedChannel | undefined>>;
   readonly bundlesById: ReadonlyMap<string, Bundle>;
   readonly bundlesByName: ReadonlyMap<string, Bundle>;
+  /** By bundle, of those that are served and have one. */
+  readonly manifests: ReadonlyMap<string, Manifest>;
 }
 
 function compareChannels(left: ServedChannel, right: ServedChannel): number {
@@ -56,7 +101,20 @@ function compareChannels(left: ServedChannel, right: ServedChannel): number {
   return left.channel.id - right.channel.id;
 }
 
-export function buildAppSnapshot(state: AppState): AppSnapshot {
+/** The bundles that devices can be given. */
+export function servedBundles({ releases, channels, bundles }: AppState): readonly Bundle[] {
+  const ids = new Set([
+    ...releases.map(({ activeBundleId }) => activeBundleId),
+    ...channels.flatMap(({ bundleId, rollout }) => [bundleId, rollout.bundleId]),
+  ]);
+  return bundles.filter(({ id }) => ids.has(id));
+}
+
+/** @param manifests of the served bundles, by bundle */
+export function buildAppSnapshot(
+  state: AppState,
+  manifests: ReadonlyMap<string, Manifest> = new Map(),
+): AppSnapshot {
   const bundles = new Map(state.bundles.map((bundle) => [bundle.id, bundle]));
   const find = (id: string | null) => (id === null ? undefined : bundles.get(id));
 
@@ -88,5 +146,6 @@ export function buildAppSnapshot(state: AppState): AppSnapshot {
     >,
     bundlesById: bundles,
     bundlesByName: new Map(state.bundles.map((bundle) => [bundle.versionName, bundle])),
+    manifests,
   };
 }

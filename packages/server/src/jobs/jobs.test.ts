@@ -48,11 +48,21 @@ function jobsOf(
     },
     findMissingChecksums: async () => given.unreadable ?? [],
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
+    manifestBuilder: {
+      async run() {
+        given.ran?.push(`${node} builds`);
+      },
+      stop: () => given.ran?.push(`${node} stops`),
+    },
     ...{
+      sweepFiles: nothing,
       deleteObjects: note('deletes'),
       deleteOldEvents: nothing,
       deleteOldChanges: nothing,
       deleteOldMinutes: nothing,
+      deleteOldBundles: nothing,
+      deleteExpiredOverrides: nothing,
+      purgeDeletedApps: nothing,
     },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();

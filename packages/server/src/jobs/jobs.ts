@@ -3,6 +3,7 @@ import type { Leases } from '../ports/changes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
+import type { ManifestBuilder, UnbuiltManifest } from '../services/manifest-builder.ts';
 import type { UnreadableBundle } from '../services/missing-checksums.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
@@ -13,11 +14,17 @@ const recordUsageEveryMs = 5_000;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
+/** A bundle that was uploaded is served as a zip until then. */
+const manifestsEveryMs = 1_000;
+const fileSweepEveryMs = 10 * 60 * 1000;
 const objectDeletionsEveryMs = 60_000;
 const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
 const oldChangesEveryMs = 10 * 60 * 1000;
+const bundleRetentionEveryMs = 60_000;
+const expiredOverridesEveryMs = 10 * 60 * 1000;
+const deletedAppsEveryMs = 60_000;
 /** Below it a setting of 0 would keep the database busy for nothing. */
 const minRefreshEveryMs = 1_000;
 /** So long without word of the database is worth a line in the log. */
@@ -80,6 +87,15 @@ function findChecksums(
   };
 }
 
+/** Says why a bundle is served as a zip. */
+export function logUnbuilt(logger: Logger): (unbuilt: UnbuiltManifest) => void {
+  return ({ bundle: { appId, versionName }, reason, error }) => {
+    const facts = { event: 'manifest_not_built', appId, bundle: versionName, reason, err: error };
+    const what = `the manifest of bundle ${versionName} could not be made, so devices get the whole zip`;
+    logger.warn(facts, reason === undefined ? `${what}; it will be tried again` : `${what} (${reason})`);
+  };
+}
+
 /** Everything that runs beside the requests: what each node does for itself, then what one does for all of them. */
 export function createJobs(deps: {
   readonly logger: Logger;
@@ -93,12 +109,17 @@ export function createJobs(deps: {
   readonly recordUsage: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
+  readonly manifestBuilder: ManifestBuilder;
+  readonly sweepFiles: () => Promise<unknown>;
   readonly deleteObjects: () => Promise<unknown>;
   readonly findMissingChecksums: () => Promise<readonly UnreadableBundle[]>;
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
   readonly deleteOldMinutes: () => Promise<unknown>;
+  readonly deleteOldBundles: () => Promise<unknown>;
+  readonly deleteExpiredOverrides: () => Promise<unknown>;
+  readonly purgeDeletedApps: () => Promise<unknown>;
 }): { readonly jobs: readonly Job[]; giveUpLeases(): Promise<void> } {
   const { logger, clock, leases, node } = deps;
   const ofEachNode: readonly Job[] = [
@@ -111,8 +132,16 @@ export function createJobs(deps: {
       everyMs: Math.max(deps.refreshAllEveryMs, minRefreshEveryMs),
       run: deps.refreshAll,
     },
+    // Each bundle has a lease of its own.
+    {
+      name: 'manifests',
+      everyMs: manifestsEveryMs,
+      run: () => deps.manifestBuilder.run(),
+      stop: () => deps.manifestBuilder.stop(),
+    },
   ];
   const ofOneNode: readonly Job[] = [
+    { name: 'file-sweep', everyMs: fileSweepEveryMs, run: deps.sweepFiles },
     { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
     {
       name: 'missing-checksums',
@@ -123,6 +152,9 @@ export function createJobs(deps: {
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
     { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
+    { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
+    { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
+    { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },
   ];
   return {
     jobs: [...ofEachNode, ...ofOneNode.map((job) => leased(job, { leases, holder: node, clock }))],

@@ -52,6 +52,8 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
     min_update_version: bundle.minUpdateVersion,
     link: bundle.link,
     comment: bundle.comment,
+    manifest_state: bundle.manifest.state,
+    manifest_reason: bundle.manifest.reason,
     public_download_url: downloadUrl,
     created_at: formatTimestamp(bundle.createdAtMs),
   };

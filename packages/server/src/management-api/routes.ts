@@ -1,7 +1,7 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { ManagementAuth } from './auth.ts';
@@ -10,18 +10,24 @@ import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { addRoutes } from './route.ts';
+import { type ServerRoutesDeps, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
 export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
-  SignInRoutesDeps & {
+  SignInRoutesDeps &
+  ServerRoutesDeps & {
+    readonly console: ConsoleFiles;
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
     /** Documents of other APIs of this server, to be shown beside ours. */
@@ -49,15 +55,18 @@ export async function addManagementRoutes(
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
   const routes = [
     ...bundleRoutes(api),
+    ...manifestRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
     ...explainRoutes(api),
     ...signInRoutes(api),
+    ...sessionRoutes(),
+    ...serverRoutes(api),
   ];
   addRoutes(server, api.auth, routes);
   const documents = [

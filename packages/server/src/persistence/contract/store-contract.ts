@@ -6,18 +6,23 @@ import {
   buildRelease,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeAppRecords } from './app-records-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
+import { describeBundleRecords } from './bundle-records-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
 import { describeChanges } from './changes-contract.ts';
 import { describeChannels } from './channels-contract.ts';
 import { describeDeployments } from './deployments-contract.ts';
 import { describeDeviceEvents } from './device-events-contract.ts';
+import { describeDeviceListing } from './device-listing-contract.ts';
 import { describeDeviceStates } from './device-states-contract.ts';
 import { describeEventEffects } from './event-effects-contract.ts';
+import { describeManifestRaces } from './manifest-races-contract.ts';
+import { describeManifests } from './manifests-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
-import { describeRaces } from './races-contract.ts';
+import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
 import { describeStatistics } from './statistics-contract.ts';
 
@@ -34,13 +39,17 @@ export function describeStoreContract(
 ): void {
   describe(`the store contract on ${name}`, { timeout }, () => {
     describeBundles(open);
+    describeBundleRecords(open);
     describeReleases(open);
     describeChannels(open);
     describeDeployments(open);
     describeDeviceStates(open);
     describeAppStates(open);
     describeAppSettings(open);
+    describeAppRecords(open);
+    describeDeviceListing(open);
     describePlannedDeletions(open);
+    describeManifests(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();
@@ -48,10 +57,12 @@ export function describeStoreContract(
     });
     describeEventEffects(open);
     describeStatistics(open);
-    describeRaces('one store', async () => {
+    const openTwice = async (): Promise<OpenedNodes> => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };
-    });
+    };
+    describeRaces('one store', openTwice);
+    describeManifestRaces('one store', openTwice);
     describeLife(open);
   });
 }
@@ -112,7 +123,7 @@ function describeLife(open: OpenStore): void {
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
         await store.insertRelease(release);
         await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
-        await store.updateAppSettings(appId, { exposeMetadata: true });
+        await store.updateApp(appId, { exposeMetadata: true }, someTimeMs);
         await store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),

@@ -1,6 +1,11 @@
 import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { AutoPauseAction } from '../../domain/auto-pause.ts';
-import type { Channel, UpdatePolicy } from '../../domain/channel.ts';
+import {
+  type Channel,
+  channelDefaults,
+  type UpdatePackage,
+  type UpdatePolicy,
+} from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
 import { requireBundleOfApp } from './bundles.ts';
@@ -9,9 +14,7 @@ import type { MongoDatabase } from './database.ts';
 import { draftDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import { type ChannelDocument, notGone } from './schema.ts';
-
-/** What numbers the channels of all apps. */
-const sequence = 'channels';
+import { nextNumber } from './sequences.ts';
 
 export function toChannel(document: ChannelDocument): Channel {
   return {
@@ -27,6 +30,7 @@ export function toChannel(document: ChannelDocument): Channel {
     allowDev: document.allow_dev,
     allowDevice: document.allow_device,
     allowEmulator: document.allow_emulator,
+    updatePackage: (document.update_package ?? channelDefaults.updatePackage) as UpdatePackage,
     bundleId: document.bundle_id,
     rollout: {
       id: document.rollout_id,
@@ -68,6 +72,7 @@ function toFields(channel: Omit<Channel, 'id'>): Omit<ChannelDocument, '_id'> {
     allow_dev: channel.allowDev,
     allow_device: channel.allowDevice,
     allow_emulator: channel.allowEmulator,
+    update_package: channel.updatePackage,
     bundle_id: channel.bundleId,
     rollout_id: rollout.id,
     rollout_bundle_id: rollout.bundleId,
@@ -162,21 +167,13 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
     await draftDeployment(database, draft, { ...deployment, appId: channel.appId, target });
   }
 
-  async function nextNumber(draft: Draft): Promise<number> {
-    const found = await database.collection('sequences').findOne({ _id: sequence });
-    const last = (found?.last ?? 0) + 1;
-    if (found) draft.set('sequences', [sequence], { last });
-    else draft.insert('sequences', [{ _id: sequence, last }]);
-    return last;
-  }
-
   return {
     insertChannel: (given, deployment) =>
       log.commit(async (draft) => {
         await requireBundles(database, given, deployment);
         await requireNameFree(given);
         await ensureApp(database, draft, given.appId, given.createdAtMs);
-        const channel = { ...given, id: await nextNumber(draft) };
+        const channel = { ...given, id: await nextNumber(database, draft, 'channels') };
         draft.insert('channels', [{ _id: channel.id, ...toFields(channel) }]);
         await concludeWrite(draft, channel, deployment);
         return channel;

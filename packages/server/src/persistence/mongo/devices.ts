@@ -84,7 +84,7 @@ function toCountedFields(counted: CountedDevice): CountedFields {
 }
 
 function toCounted(document: DeviceDocument): CountedDevice | undefined {
-  if (document.active_on === undefined) return undefined;
+  if (!document.active_on) return undefined;
   return {
     date: document.active_on,
     platform: document.active_platform ?? '',
@@ -95,6 +95,17 @@ function toCounted(document: DeviceDocument): CountedDevice | undefined {
     offered: document.offered ?? null,
   };
 }
+
+/** What stands in a document again that was deleted. */
+const neverCounted = {
+  active_on: '',
+  active_platform: '',
+  active_bundle: '',
+  active_native: '',
+  active_plugin: '',
+  active_channel: '',
+  offered: null,
+} satisfies CountedFields;
 
 /** A device that is in the inventory, or comes into it with the commit. */
 interface KnownDevice {
@@ -113,7 +124,7 @@ function readsOf(database: MongoDatabase, known: ReadonlyMap<string, KnownDevice
     readNames: (appId, metric, date) =>
       database
         .collection('statistics')
-        .find({ app_id: appId, metric, date }, { projection: { name: 1, amount: 1 } })
+        .find({ app_id: appId, metric, date, ...notGone }, { projection: { name: 1, amount: 1 } })
         .map(({ name, amount }) => ({ name, amount: Number(amount) }))
         .toArray(),
   };
@@ -144,7 +155,11 @@ export async function draftDevices(
     .find({ _id: { $in: ids } })
     .toArray();
   const known = new Map<string, KnownDevice>([...newest.keys()].map((_id) => [_id, { kept: undefined }]));
-  for (const each of found) known.set(each._id, { kept: toDevice(each), counted: toCounted(each) });
+  for (const each of found) {
+    // One that was deleted begins anew when it is heard of again.
+    if (!each.gone) known.set(each._id, { kept: toDevice(each), counted: toCounted(each) });
+  }
+  const goneIds = new Set(found.flatMap(({ _id, gone }) => (gone ? [_id] : [])));
   const { additions, changed } = await countDevices(events, readsOf(database, known));
   const countedNow = new Map(
     changed.map(({ appId, deviceId, counted }) => [keyOf(appId, deviceId), toCountedFields(counted)]),
@@ -160,7 +175,10 @@ export async function draftDevices(
       const fields = isNewer ? toFields(withUntold(folded.record, kept)) : {};
       if (isNewer || counted) draft.set('devices', [_id], { ...fields, ...counted });
     } else if (folded) {
-      added.push({ _id, ...toFields(folded.record), first_seen: folded.firstSeenAtMs, ...counted });
+      const seen = { ...toFields(folded.record), first_seen: folded.firstSeenAtMs };
+      if (goneIds.has(_id))
+        draft.set('devices', [_id], { ...seen, ...neverCounted, ...counted, gone: false });
+      else added.push({ _id, ...seen, ...counted });
     }
   }
   draft.insert('devices', added);
@@ -211,7 +229,28 @@ export function createMongoDevices(database: MongoDatabase): DeviceInventory {
     async findDevice(appId, deviceId) {
       await database.log.settle();
       const found = await devices.findOne({ _id: keyOf(appId, deviceId) });
-      return found ? toDevice(found) : undefined;
+      return found && !found.gone ? toDevice(found) : undefined;
+    },
+
+    async listDevicesInOrder({ appId, order, after, seenAfterMs, hasCustomId, limit }) {
+      const conditions: Document[] = [{ app_id: appId, ...notGone }];
+      if (seenAfterMs !== undefined) conditions.push({ seen_at: { $gt: seenAfterMs } });
+      if (hasCustomId) conditions.push({ custom_id: { $nin: [null, ''] } });
+      if (after) {
+        const { seenAtMs, deviceId } = after;
+        const further = { device_id: { $gt: deviceId } };
+        const beyond = order === 'seen_first' ? { $gt: seenAtMs } : { $lt: seenAtMs };
+        conditions.push(
+          order === 'id' ? further : { $or: [{ seen_at: beyond }, { seen_at: seenAtMs, ...further }] },
+        );
+      }
+      await database.log.settle();
+      const found = await devices
+        .find({ $and: conditions } as Filter<DeviceDocument & Document>)
+        .sort(order === 'id' ? { device_id: 1 } : { seen_at: order === 'seen_first' ? 1 : -1, device_id: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map(toDevice);
     },
 
     async listDevices(filter, page) {
@@ -224,7 +263,7 @@ export function createMongoDevices(database: MongoDatabase): DeviceInventory {
       const failing =
         filter.failedBundle === undefined ? [] : [await failedOn(filter.appId, filter.failedBundle)];
       const found = await devices
-        .find({ $and: [matches(filter), after, ...failing] })
+        .find({ $and: [{ ...matches(filter), ...notGone }, after, ...failing] })
         .sort({ first_seen: -1, device_id: -1 })
         .limit(page.limit + 1)
         .toArray();

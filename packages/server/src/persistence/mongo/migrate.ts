@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Db, ObjectId } from 'mongodb';
 import { isDuplicateKey } from './errors.ts';
 import * as initial from './migrations/0001-initial.ts';
+import * as manifests from './migrations/0002-manifests.ts';
+import * as rest from './migrations/0004-rest.ts';
 import * as statistics from './migrations/0006-statistics.ts';
 import type { StoredTime } from './stored-time.ts';
 
@@ -14,6 +16,8 @@ interface Migration {
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0006-statistics': { up: statistics.up },
+  '0004-rest': { up: rest.up },
+  '0002-manifests': { up: manifests.up },
 };
 
 interface LockDocument {

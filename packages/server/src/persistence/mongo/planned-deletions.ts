@@ -1,19 +1,28 @@
 import type { PlannedDeletions } from '../../ports/store.ts';
+import { inChunks } from '../chunks.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { notGone } from './schema.ts';
 
-/** Plans the deletion of an object as part of a commit, or moves it. */
-export async function planDeletion(
+/** Plans the deletion of objects as part of a commit, or moves it. */
+export async function planDeletions(
   database: MongoDatabase,
   draft: Draft,
-  objectKey: string,
+  objectKeys: readonly string[],
   dueAtMs: number,
 ): Promise<void> {
-  if (await database.collection('planned_deletions').findOne({ _id: objectKey })) {
-    draft.set('planned_deletions', [objectKey], { due_at: dueAtMs, gone: false });
-  } else {
-    draft.insert('planned_deletions', [{ _id: objectKey, due_at: dueAtMs }]);
+  for (const some of inChunks(objectKeys)) {
+    const found = await database
+      .collection('planned_deletions')
+      .find({ _id: { $in: some } }, { projection: { _id: 1 } })
+      .toArray();
+    const known = new Set(found.map(({ _id }) => _id));
+    draft.set('planned_deletions', [...known], { due_at: dueAtMs, gone: false });
+    const others = some.filter((key) => !known.has(key));
+    draft.insert(
+      'planned_deletions',
+      others.map((_id) => ({ _id, due_at: dueAtMs })),
+    );
   }
 }
 
@@ -31,7 +40,10 @@ export function createMongoPlannedDeletions(database: MongoDatabase): PlannedDel
   const { log } = database;
   return {
     planObjectDeletion: (objectKey, dueAtMs) =>
-      log.commit((draft) => planDeletion(database, draft, objectKey, dueAtMs)),
+      log.commit((draft) => planDeletions(database, draft, [objectKey], dueAtMs)),
+
+    planObjectDeletions: (objectKeys, dueAtMs) =>
+      log.commit((draft) => planDeletions(database, draft, objectKeys, dueAtMs)),
 
     async listDueObjectDeletions(nowMs, limit) {
       await log.settle();

@@ -1,4 +1,4 @@
-import type { ObjectId } from 'mongodb';
+import type { Binary, ObjectId } from 'mongodb';
 import type { StoredTime } from './stored-time.ts';
 
 /** What every document has that commits write. */
@@ -33,6 +33,37 @@ export interface BundleDocument extends Committed {
   readonly comment?: string | null;
   /** Deleted bundles keep their document: it is what keeps their version name taken. */
   readonly deleted_at?: StoredTime | null;
+  /** Of the sequence `bundles`. */
+  readonly number?: number;
+  /** Absent while it is as it was made. */
+  readonly updated_at?: StoredTime;
+  readonly manifest_state?: string;
+  readonly manifest_reason?: string | null;
+  /** How often somebody began to make the manifest and was not heard of again. */
+  readonly manifest_attempts?: number;
+}
+
+export interface FileDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly name: string;
+  /** A `keyOf` app and name: no two that are there have the same one. */
+  readonly name_key: string;
+  readonly object_key: string;
+  readonly size: number;
+  readonly is_brotli: boolean;
+  /** How many manifests name it. */
+  readonly uses: number;
+  /** Since when none does; null while one does. */
+  readonly released_at: number | null;
+}
+
+/** Its id is the bundle's. */
+export interface ManifestDocument extends Committed {
+  readonly _id: string;
+  readonly file_count: number;
+  /** See `packed-manifest.ts`. */
+  readonly entries: Binary;
 }
 
 /** All of its fields are an older server's, whose releases lie in the same collection. */
@@ -56,6 +87,23 @@ export interface AppDocument extends Committed {
   /** Absent, as the next one, while nobody has decided otherwise than the defaults. */
   readonly expose_metadata?: boolean;
   readonly allow_device_custom_id?: boolean;
+  /** These are absent from an app that an older version registered. */
+  readonly name?: string | null;
+  readonly icon?: string;
+  readonly retention_seconds?: number | null;
+  readonly default_upload_channel?: string;
+  readonly need_onboarding?: boolean;
+  readonly existing_app?: boolean;
+  readonly block_provider_infra_requests?: boolean;
+  readonly ios_store_url?: string | null;
+  readonly android_store_url?: string | null;
+  readonly updated_at?: number;
+}
+
+/** An app that was deleted and may have left events and devices behind; its id is the app's. */
+export interface AppDeletionDocument extends Committed {
+  readonly _id: string;
+  readonly deleted_at: number;
 }
 
 export interface ChannelDocument extends Committed {
@@ -73,6 +121,8 @@ export interface ChannelDocument extends Committed {
   readonly allow_dev: boolean;
   readonly allow_device: boolean;
   readonly allow_emulator: boolean;
+  /** Absent from channels of before there was a choice. */
+  readonly update_package?: string;
   readonly bundle_id: string | null;
   readonly rollout_id: string;
   readonly rollout_bundle_id: string | null;
@@ -119,6 +169,11 @@ export interface DeviceChannelDocument extends Committed {
   readonly app_id: string;
   readonly device_id: string;
   readonly channel_id: number;
+}
+
+export interface DeviceOverrideDocument extends DeviceChannelDocument {
+  /** null, or absent, for one without an end. */
+  readonly expires_at?: number | null;
 }
 
 export interface DeviceFailuresDocument extends Committed {
@@ -232,7 +287,7 @@ export interface CommittedCollections {
   readonly channels: ChannelDocument;
   readonly sequences: SequenceDocument;
   readonly deployments: DeploymentDocument;
-  readonly device_overrides: DeviceChannelDocument;
+  readonly device_overrides: DeviceOverrideDocument;
   readonly device_self_channels: DeviceChannelDocument;
   readonly device_failures: DeviceFailuresDocument;
   readonly device_events: DeviceEventDocument;
@@ -241,18 +296,31 @@ export interface CommittedCollections {
   readonly statistics: StatisticDocument;
   readonly check_minutes: CheckMinuteDocument;
   readonly planned_deletions: PlannedDeletionDocument;
+  readonly app_deletions: AppDeletionDocument;
+  readonly files: FileDocument;
+  readonly manifests: ManifestDocument;
 }
 
 export type CollectionName = keyof CommittedCollections;
 
 /** Collections whose documents are deleted one day; the others only grow, or lose documents by age. */
 export const collectionsWithDeletion = [
+  'apps',
+  'bundles',
+  'deployments',
+  'counters',
+  'statistics',
+  'check_minutes',
+  'devices',
+  'app_deletions',
   'releases',
   'channels',
   'device_overrides',
   'device_self_channels',
   'device_failures',
   'planned_deletions',
+  'files',
+  'manifests',
 ] as const satisfies readonly CollectionName[];
 
 /** Its id is the lease's name. */

@@ -15,7 +15,7 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { requireTexts } from './require-texts.ts';
-import type { CheckMinuteDocument, StatisticDocument } from './schema.ts';
+import { type CheckMinuteDocument, notGone, type StatisticDocument } from './schema.ts';
 
 /** Adds to the statistics as part of a commit. */
 export async function draftStatistics(
@@ -32,16 +32,17 @@ export async function draftStatistics(
   if (sums.size === 0) return;
   const found = await database
     .collection('statistics')
-    .find({ _id: { $in: [...sums.keys()] } }, { projection: { amount: 1 } })
+    .find({ _id: { $in: [...sums.keys()] } }, { projection: { amount: 1, gone: 1 } })
     .toArray();
-  const known = new Map(found.map(({ _id, amount }) => [_id, amount]));
+  // One of an app that was deleted and is there again starts anew.
+  const known = new Map(found.map(({ _id, amount, gone }) => [_id, gone ? 0 : amount]));
   draft.insert(
     'statistics',
     [...sums.values()].filter(({ _id }) => !known.has(_id)),
   );
   for (const [_id, { amount }] of sums) {
     const total = known.get(_id);
-    if (total !== undefined) draft.set('statistics', [_id], { amount: total + amount });
+    if (total !== undefined) draft.set('statistics', [_id], { amount: total + amount, gone: false });
   }
 }
 
@@ -62,14 +63,14 @@ async function draftCheckMinutes(
     .collection('check_minutes')
     .find({ _id: { $in: [...sums.keys()] } })
     .toArray();
-  const known = new Map(found.map(({ _id, checks }) => [_id, checks]));
+  const known = new Map(found.map(({ _id, checks, gone }) => [_id, gone ? 0 : checks]));
   draft.insert(
     'check_minutes',
     [...sums.values()].filter(({ _id }) => !known.has(_id)),
   );
   for (const [_id, { checks }] of sums) {
     const total = known.get(_id);
-    if (total !== undefined) draft.set('check_minutes', [_id], { checks: total + checks });
+    if (total !== undefined) draft.set('check_minutes', [_id], { checks: total + checks, gone: false });
   }
 }
 
@@ -99,7 +100,7 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
     const groups = await database
       .collection('devices')
       .aggregate<{ _id: string; devices: number }>([
-        { $match: { app_id: appId, active_on: { $gte: since } } },
+        { $match: { app_id: appId, active_on: { $gte: since }, ...notGone } },
         { $group: { _id: `$${activeFields[grouping]}`, devices: { $sum: 1 } } },
       ])
       .toArray();
@@ -120,6 +121,7 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
           metric: { $in: [...metrics] },
           date: { $gte: fromDate, $lte: toDate },
           amount: { $gt: 0 },
+          ...notGone,
         })
         .toArray();
       return found
@@ -147,7 +149,7 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
       await log.settle();
       const found = await database
         .collection('counters')
-        .find({ app_id: { $in: [...appIds] }, date: { $gte: fromDate, $lte: toDate } })
+        .find({ app_id: { $in: [...appIds] }, date: { $gte: fromDate, $lte: toDate }, ...notGone })
         .toArray();
       const sums = new Map<string, { -readonly [Key in keyof CounterSum]: CounterSum[Key] }>();
       for (const { app_id: appId, date, bundle, gets, installs, fails } of found) {
@@ -172,7 +174,7 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
       await log.settle();
       const found = await database
         .collection('check_minutes')
-        .find({ app_id: appId, minute: { $gte: fromMs, $lt: toMs } })
+        .find({ app_id: appId, minute: { $gte: fromMs, $lt: toMs }, ...notGone })
         .sort({ minute: 1 })
         .toArray();
       return found.map(({ minute, checks }) => ({ appId, minuteMs: Number(minute), checks: Number(checks) }));
@@ -187,7 +189,7 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
       await log.settle();
       const found = await database
         .collection('bundles')
-        .find({ app_id: { $in: [...appIds] }, object_key: { $nin: [null, ''] } } as Document, {
+        .find({ app_id: { $in: [...appIds] }, object_key: { $nin: [null, ''] }, ...notGone } as Document, {
           projection: { app_id: 1, size: 1, created_at: 1, deleted_at: 1 },
         })
         .toArray();

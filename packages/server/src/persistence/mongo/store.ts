@@ -1,6 +1,8 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
-import { createMongoAppSettings, createMongoAppStates } from './apps.ts';
+import { createMongoAppRecords } from './app-records.ts';
+import { createMongoAppStates } from './apps.ts';
+import { createMongoBundleRecords } from './bundle-records.ts';
 import { createMongoBundles, createMongoMissingChecksums } from './bundles.ts';
 import { createMongoChanges } from './changes.ts';
 import { createMongoChannels } from './channels.ts';
@@ -12,6 +14,7 @@ import { createMongoDeviceStates } from './device-states.ts';
 import { createMongoDevices } from './devices.ts';
 import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
+import { createMongoManifests } from './manifests.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
 import { createMongoStatistics } from './statistics.ts';
@@ -66,9 +69,11 @@ export function createMongoStore(database: MongoDatabase): Store {
   return {
     ...guarded({
       ...createMongoAppStates(database),
-      ...createMongoAppSettings(database),
+      ...createMongoAppRecords(database),
       ...createMongoBundles(database),
+      ...createMongoBundleRecords(database),
       ...createMongoMissingChecksums(database),
+      ...createMongoManifests(database),
       ...createMongoReleases(database),
       ...createMongoChannels(database),
       ...createMongoDeployments(database),

@@ -13,6 +13,8 @@ const sortColumns: Readonly<Record<BulkTable, readonly string[]>> = {
   check_minutes: ['app_id', 'minute'],
   device_failures: ['app_id', 'device_id', 'version_name'],
   changes: [],
+  files: ['app_id', 'name'],
+  planned_deletions: ['object_key'],
 };
 
 function compare(one: unknown, other: unknown): number {

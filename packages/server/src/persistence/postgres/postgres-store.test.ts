@@ -1,7 +1,8 @@
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
+import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
-import { describeRaces } from '../contract/races-contract.ts';
+import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import { openPostgresStore } from './open-postgres-store.ts';
 
@@ -26,7 +27,7 @@ async function openInNewDatabase(): Promise<OpenedStore> {
 
 describeStoreContract('PostgreSQL', openInNewDatabase);
 
-describeRaces('two stores over one PostgreSQL database', async () => {
+const openTwoNodes = async (): Promise<OpenedNodes> => {
   const database = await createPostgresDatabase(serverUrl);
   const here = await openPostgresStore(database.url);
   const there = await openPostgresStore(database.url);
@@ -37,4 +38,6 @@ describeRaces('two stores over one PostgreSQL database', async () => {
       await database.drop();
     },
   };
-});
+};
+describeRaces('two stores over one PostgreSQL database', openTwoNodes);
+describeManifestRaces('two stores over one PostgreSQL database', openTwoNodes);

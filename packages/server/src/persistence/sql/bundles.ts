@@ -1,12 +1,15 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
+import { nextNumber } from './sequences.ts';
 
 export function toBundle(row: Selectable<BundlesTable>): Bundle {
   return {
@@ -24,11 +27,15 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     externalUrl: row.external_url,
     link: row.link,
     comment: row.comment,
+    manifest: {
+      state: row.manifest_state as ManifestState,
+      reason: row.manifest_reason as ManifestReason | null,
+    },
     createdAtMs: row.created_at,
   };
 }
 
-function selectLive(db: Kysely<Schema>, id: string) {
+export function selectLive(db: Kysely<Schema>, id: string) {
   return db.selectFrom('bundles').selectAll().where('id', '=', id).where('deleted_at', 'is', null);
 }
 
@@ -66,6 +73,42 @@ async function requireUnused(db: Kysely<Schema>, bundle: Bundle): Promise<void> 
   );
 }
 
+/** Deletes bundles of an app that nothing uses: their rows stay, and with them their version names are taken. */
+export async function deleteBundleRows(
+  transaction: Kysely<Schema>,
+  appId: string,
+  rows: readonly Selectable<BundlesTable>[],
+  nowMs: number,
+): Promise<void> {
+  await noteChange(transaction, appId);
+  await transaction
+    .updateTable('bundles')
+    .set({ deleted_at: nowMs, updated_at: nowMs })
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .execute();
+  for (const { id } of rows) await releaseFiles(transaction, id, nowMs);
+  await transaction
+    .deleteFrom('device_failures')
+    .where('app_id', '=', appId)
+    .where(
+      'version_name',
+      'in',
+      rows.map(({ version_name }) => version_name),
+    )
+    .execute();
+  const objects = rows.filter(({ object_key }) => object_key !== '');
+  if (objects.length === 0) return;
+  await transaction
+    .insertInto('planned_deletions')
+    .values(objects.map(({ object_key }) => ({ object_key, due_at: nowMs })))
+    .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+    .execute();
+}
+
 export function createSqlBundles(database: SqlDatabase): BundleStore {
   const { db } = database;
   return {
@@ -74,6 +117,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         await database.change(async (transaction) => {
           await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
           await noteChange(transaction, bundle.appId);
+          const number = await nextNumber(transaction, 'bundles');
           await transaction
             .insertInto('bundles')
             .values({
@@ -93,6 +137,11 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               comment: bundle.comment,
               created_at: bundle.createdAtMs,
               deleted_at: null,
+              number,
+              updated_at: bundle.createdAtMs,
+              manifest_state: bundle.manifest.state,
+              manifest_reason: bundle.manifest.reason,
+              manifest_attempts: 0,
             })
             .execute();
           if (bundle.objectKey !== null) {
@@ -144,20 +193,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         await requireUnused(transaction, toBundle(row));
-        await noteChange(transaction, row.app_id);
-        await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
-        await transaction
-          .deleteFrom('device_failures')
-          .where('app_id', '=', row.app_id)
-          .where('version_name', '=', row.version_name)
-          .execute();
-        if (row.object_key !== '') {
-          await transaction
-            .insertInto('planned_deletions')
-            .values({ object_key: row.object_key, due_at: nowMs })
-            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
-            .execute();
-        }
+        await deleteBundleRows(transaction, row.app_id, [row], nowMs);
         return toBundle(row);
       }),
   };

@@ -2,6 +2,8 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import * as initial from './migrations/0001-initial.ts';
 import * as channels from './migrations/0002-channels.ts';
 import * as nodes from './migrations/0003-nodes.ts';
+import * as manifests from './migrations/0004-manifests.ts';
+import * as rest from './migrations/0006-rest.ts';
 import * as statistics from './migrations/0008-statistics.ts';
 
 /** Forward only; a name, once released, never changes. */
@@ -10,6 +12,8 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0002-channels': { up: channels.up },
   '0003-nodes': { up: nodes.up },
   '0008-statistics': { up: statistics.up },
+  '0006-rest': { up: rest.up },
+  '0004-manifests': { up: manifests.up },
 };
 
 /**

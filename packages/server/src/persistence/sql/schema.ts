@@ -15,10 +15,12 @@ import type { DeviceKey } from '../../domain/device.ts';
 export interface Schema {
   apps: AppsTable;
   bundles: BundlesTable;
+  files: FilesTable;
+  manifests: ManifestsTable;
   releases: ReleasesTable;
   channels: ChannelsTable;
   deployments: DeploymentsTable;
-  device_overrides: DeviceChannelsTable;
+  device_overrides: DeviceOverridesTable;
   device_self_channels: DeviceChannelsTable;
   device_failures: DeviceFailuresTable;
   device_events: DeviceEventsTable;
@@ -28,6 +30,8 @@ export interface Schema {
   statistics: StatisticsTable;
   check_minutes: CheckMinutesTable;
   planned_deletions: PlannedDeletionsTable;
+  sequences: SequencesTable;
+  app_deletions: AppDeletionsTable;
   changes: ChangesTable;
   leases: LeasesTable;
 }
@@ -37,6 +41,17 @@ export interface AppsTable {
   created_at: number;
   expose_metadata: number;
   allow_device_custom_id: number;
+  name: Generated<string | null>;
+  icon: Generated<string>;
+  /** null for ever. */
+  retention_seconds: Generated<number | null>;
+  default_upload_channel: Generated<string>;
+  need_onboarding: Generated<number>;
+  existing_app: Generated<number>;
+  block_provider_infra_requests: Generated<number>;
+  ios_store_url: Generated<string | null>;
+  android_store_url: Generated<string | null>;
+  updated_at: number;
 }
 
 export interface BundlesTable {
@@ -58,6 +73,34 @@ export interface BundlesTable {
   created_at: number;
   /** Deleted bundles keep their row: it is what keeps their version name taken. */
   deleted_at: number | null;
+  /** Of the sequence `bundles`. */
+  number: number;
+  updated_at: number;
+  manifest_state: string;
+  manifest_reason: string | null;
+  /** How often somebody began to make the manifest and was not heard of again. */
+  manifest_attempts: number;
+}
+
+export interface FilesTable {
+  id: string;
+  app_id: string;
+  name: string;
+  object_key: string;
+  size: number;
+  is_brotli: number;
+  /** How many manifests name it. */
+  uses: number;
+  /** Since when none does; null while one does. */
+  released_at: number | null;
+}
+
+/** Of bundles that were not deleted. */
+export interface ManifestsTable {
+  bundle_id: string;
+  file_count: number;
+  /** See `packed-manifest.ts`. */
+  entries: Uint8Array;
 }
 
 export interface ReleasesTable {
@@ -89,6 +132,7 @@ export interface ChannelsTable {
   allow_dev: number;
   allow_device: number;
   allow_emulator: number;
+  update_package: string;
   bundle_id: string | null;
   rollout_id: string;
   rollout_bundle_id: string | null;
@@ -128,6 +172,11 @@ interface DeviceChannelsTable {
   app_id: string;
   device_id: string;
   channel_id: number;
+}
+
+interface DeviceOverridesTable extends DeviceChannelsTable {
+  /** null for one without an end. */
+  expires_at: number | null;
 }
 
 export interface DeviceFailuresTable {
@@ -233,6 +282,18 @@ interface PlannedDeletionsTable {
   due_at: number;
 }
 
+/** The last number that was given out, under the name of what it numbers. */
+interface SequencesTable {
+  name: string;
+  last: number;
+}
+
+/** Apps that were deleted and may have left events and devices behind. */
+interface AppDeletionsTable {
+  app_id: string;
+  deleted_at: number;
+}
+
 interface ChangesTable {
   revision: Generated<number>;
   app_id: string;
@@ -254,7 +315,9 @@ export type BulkTable =
   | 'statistics'
   | 'check_minutes'
   | 'device_failures'
-  | 'changes';
+  | 'changes'
+  | 'files'
+  | 'planned_deletions';
 
 /** What becomes of rows whose key a table has already. */
 export type ConflictRule<Table extends BulkTable> = (

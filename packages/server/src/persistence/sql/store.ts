@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
-import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
+import { createSqlAppRecords } from './app-records.ts';
+import { createSqlAppStates } from './apps.ts';
+import { createSqlBundleRecords } from './bundle-records.ts';
 import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
@@ -10,6 +12,7 @@ import { createSqlDeviceEvents } from './device-events.ts';
 import { createSqlDeviceStates } from './device-states.ts';
 import { createSqlDevices } from './devices.ts';
 import { createSqlLeases } from './leases.ts';
+import { createSqlManifests } from './manifests.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
@@ -19,9 +22,11 @@ import { createSqlStatistics } from './statistics.ts';
 export function createSqlStore(database: SqlDatabase): Store {
   return {
     ...createSqlAppStates(database),
-    ...createSqlAppSettings(database),
+    ...createSqlAppRecords(database),
     ...createSqlBundles(database),
+    ...createSqlBundleRecords(database),
     ...createSqlMissingChecksums(database),
+    ...createSqlManifests(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),
     ...createSqlDeployments(database),

@@ -8,9 +8,10 @@ import { Kysely, Migrator } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appSettingDefaults } from '../../domain/app.ts';
 import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
+import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
-import { describeRaces } from '../contract/races-contract.ts';
+import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
 import * as initial from '../sql/migrations/0001-initial.ts';
@@ -38,7 +39,7 @@ async function openInFile(): Promise<OpenedStore> {
 
 describeStoreContract('an SQLite file', openInFile);
 
-describeRaces('two stores over one SQLite file', async () => {
+const openTwoNodes = async (): Promise<OpenedNodes> => {
   const folder = await mkdtemp(join(tmpdir(), 'capgo-sqlite-'));
   const filePath = join(folder, 'capgo.sqlite');
   const here = await openSqliteStore(filePath);
@@ -50,7 +51,9 @@ describeRaces('two stores over one SQLite file', async () => {
       await rm(folder, { recursive: true });
     },
   };
-});
+};
+describeRaces('two stores over one SQLite file', openTwoNodes);
+describeManifestRaces('two stores over one SQLite file', openTwoNodes);
 
 const urlOf = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
 
@@ -177,6 +180,17 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
         ...{ session_key: '', object_key: bundle.objectKey, created_at: bundle.createdAtMs },
       })
       .execute();
+    const older = {
+      ...{ app_id: bundle.appId, description: '', crc_checksum: '', checksum: '', size: 1, session_key: '' },
+      object_key: '',
+    };
+    await db
+      .insertInto('bundles')
+      .values([
+        { ...older, id: 'b', version_name: '0.0.2', created_at: 5, deleted_at: null },
+        { ...older, id: 'a', version_name: '0.0.1', created_at: 5, deleted_at: 6 },
+      ])
+      .execute();
     await db
       .insertInto('releases')
       .values({
@@ -209,6 +223,15 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     const store = await openSqliteStore(filePath);
     expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, description: '' });
     expect((await store.findRelease(release.id))?.activeBundleId).toBe(bundle.id);
+    // Numbered in order of arrival, those deleted as well.
+    await store.insertBundle(buildBundle({ appId: bundle.appId, versionName: '9.0.0' }));
+    const records = await store.listBundleRecords(bundle.appId, { offset: 0, limit: 5 });
+    expect(records.map(({ versionName, number }) => [versionName, number])).toStrictEqual([
+      ['9.0.0', 4],
+      [bundle.versionName, 3],
+      ['0.0.2', 2],
+    ]);
+    expect(await store.findApp(bundle.appId)).toMatchObject({ name: null, retentionSeconds: null });
     expect((await store.readAppState(bundle.appId))?.settings).toStrictEqual(appSettingDefaults);
     expect(await store.countDeviceEvents({ appId: bundle.appId })).toBe(1_201);
     const { items } = await store.listDeviceEvents({ appId: bundle.appId }, { limit: 2 });
