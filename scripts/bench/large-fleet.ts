@@ -1,4 +1,3 @@
-import { ObjectId } from 'mongodb';
 import {
   autoPauseDefaults,
   channelDefaults,
@@ -8,9 +7,9 @@ import { keyOf } from '../../packages/server/src/persistence/mongo/keys.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import type { StoredRow, StoredRows } from '../../packages/server/src/testing/stored-rows.ts';
 import type { BenchDatabase } from './engines.ts';
 import type { SeededApp } from './fleet.ts';
-import type { StoredRow, StoredRows } from './stored-rows.ts';
 
 /** As an operator of many apps has them, after years. */
 export interface LargeFleetSize {
@@ -71,7 +70,7 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     function copyValue(name: string, value: unknown): unknown {
       const found = replaced.get(String(value));
-      if (found !== undefined) return value instanceof ObjectId ? new ObjectId(found) : found;
+      if (found !== undefined) return rows.inPlaceOf(value, found);
       // The key of an object names its app and its bundle.
       if (name !== 'object_key' || typeof value !== 'string') return value;
       return [...replaced].reduce((text, [from, to]) => text.replace(from, to), value);
@@ -116,7 +115,10 @@ export async function seedLargeFleet(
   const rows = await database.openRows();
   try {
     const copyFirst = await copier(rows, first.id, size);
-    const waiting = new Map<string, StoredRow[]>();
+    // The first one has its app and one device already.
+    const waiting = new Map<string, StoredRow[]>([
+      ['device_overrides', copyFirst(0, first.id).device_overrides.slice(1)],
+    ]);
     const flush = async () => {
       // In this order, because rows of the later tables refer to those of the earlier ones.
       for (const table of ['apps', 'bundles', 'releases', 'channels', 'device_overrides']) {

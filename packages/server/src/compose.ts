@@ -13,6 +13,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { defaultOrganizationId } from './domain/organization.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -34,6 +35,7 @@ import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
 import { openDatabase, openDatabaseHints, reasonOf } from './open-database.ts';
+import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
@@ -57,6 +59,7 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
+import { createExternalBundles } from './services/external-bundles.ts';
 import { createFindFileSizes } from './services/file-sizes.ts';
 import { sweepUnusedFiles } from './services/file-sweep.ts';
 import { createManifestBuilder } from './services/manifest-builder.ts';
@@ -252,6 +255,10 @@ export async function composeProduct(
     unpacker: createBundleUnpacker(config.brotliQuality),
     onUnbuilt: logUnbuilt(logger),
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates, clock });
@@ -316,6 +323,7 @@ export async function composeProduct(
   });
   const documents = await addManagementRoutes(managementApi, {
     ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);
       return (objectKey) => downloadUrlOf(base, objectKey);

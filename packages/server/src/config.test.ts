@@ -52,6 +52,7 @@ describe('without any setting', () => {
       cacheResultDurationMs: 600_000,
       maxBundleBytes: 1_073_741_824,
       maxUnpackedBytes: 2_147_483_648,
+      brotliQuality: 9,
       failedBundleRetries: 2,
       statsRetentionDays: 90,
       allowPrivateUrls: false,

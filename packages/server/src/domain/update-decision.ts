@@ -183,8 +183,8 @@ function decideFor(
     trace?.('no_bundle', `the SHA-256 of ${bundle.versionName} is still to be computed`);
     return refuse('no_bundle', noFacts, considered);
   }
-  trace?.('update_available', `bundle ${bundle.versionName} is offered`);
   const manifest = pickManifest(app, bundle, resolution, device, features, trace);
+  trace?.('update_available', `bundle ${bundle.versionName} is offered`);
   const { link, comment } = app.settings.exposeMetadata && features.linkAndComment ? bundle : nothingToTell;
   return { outcome: 'update_available', bundle, checksum, manifest, link, comment, considered };
 }

@@ -153,7 +153,7 @@ const situations: readonly Situation[] = [
     outcome: 'update_available',
     source: 'release',
     bundle: '3.0.1',
-    steps: ['device_override', 'release', 'target', 'update_available'],
+    steps: ['device_override', 'release', 'target', 'zip', 'update_available'],
   },
   {
     name: 'the public channel',
@@ -162,7 +162,7 @@ const situations: readonly Situation[] = [
     source: 'public_channel',
     channel: 'production',
     bundle: '1.0.1',
-    steps: ['device_override', 'release', 'public_channel', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'release', 'public_channel', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'nothing new',
@@ -180,7 +180,7 @@ const situations: readonly Situation[] = [
     source: 'device_override',
     channel: 'hidden',
     bundle: '1.0.2',
-    steps: ['device_override', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel, inside its rollout',
@@ -189,7 +189,7 @@ const situations: readonly Situation[] = [
     source: 'default_channel',
     channel: 'beta',
     bundle: '1.0.2',
-    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel, outside its rollout',
@@ -198,7 +198,7 @@ const situations: readonly Situation[] = [
     source: 'default_channel',
     channel: 'beta',
     bundle: '1.0.1',
-    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel it may not have',
@@ -244,7 +244,7 @@ const situations: readonly Situation[] = [
     bundle: '1.0.1',
     steps: [
       ...['device_override', 'self_set', 'release', 'public_channel', 'target', 'policies'],
-      'update_available',
+      ...['zip', 'update_available'],
     ],
   },
   {

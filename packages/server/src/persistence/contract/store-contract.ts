@@ -31,11 +31,12 @@ import { describeStatistics } from './statistics-contract.ts';
  *
  * @param open makes a store over new, empty data
  * @param timeout of each test, in ms
+ * @param manyFiles of a large manifest
  */
 export function describeStoreContract(
   name: string,
   open: OpenStore,
-  { timeout = 20_000 }: { readonly timeout?: number } = {},
+  { timeout = 20_000, manyFiles = 10_000 }: { readonly timeout?: number; readonly manyFiles?: number } = {},
 ): void {
   describe(`the store contract on ${name}`, { timeout }, () => {
     describeBundles(open);
@@ -49,7 +50,7 @@ export function describeStoreContract(
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
-    describeManifests(open);
+    describeManifests(open, manyFiles);
     describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();

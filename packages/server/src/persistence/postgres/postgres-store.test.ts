@@ -1,9 +1,13 @@
+import { Kysely } from 'kysely';
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
+import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
+import { openConnections } from './connections.ts';
+import { createPostgresDialect } from './dialect.ts';
 import { openPostgresStore } from './open-postgres-store.ts';
 
 const serverUrl = inject('postgresUrl');
@@ -41,3 +45,12 @@ const openTwoNodes = async (): Promise<OpenedNodes> => {
 };
 describeRaces('two stores over one PostgreSQL database', openTwoNodes);
 describeManifestRaces('two stores over one PostgreSQL database', openTwoNodes);
+
+describeOlderSchemas('PostgreSQL', async () => {
+  const database = await createPostgresDatabase(serverUrl);
+  return {
+    db: new Kysely({ dialect: createPostgresDialect(openConnections(database.url, 60_000), {}) }),
+    openStore: () => openPostgresStore(database.url),
+    destroy: database.drop,
+  };
+});
