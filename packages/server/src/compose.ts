@@ -77,6 +77,7 @@ import { createPreparedManifests, type PreparedManifests } from './services/prep
 import { createReleases, type Releases } from './services/releases.ts';
 import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
+import { createUsage, deleteOldMinutes } from './services/usage.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -290,7 +291,8 @@ export async function composeProduct(
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
-  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
+  const usage = createUsage({ store, appSnapshots, clock });
+  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, usage, rules });
   const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
@@ -315,6 +317,7 @@ export async function composeProduct(
       objectStorage,
       links,
       downloadUrls,
+      usage,
       metrics,
       clock,
       dependencies,
@@ -396,6 +399,7 @@ export async function composeProduct(
     ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
+    recordUsage: () => usage.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     recordKeyUses: () => keyUses.flush(),
     refreshAll: () =>
@@ -406,6 +410,7 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
     deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
     deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
     purgeDeletedApps: () => apps.purgeDeleted(),
@@ -426,12 +431,13 @@ export async function composeProduct(
     },
     store,
     async close() {
-      await recorder.flush().catch((error: unknown) => {
+      for (const last of await Promise.allSettled([recorder.flush(), usage.flushAll()])) {
+        if (last.status === 'fulfilled') continue;
         logger.warn(
-          { event: 'unrecorded_checks', err: error },
+          { event: 'unrecorded_checks', err: last.reason },
           'the last update checks could not be recorded',
         );
-      });
+      }
       // What is lost of them is a minute of when a key was used.
       await keyUses.flush().catch(() => undefined);
       await giveUpLeases();
