@@ -10,6 +10,7 @@ const engineTests = [
   'packages/server/src/persistence/sqlite/sqlite-store.test.ts',
 ];
 const engineJourneys = ['e2e/*-on-postgres.test.ts', 'e2e/two-nodes.test.ts'];
+const consoleJourneys = 'e2e/console/*.test.ts';
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 
 export default defineConfig({
@@ -53,9 +54,24 @@ export default defineConfig({
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
           sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...engineJourneys],
+          exclude: [...configDefaults.exclude, ...engineJourneys, consoleJourneys],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'console',
+          sequence: { groupOrder: 4 },
+          // Each has a server and a browser.
+          maxWorkers: 1,
+          include: [consoleJourneys],
+          globalSetup: 'e2e/console/build.ts',
+          execArgv: ['--conditions=source'],
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

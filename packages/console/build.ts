@@ -13,7 +13,14 @@ const repository = resolve(folder, '../..');
 const dist = join(folder, 'dist');
 const fingerprintFile = 'sources.sha256';
 /** Everything that decides what is built; what a fresh checkout has not (an image's build stage) counts as absent. */
-const sources = ['index.html', 'package.json', 'vite.config.ts', 'postcss.config.cjs', 'build.ts', 'public', 'src']
+const sources = [
+  'index.html',
+  'package.json',
+  'vite.config.ts',
+  'build.ts',
+  'public',
+  'src',
+]
   .map((path) => join(folder, path))
   .concat(join(repository, 'packages/protocol/src'), join(repository, 'package-lock.json'));
 /** Smaller files are not worth a second round of headers. */
@@ -29,7 +36,9 @@ async function filesBelow(path: string): Promise<string[]> {
 
 async function fingerprint(): Promise<string> {
   const hash = createHash('sha256');
-  const files = (await Promise.all(sources.map(filesBelow))).flat().filter((path) => !/\.test\.tsx?$/.test(path));
+  const files = (await Promise.all(sources.map(filesBelow)))
+    .flat()
+    .filter((path) => !/\.test\.tsx?$/.test(path));
   for (const path of files.sort()) {
     hash.update(`${relative(repository, path)}\0`).update(await readFile(path));
   }
@@ -58,7 +67,12 @@ async function buildConsole(sourcesAre: string): Promise<void> {
   // Beside it and then renamed, so that nobody ever serves half a console.
   const work = join(folder, `dist-${process.pid}`);
   try {
-    await build({ root: folder, configFile: join(folder, 'vite.config.ts'), logLevel: 'warn', build: { outDir: work } });
+    await build({
+      root: folder,
+      configFile: join(folder, 'vite.config.ts'),
+      logLevel: 'warn',
+      build: { outDir: work },
+    });
     await precompress(work);
     await writeFile(join(work, fingerprintFile), sourcesAre);
     await rm(dist, { recursive: true, force: true });
@@ -83,9 +97,12 @@ if (!values['if-needed'] || built !== current) {
     await buildConsole(current);
     process.stdout.write(`Console built in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   } catch (error) {
-    process.stderr.write(`The console could not be built: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(
+      `The console could not be built: ${error instanceof Error ? error.message : error}\n`,
+    );
     if (!values['if-needed']) process.exitCode = 1;
     // The server works without it, and /ui says what is missing.
-    else process.stderr.write('The server starts without it. `npm ci` and `npm run build:console` bring it.\n');
+    else
+      process.stderr.write('The server starts without it. `npm ci` and `npm run build:console` bring it.\n');
   }
 }

@@ -24,9 +24,17 @@ export default defineConfig({
   // `npm run dev -w packages/console`: the console with hot reload, on the server that `npm run dev` started.
   server: {
     proxy: Object.fromEntries(
-      ['/api', '/apipublic', '/app', '/bundle', '/channel', '/device', '/organization', '/apikey', '/webhooks'].map(
-        (path) => [path, 'http://localhost:8001'],
-      ),
+      [
+        '/api',
+        '/apipublic',
+        '/app',
+        '/bundle',
+        '/channel',
+        '/device',
+        '/organization',
+        '/apikey',
+        '/webhooks',
+      ].map((path) => [path, 'http://localhost:8001']),
     ),
   },
 });

@@ -11,6 +11,7 @@ import { credentialState } from './api/credential.ts';
 import { basePath } from './api/location.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
+import { deviceFilterOf } from './features/devices/device-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
 import { Layout } from './features/layout/layout.tsx';
 import { SignInPage } from './features/sign-in/sign-in-page.tsx';
@@ -30,7 +31,10 @@ const login = createRoute({
 const oauthCallback = createRoute({
   getParentRoute: () => root,
   path: 'login/oauth-callback',
-  component: lazyRouteComponent(() => import('./features/sign-in/oauth-callback-page.tsx'), 'OauthCallbackPage'),
+  component: lazyRouteComponent(
+    () => import('./features/sign-in/oauth-callback-page.tsx'),
+    'OauthCallbackPage',
+  ),
 });
 
 /** Everything that needs somebody to be signed in. */
@@ -52,7 +56,8 @@ const home = createRoute({
 const start = createRoute({
   getParentRoute: () => inside,
   path: 'start',
-  validateSearch: (search): { app?: string } => (typeof search['app'] === 'string' ? { app: search['app'] } : {}),
+  validateSearch: (search): { app?: string } =>
+    typeof search['app'] === 'string' ? { app: search['app'] } : {},
   component: lazyRouteComponent(() => import('./features/first-run/first-run-page.tsx'), 'FirstRunPage'),
 });
 
@@ -93,24 +98,6 @@ const server = createRoute({
   path: 'settings/server',
   component: lazyRouteComponent(() => import('./features/settings/server-page.tsx'), 'ServerPage'),
 });
-
-/** What the list of devices is narrowed to. */
-export interface DeviceFilter {
-  readonly search?: string;
-  readonly version?: string;
-  readonly channel?: string;
-  readonly platform?: string;
-}
-
-function deviceFilterOf(search: Readonly<Record<string, unknown>>): DeviceFilter {
-  const names = ['search', 'version', 'channel', 'platform'] as const;
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = search[name];
-      return value === undefined || value === '' ? [] : [[name, String(value)]];
-    }),
-  );
-}
 
 const routeTree = root.addChildren([
   login,

@@ -341,7 +341,8 @@ export async function composeProduct(
   });
   addMetricsRoute(metricsApi, metrics);
 
-  const deviceUrlOf = (request: FastifyRequest) => config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
   const managementApi = createHttpServer({
     ...common,
     name: 'management',

@@ -1,4 +1,5 @@
-import { credentialHeaders, forgetCredential } from './credential.ts';
+import { forgetCredential } from './credential.ts';
+import { credentialHeaders } from './credential-headers.ts';
 import { apiUrl } from './location.ts';
 
 /** A refusal, in the server's words, or a server that did not answer. */
@@ -74,7 +75,11 @@ async function send(path: string, options: CallOptions): Promise<Response> {
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new ApiError(0, 'offline', 'The server does not answer. Check that it runs and that you are online.');
+    throw new ApiError(
+      0,
+      'offline',
+      'The server does not answer. Check that it runs and that you are online.',
+    );
   }
   if (response.ok) return response;
   const refusal = toApiError(response.status, await response.text());
@@ -111,7 +116,12 @@ export interface ListAnswer<Row> {
 }
 
 /** All rows of a list, page after page, up to a bound that no screen needs. */
-export async function listAll<Row>(name: string, query: Query, signal?: AbortSignal, maxRows = 5_000): Promise<Row[]> {
+export async function listAll<Row>(
+  name: string,
+  query: Query,
+  signal?: AbortSignal,
+  maxRows = 5_000,
+): Promise<Row[]> {
   const rows: Row[] = [];
   let cursor: string | undefined;
   do {

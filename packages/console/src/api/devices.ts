@@ -8,14 +8,16 @@ export const deviceRowsAPage = 50;
 export const firstDeviceQuery = (appId: string) =>
   queryOptions({
     queryKey: ['devices', appId, 'first'],
-    queryFn: ({ signal }) => api.get<ListAnswer<DeviceView>>('devices.list', { app_id: appId, limit: 1 }, signal),
+    queryFn: ({ signal }) =>
+      api.get<ListAnswer<DeviceView>>('devices.list', { app_id: appId, limit: 1 }, signal),
   });
 
 export const deviceQuery = (appId: string, deviceId: string) =>
   queryOptions({
     queryKey: ['devices', appId, 'one', deviceId],
     queryFn: async ({ signal }) =>
-      (await api.get<{ data: DeviceView }>('devices.get', { app_id: appId, device_id: deviceId }, signal)).data,
+      (await api.get<{ data: DeviceView }>('devices.get', { app_id: appId, device_id: deviceId }, signal))
+        .data,
   });
 
 export const deviceEventsQuery = (appId: string, deviceId: string) =>
@@ -36,7 +38,12 @@ export const explain = (request: object) => api.post<ExplainView>('updates.expla
 
 export const devicesQuery = (
   appId: string,
-  filter: { readonly search?: string; readonly version?: string; readonly channel?: string; readonly platform?: string },
+  filter: {
+    readonly search?: string;
+    readonly version?: string;
+    readonly channel?: string;
+    readonly platform?: string;
+  },
 ) =>
   infiniteQueryOptions({
     queryKey: ['devices', appId, 'list', filter],

@@ -13,7 +13,8 @@ export const releasesQuery = (appId: string) =>
     queryFn: ({ signal }) => listAll<ReleaseView>('releases.list', { app_id: appId }, signal),
   });
 
-export const createRelease = (body: ReleaseCreateBody) => api.post<{ release: ReleaseView }>('releases.create', body);
+export const createRelease = (body: ReleaseCreateBody) =>
+  api.post<{ release: ReleaseView }>('releases.create', body);
 export const updateRelease = (body: ReleaseUpdateBody) => api.post('releases.update', body);
 export const setActiveBundle = (body: ReleaseSetActiveBody) => api.post('releases.set-active', body);
 export const deleteRelease = (id: string) => api.post('releases.delete', { release_id: id });

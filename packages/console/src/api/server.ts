@@ -1,4 +1,8 @@
-import type { PublicUrlCheckView, ServerView, StorageCheckView } from '@capgo-server/protocol/management/server';
+import type {
+  PublicUrlCheckView,
+  ServerView,
+  StorageCheckView,
+} from '@capgo-server/protocol/management/server';
 import { queryOptions } from '@tanstack/react-query';
 import { api } from './client.ts';
 

@@ -6,15 +6,30 @@ import { credentialState, onCredentialChange } from './credential.ts';
 
 /** What a caller may be permitted; names as the server has them. */
 export type Permission =
-  | 'apps.read' | 'apps.create' | 'apps.change' | 'apps.delete'
-  | 'bundles.read' | 'bundles.upload' | 'bundles.change' | 'bundles.delete'
-  | 'releases.read' | 'releases.change'
-  | 'channels.read' | 'channels.change' | 'channels.deploy' | 'channels.delete'
-  | 'devices.read' | 'devices.change'
+  | 'apps.read'
+  | 'apps.create'
+  | 'apps.change'
+  | 'apps.delete'
+  | 'bundles.read'
+  | 'bundles.upload'
+  | 'bundles.change'
+  | 'bundles.delete'
+  | 'releases.read'
+  | 'releases.change'
+  | 'channels.read'
+  | 'channels.change'
+  | 'channels.deploy'
+  | 'channels.delete'
+  | 'devices.read'
+  | 'devices.change'
   | 'statistics.read'
-  | 'organization.read' | 'organization.change'
-  | 'members.read' | 'members.change'
-  | 'audit.read' | 'webhooks.manage' | 'keys.manage';
+  | 'organization.read'
+  | 'organization.change'
+  | 'members.read'
+  | 'members.change'
+  | 'audit.read'
+  | 'webhooks.manage'
+  | 'keys.manage';
 
 /** Changes with every sign-in and sign-out. */
 export function useCredential(): string | undefined {

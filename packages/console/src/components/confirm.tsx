@@ -6,7 +6,17 @@ import { type ReactNode, useState } from 'react';
  * Asks before something is destroyed: says what it will touch, and, when that is more than a click can undo, wants its
  * name typed.
  */
-export function Confirm({ opened, onClose, title, children, action, name, isDangerous = true, isBlocked = false, run }: {
+export function Confirm({
+  opened,
+  onClose,
+  title,
+  children,
+  action,
+  name,
+  isDangerous = true,
+  isBlocked = false,
+  run,
+}: {
   readonly opened: boolean;
   readonly onClose: () => void;
   readonly title: string;
@@ -38,10 +48,16 @@ export function Confirm({ opened, onClose, title, children, action, name, isDang
         }}
       >
         <Stack>
-          <Text size="sm" component="div">{children}</Text>
+          <Text size="sm" component="div">
+            {children}
+          </Text>
           {name !== undefined && !isBlocked && (
             <TextInput
-              label={<>Type <b>{name}</b> to confirm</>}
+              label={
+                <>
+                  Type <b>{name}</b> to confirm
+                </>
+              }
               value={typed}
               onChange={(event) => setTyped(event.currentTarget.value)}
               autoComplete="off"
@@ -49,11 +65,22 @@ export function Confirm({ opened, onClose, title, children, action, name, isDang
               data-autofocus
             />
           )}
-          {mutation.error && <Alert color="red" role="alert">{mutation.error.message}</Alert>}
+          {mutation.error && (
+            <Alert color="red" role="alert">
+              {mutation.error.message}
+            </Alert>
+          )}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>{isBlocked ? 'Close' : 'Cancel'}</Button>
+            <Button variant="default" onClick={close}>
+              {isBlocked ? 'Close' : 'Cancel'}
+            </Button>
             {!isBlocked && (
-              <Button type="submit" color={isDangerous ? 'red' : 'brand'} loading={mutation.isPending} disabled={!isReady}>
+              <Button
+                type="submit"
+                color={isDangerous ? 'red' : 'brand'}
+                loading={mutation.isPending}
+                disabled={!isReady}
+              >
                 {action}
               </Button>
             )}

@@ -8,7 +8,14 @@ export interface Crumb {
 }
 
 /** A page: where it lies, what it is called, what can be done on it. */
-export function Page({ title, description, crumbs = [], badges, actions, children }: {
+export function Page({
+  title,
+  description,
+  crumbs = [],
+  badges,
+  actions,
+  children,
+}: {
   readonly title: string;
   readonly description?: ReactNode;
   readonly crumbs?: readonly Crumb[];
@@ -26,15 +33,23 @@ export function Page({ title, description, crumbs = [], badges, actions, childre
           {crumbs.length > 0 && (
             <Breadcrumbs separatorMargin={6}>
               {crumbs.map(({ label, to }) => (
-                <Anchor key={to} component={Link} to={to} size="sm">{label}</Anchor>
+                <Anchor key={to} component={Link} to={to} size="sm">
+                  {label}
+                </Anchor>
               ))}
             </Breadcrumbs>
           )}
           <Group gap="xs" align="center">
-            <Title order={1} style={{ overflowWrap: 'anywhere' }}>{title}</Title>
+            <Title order={1} style={{ overflowWrap: 'anywhere' }}>
+              {title}
+            </Title>
             {badges}
           </Group>
-          {description && <Text c="dimmed" size="sm">{description}</Text>}
+          {description && (
+            <Text c="dimmed" size="sm">
+              {description}
+            </Text>
+          )}
         </Stack>
         {actions && <Group gap="xs">{actions}</Group>}
       </Group>

@@ -13,7 +13,9 @@ export function PlatformName({ platform }: { readonly platform: string }) {
   return (
     <Group gap={6} wrap="nowrap">
       <Icon size={16} stroke={1.6} aria-hidden />
-      <Text span inherit>{platformName(platform)}</Text>
+      <Text span inherit>
+        {platformName(platform)}
+      </Text>
     </Group>
   );
 }

@@ -28,11 +28,19 @@ export function PublicUrlCheck() {
     return (
       <Group gap="xs" role="status">
         <Loader size="xs" />
-        <Text size="sm" c="dimmed">Asking the server at its public address…</Text>
+        <Text size="sm" c="dimmed">
+          Asking the server at its public address…
+        </Text>
       </Group>
     );
   }
-  const color = error ? 'red' : data?.verdict === 'reachable' ? 'teal' : warnings.includes(data?.verdict ?? '') ? 'yellow' : 'red';
+  const color = error
+    ? 'red'
+    : data?.verdict === 'reachable'
+      ? 'teal'
+      : warnings.includes(data?.verdict ?? '')
+        ? 'yellow'
+        : 'red';
   return (
     <Alert
       color={color}
@@ -42,8 +50,16 @@ export function PublicUrlCheck() {
       title={error ? 'The check did not work' : titles[data?.verdict ?? '']}
     >
       <Stack gap="xs" align="flex-start">
-        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>{error ? error.message : data?.message}</Text>
-        <Button size="compact-sm" variant="default" leftSection={<IconRefresh size={14} />} loading={isFetching} onClick={() => void check.refetch()}>
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {error ? error.message : data?.message}
+        </Text>
+        <Button
+          size="compact-sm"
+          variant="default"
+          leftSection={<IconRefresh size={14} />}
+          loading={isFetching}
+          onClick={() => void check.refetch()}
+        >
           Check again
         </Button>
       </Stack>

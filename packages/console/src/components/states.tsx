@@ -1,10 +1,26 @@
-import { Alert, Button, Center, Group, Loader, Paper, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
+import {
+  Alert,
+  Button,
+  Center,
+  Group,
+  Loader,
+  Paper,
+  Skeleton,
+  Stack,
+  Text,
+  ThemeIcon,
+  Title,
+} from '@mantine/core';
 import { IconAlertTriangle, IconRefresh, type TablerIcon } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { ApiError } from '../api/client.ts';
 
 /** What went wrong, in the server's words, with the way to try again. */
-export function Failure({ error, onRetry, title }: {
+export function Failure({
+  error,
+  onRetry,
+  title,
+}: {
   readonly error: unknown;
   readonly onRetry?: (() => void) | undefined;
   readonly title?: string;
@@ -30,7 +46,12 @@ export function Failure({ error, onRetry, title }: {
 }
 
 /** Nothing there yet: what it is, and how to get the first one. */
-export function Nothing({ icon: Icon, title, children, action }: {
+export function Nothing({
+  icon: Icon,
+  title,
+  children,
+  action,
+}: {
   readonly icon: TablerIcon;
   readonly title: string;
   readonly children?: ReactNode;
@@ -42,9 +63,13 @@ export function Nothing({ icon: Icon, title, children, action }: {
         <ThemeIcon variant="light" size={52} radius="xl">
           <Icon size={26} aria-hidden />
         </ThemeIcon>
-        <Title order={2} ta="center">{title}</Title>
+        <Title order={2} ta="center">
+          {title}
+        </Title>
         {children && (
-          <Text c="dimmed" size="sm" ta="center" maw={460}>{children}</Text>
+          <Text c="dimmed" size="sm" ta="center" maw={460}>
+            {children}
+          </Text>
         )}
         {action && <Group mt="xs">{action}</Group>}
       </Stack>

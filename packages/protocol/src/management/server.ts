@@ -8,7 +8,10 @@ const DependencyView = Type.Object(
     name: Type.String({ description: 'What the server needs', examples: ['database'] }),
     reachable: Type.Boolean({ description: 'Whether it answered just now', examples: [true] }),
   },
-  { description: 'Something the server cannot do its work without', examples: [{ name: 'database', reachable: true }] },
+  {
+    description: 'Something the server cannot do its work without',
+    examples: [{ name: 'database', reachable: true }],
+  },
 );
 
 /** The answer of `server.get`. */
@@ -44,13 +47,19 @@ export type ServerView = Static<typeof ServerView>;
 /** The answer of `server.check-public-url`. */
 export const PublicUrlCheckView = Type.Object(
   {
-    url: nullable('The address that was tried; null when PUBLIC_URL is not set', 'https://updates.example.com'),
+    url: nullable(
+      'The address that was tried; null when PUBLIC_URL is not set',
+      'https://updates.example.com',
+    ),
     verdict: Type.Union(
       [
         ...['reachable', 'not_set', 'loopback', 'private', 'plain_http', 'unknown_host'],
         ...['refused', 'timeout', 'certificate', 'redirected', 'other_server', 'unreachable'],
       ].map((verdict) => Type.Literal(verdict)),
-      { description: 'Whether phones can be expected to reach it, or what keeps them from it', examples: ['reachable'] },
+      {
+        description: 'Whether phones can be expected to reach it, or what keeps them from it',
+        examples: ['reachable'],
+      },
     ),
     message: Type.String({
       description: 'The verdict for people, with what to do about it',
@@ -84,7 +93,10 @@ const StorageFindingView = Type.Object(
       description: 'problem: devices or uploads will fail',
       examples: ['ok'],
     }),
-    text: Type.String({ description: 'What was found, as a sentence', examples: ['An object can be written.'] }),
+    text: Type.String({
+      description: 'What was found, as a sentence',
+      examples: ['An object can be written.'],
+    }),
   },
   { description: 'One finding', examples: [{ kind: 'ok', text: 'An object can be written.' }] },
 );

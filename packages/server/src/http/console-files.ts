@@ -50,7 +50,10 @@ function readBuilt(folder: string): BuiltConsole | undefined {
   if (!existsSync(index)) return undefined;
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const files = paths.filter((path) => contentTypes[extname(path)] || /\.(br|gz)$/.test(path));
-  return { page: readFileSync(index, 'utf8'), files: new Set(files.filter((path) => isFile(join(folder, path)))) };
+  return {
+    page: readFileSync(index, 'utf8'),
+    files: new Set(files.filter((path) => isFile(join(folder, path)))),
+  };
 }
 
 function isFile(path: string): boolean {
@@ -104,7 +107,10 @@ function acceptedEncoding(request: FastifyRequest, has: (extension: string) => b
 }
 
 /** `/ui` and everything below it: the files of the console, and its page under every other address. */
-export function addConsole(server: FastifyInstance, { folder, connectOrigins, frameOrigin }: ConsoleFiles): void {
+export function addConsole(
+  server: FastifyInstance,
+  { folder, connectOrigins, frameOrigin }: ConsoleFiles,
+): void {
   const built = readBuilt(folder);
 
   async function sendFile(path: string, request: FastifyRequest, reply: FastifyReply) {

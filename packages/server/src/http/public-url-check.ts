@@ -11,8 +11,15 @@ loopback.addAddress('::1', 'ipv6');
 loopback.addAddress('0.0.0.0', 'ipv4');
 const privateNetworks = new BlockList();
 for (const [network, bits] of [
-  ...([['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16]] as const),
-  ...([['169.254.0.0', 16], ['100.64.0.0', 10]] as const),
+  ...([
+    ['10.0.0.0', 8],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+  ] as const),
+  ...([
+    ['169.254.0.0', 16],
+    ['100.64.0.0', 10],
+  ] as const),
 ] as const) {
   privateNetworks.addSubnet(network, bits, 'ipv4');
 }
@@ -32,7 +39,10 @@ function failure(error: unknown, url: string): readonly [PublicUrlVerdict, strin
   const code = codeOf(error);
   const { host, hostname } = new URL(url);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return ['unknown_host', `No name server knows ${hostname}. Check the spelling of PUBLIC_URL and its DNS record.`];
+    return [
+      'unknown_host',
+      `No name server knows ${hostname}. Check the spelling of PUBLIC_URL and its DNS record.`,
+    ];
   }
   if (code === 'ECONNREFUSED') {
     return ['refused', `Nothing listens at ${host}. Check the port, and that the reverse proxy is up.`];

@@ -1,8 +1,4 @@
-import {
-  PublicUrlCheckView,
-  ServerView,
-  StorageCheckView,
-} from '@capgo-server/protocol/management/server';
+import { PublicUrlCheckView, ServerView, StorageCheckView } from '@capgo-server/protocol/management/server';
 import type { FastifyRequest } from 'fastify';
 import { type Dependency, isReachable } from '../http/health.ts';
 import { checkPublicUrl } from '../http/public-url-check.ts';
@@ -11,7 +7,10 @@ import type { ManagementRoute } from './route.ts';
 
 /** What there is to tell of the server as it was configured and started. */
 interface ServerFacts
-  extends Omit<ServerView, 'device_url' | 'dependencies' | 'public_url' | 'device_port' | 'management_port' | 'metrics_port'> {
+  extends Omit<
+    ServerView,
+    'device_url' | 'dependencies' | 'public_url' | 'device_port' | 'management_port' | 'metrics_port'
+  > {
   readonly publicUrl: string | undefined;
   /** The real ones, known once it listens. */
   readonly ports: () => { readonly device: number; readonly management: number; readonly metrics: number };
@@ -42,7 +41,10 @@ export function serverRoutes(deps: ServerRoutesDeps): readonly ManagementRoute[]
       device_url: deviceUrl(request),
       public_url: publicUrl ?? null,
       ...{ device_port: device, management_port: management, metrics_port: metrics },
-      dependencies: deps.dependencies.map(({ name }, index) => ({ name, reachable: reachable[index] === true })),
+      dependencies: deps.dependencies.map(({ name }, index) => ({
+        name,
+        reachable: reachable[index] === true,
+      })),
     };
   }
 

@@ -27,13 +27,24 @@ export function BundlePage() {
   const bundle = bundles.data?.find(({ id }) => id === bundleId);
 
   if (bundles.error) {
-    return <Page title="Bundle" crumbs={crumbs}><Failure error={bundles.error} onRetry={() => void bundles.refetch()} /></Page>;
+    return (
+      <Page title="Bundle" crumbs={crumbs}>
+        <Failure error={bundles.error} onRetry={() => void bundles.refetch()} />
+      </Page>
+    );
   }
-  if (!bundles.data) return <Page title="Bundle" crumbs={crumbs}><LoadingRows /></Page>;
+  if (!bundles.data)
+    return (
+      <Page title="Bundle" crumbs={crumbs}>
+        <LoadingRows />
+      </Page>
+    );
   if (!bundle) {
     return (
       <Page title="Bundle" crumbs={crumbs}>
-        <Nothing icon={IconBoxOff} title="There is no such bundle">It may have been deleted.</Nothing>
+        <Nothing icon={IconBoxOff} title="There is no such bundle">
+          It may have been deleted.
+        </Nothing>
       </Page>
     );
   }
@@ -45,16 +56,27 @@ export function BundlePage() {
       description={bundle.description || undefined}
       actions={
         <>
-          <Button component="a" href={bundle.public_download_url} variant="default" leftSection={<IconDownload size={16} />}>Download</Button>
+          <Button
+            component="a"
+            href={bundle.public_download_url}
+            variant="default"
+            leftSection={<IconDownload size={16} />}
+          >
+            Download
+          </Button>
           {can('bundles.delete') && (
-            <Button color="red" variant="light" leftSection={<IconTrash size={16} />} onClick={deletion.open}>Delete</Button>
+            <Button color="red" variant="light" leftSection={<IconTrash size={16} />} onClick={deletion.open}>
+              Delete
+            </Button>
           )}
         </>
       }
     >
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Card withBorder>
-          <Title order={2} mb="sm">Bundle</Title>
+          <Title order={2} mb="sm">
+            Bundle
+          </Title>
           <Facts
             facts={[
               ['Id', <Copyable key="id" value={bundle.id} />],
@@ -62,7 +84,10 @@ export function BundlePage() {
               ['SHA-256', <Copyable key="sha" value={bundle.checksum} />],
               ['CRC-32', <Copyable key="crc" value={bundle.crc_checksum} />],
               ['Uploaded', <When key="at" at={bundle.created_at} />],
-              ['Encryption', bundle.session_key === '' ? 'none' : `end to end, key ${bundle.key_id ?? 'unknown'}`],
+              [
+                'Encryption',
+                bundle.session_key === '' ? 'none' : `end to end, key ${bundle.key_id ?? 'unknown'}`,
+              ],
             ]}
           />
         </Card>
@@ -97,11 +122,22 @@ export function BundlePage() {
       >
         {blocking.length > 0 ? (
           <>
-            <Text size="sm" fw={600}>It cannot be deleted while it is in use:</Text>
-            <List size="sm">{blocking.map(({ kind, label }) => <List.Item key={kind + label}>{kind} {label}</List.Item>)}</List>
+            <Text size="sm" fw={600}>
+              It cannot be deleted while it is in use:
+            </Text>
+            <List size="sm">
+              {blocking.map(({ kind, label }) => (
+                <List.Item key={kind + label}>
+                  {kind} {label}
+                </List.Item>
+              ))}
+            </List>
           </>
         ) : (
-          <>Its file is removed, and its version can never be used again in this app. Devices that run it keep running it.</>
+          <>
+            Its file is removed, and its version can never be used again in this app. Devices that run it keep
+            running it.
+          </>
         )}
       </Confirm>
     </Page>

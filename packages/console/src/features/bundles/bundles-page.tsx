@@ -34,20 +34,30 @@ export function BundlesPage() {
   const [isUploading, upload] = useDisclosure(false);
   const [words, setWords] = useState('');
   const [limit, setLimit] = useState(shownAtOnce);
-  const found = useMemo(() => (bundles.data ?? []).filter((bundle) => matches(bundle, words)), [bundles.data, words]);
+  const found = useMemo(
+    () => (bundles.data ?? []).filter((bundle) => matches(bundle, words)),
+    [bundles.data, words],
+  );
   const uploadButton = can('bundles.upload') && (
-    <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>Upload a bundle</Button>
+    <Button leftSection={<IconUpload size={16} />} onClick={upload.open}>
+      Upload a bundle
+    </Button>
   );
 
   return (
-    <Page title="Bundles" description="Versions of the web app. A bundle never changes, and its version is never used again." actions={uploadButton}>
+    <Page
+      title="Bundles"
+      description="Versions of the web app. A bundle never changes, and its version is never used again."
+      actions={uploadButton}
+    >
       {bundles.error ? (
         <Failure error={bundles.error} onRetry={() => void bundles.refetch()} />
       ) : !bundles.data ? (
         <LoadingRows />
       ) : bundles.data.length === 0 ? (
         <Nothing icon={IconBox} title="No bundle yet" action={uploadButton}>
-          Build your web app and upload the folder, or the zip that <code>npx @capgo/cli bundle zip</code> makes.
+          Build your web app and upload the folder, or the zip that <code>npx @capgo/cli bundle zip</code>{' '}
+          makes.
         </Nothing>
       ) : (
         <Stack gap="sm">
@@ -60,10 +70,15 @@ export function BundlesPage() {
               onChange={(event) => setWords(event.currentTarget.value)}
               w={{ base: '100%', xs: 320 }}
             />
-            <Text size="sm" c="dimmed" role="status">{counted(found.length, 'bundle')}</Text>
+            <Text size="sm" c="dimmed" role="status">
+              {counted(found.length, 'bundle')}
+            </Text>
           </Group>
           <Paper withBorder>
-            <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': 'Bundles' } }}>
+            <Table.ScrollContainer
+              minWidth={760}
+              scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': 'Bundles' } }}
+            >
               <Table verticalSpacing="sm" highlightOnHover>
                 <Table.Thead>
                   <Table.Tr>
@@ -79,33 +94,67 @@ export function BundlesPage() {
                     <Table.Tr key={bundle.id}>
                       <Table.Td>
                         <Group gap="xs">
-                          <Anchor component={Link} to={`/apps/${appId}/bundles/${bundle.id}`} fw={600}>{bundle.version_name}</Anchor>
-                          {bundle.session_key !== '' && <Badge size="sm" variant="light" color="violet">encrypted</Badge>}
+                          <Anchor component={Link} to={`/apps/${appId}/bundles/${bundle.id}`} fw={600}>
+                            {bundle.version_name}
+                          </Anchor>
+                          {bundle.session_key !== '' && (
+                            <Badge size="sm" variant="light" color="violet">
+                              encrypted
+                            </Badge>
+                          )}
                         </Group>
-                        {bundle.description && <Text size="xs" c="dimmed" lineClamp={1}>{bundle.description}</Text>}
+                        {bundle.description && (
+                          <Text size="xs" c="dimmed" lineClamp={1}>
+                            {bundle.description}
+                          </Text>
+                        )}
                       </Table.Td>
-                      <Table.Td><ServedBy bundleId={bundle.id} serving={serving} appId={appId} /></Table.Td>
+                      <Table.Td>
+                        <ServedBy bundleId={bundle.id} serving={serving} appId={appId} />
+                      </Table.Td>
                       <Table.Td style={{ whiteSpace: 'nowrap' }}>{bytes(bundle.size)}</Table.Td>
-                      <Table.Td><Copyable value={bundle.checksum} shown={`${bundle.checksum.slice(0, 10)}…`} label="Copy the checksum" /></Table.Td>
-                      <Table.Td><When at={bundle.created_at} isAgo /></Table.Td>
+                      <Table.Td>
+                        <Copyable
+                          value={bundle.checksum}
+                          shown={`${bundle.checksum.slice(0, 10)}…`}
+                          label="Copy the checksum"
+                        />
+                      </Table.Td>
+                      <Table.Td>
+                        <When at={bundle.created_at} isAgo />
+                      </Table.Td>
                     </Table.Tr>
                   ))}
                 </Table.Tbody>
               </Table>
             </Table.ScrollContainer>
-            {found.length === 0 && <Text p="lg" ta="center" c="dimmed">No bundle matches “{words}”.</Text>}
+            {found.length === 0 && (
+              <Text p="lg" ta="center" c="dimmed">
+                No bundle matches “{words}”.
+              </Text>
+            )}
           </Paper>
           {found.length > limit && (
-            <Button variant="default" onClick={() => setLimit(limit + shownAtOnce)}>Show more</Button>
+            <Button variant="default" onClick={() => setLimit(limit + shownAtOnce)}>
+              Show more
+            </Button>
           )}
         </Stack>
       )}
-      <Modal opened={isUploading} onClose={upload.close} title="Upload a bundle" size="lg" closeOnClickOutside={false}>
+      <Modal
+        opened={isUploading}
+        onClose={upload.close}
+        title="Upload a bundle"
+        size="lg"
+        closeOnClickOutside={false}
+      >
         <UploadForm
           appId={appId}
           onDone={(bundle) => {
             upload.close();
-            tellDone(`Bundle ${bundle.version_name} is uploaded. No device gets it before a channel or release serves it.`);
+            tellDone(
+              `Bundle ${bundle.version_name} is uploaded. No device gets it before a channel or release serves it.`,
+            );
           }}
         />
       </Modal>

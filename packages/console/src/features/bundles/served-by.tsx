@@ -12,7 +12,12 @@ export interface Serving {
   readonly path: string;
 }
 
-const words = { channel: 'channel', rollout: 'rollout in', release: 'release', builtin: 'builtin of' } as const;
+const words = {
+  channel: 'channel',
+  rollout: 'rollout in',
+  release: 'release',
+  builtin: 'builtin of',
+} as const;
 const colors = { channel: 'teal', rollout: 'orange', release: 'blue', builtin: 'gray' } as const;
 
 /** Every place of the app that serves something. */
@@ -27,13 +32,22 @@ export function useServing(appId: string): readonly Serving[] {
   });
 }
 
-export function ServedBy({ bundleId, serving, appId }: {
+export function ServedBy({
+  bundleId,
+  serving,
+  appId,
+}: {
   readonly bundleId: string;
   readonly serving: readonly Serving[];
   readonly appId: string;
 }) {
   const mine = serving.filter((place) => place.bundleId === bundleId);
-  if (mine.length === 0) return <Text span size="sm" c="dimmed">nobody</Text>;
+  if (mine.length === 0)
+    return (
+      <Text span size="sm" c="dimmed">
+        nobody
+      </Text>
+    );
   return (
     <Group gap={4}>
       {mine.slice(0, 4).map(({ kind, label, path }) => (
@@ -49,7 +63,11 @@ export function ServedBy({ bundleId, serving, appId }: {
           {words[kind]} {label}
         </Badge>
       ))}
-      {mine.length > 4 && <Text size="xs" c="dimmed">and {mine.length - 4} more</Text>}
+      {mine.length > 4 && (
+        <Text size="xs" c="dimmed">
+          and {mine.length - 4} more
+        </Text>
+      )}
     </Group>
   );
 }

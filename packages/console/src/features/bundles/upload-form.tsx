@@ -1,4 +1,5 @@
 import '@mantine/dropzone/styles.css';
+import type { BundleView } from '@capgo-server/protocol/management/bundles';
 import {
   Accordion,
   Alert,
@@ -13,7 +14,6 @@ import {
   TextInput,
 } from '@mantine/core';
 import { Dropzone } from '@mantine/dropzone';
-import type { BundleView } from '@capgo-server/protocol/management/bundles';
 import { IconFileZip, IconFolder, IconUpload } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
@@ -28,20 +28,37 @@ interface Chosen {
   readonly fileCount: number | undefined;
 }
 
-async function chosenOf(files: readonly File[], onProgress: (share: number) => void): Promise<Chosen | undefined> {
+async function chosenOf(
+  files: readonly File[],
+  onProgress: (share: number) => void,
+): Promise<Chosen | undefined> {
   const [first] = files;
   if (!first) return undefined;
-  if (files.length === 1 && /\.zip$/i.test(first.name)) return { name: first.name, zip: first, fileCount: undefined };
+  if (files.length === 1 && /\.zip$/i.test(first.name))
+    return { name: first.name, zip: first, fileCount: undefined };
   const folder: FolderFile[] = files.map((file) => ({ path: folderPath(file), file }));
   const wanted = webFiles(folder);
   const name = folder[0]?.path.split('/')[0] ?? 'folder';
   return { name, zip: await zipFiles(wanted, onProgress), fileCount: wanted.length };
 }
 
-const noFields = { description: '', minUpdateVersion: '', link: '', comment: '', checksum: '', sessionKey: '', keyId: '' };
+const noFields = {
+  description: '',
+  minUpdateVersion: '',
+  link: '',
+  comment: '',
+  checksum: '',
+  sessionKey: '',
+  keyId: '',
+};
 
 /** Takes a zip or a folder and uploads it; says what the server finds wrong with it, naming the entry. */
-export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
+export function UploadForm({
+  appId,
+  suggestedVersion = '',
+  onDone,
+  prepare,
+}: {
   readonly appId: string;
   readonly suggestedVersion?: string;
   readonly onDone: (bundle: BundleView) => void;
@@ -114,7 +131,11 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
           p="lg"
         >
           <Stack align="center" gap={6}>
-            {chosen ? <IconFileZip size={32} stroke={1.4} aria-hidden /> : <IconUpload size={32} stroke={1.4} aria-hidden />}
+            {chosen ? (
+              <IconFileZip size={32} stroke={1.4} aria-hidden />
+            ) : (
+              <IconUpload size={32} stroke={1.4} aria-hidden />
+            )}
             {chosen ? (
               <Text fw={600} ta="center" data-testid="chosen">
                 {chosen.name} · {bytes(chosen.zip.size)}
@@ -122,17 +143,28 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
               </Text>
             ) : (
               <>
-                <Text fw={600} ta="center">Drop a zip or your build folder here</Text>
-                <Text size="sm" c="dimmed" ta="center">A folder is zipped in your browser. It needs index.html at its root.</Text>
+                <Text fw={600} ta="center">
+                  Drop a zip or your build folder here
+                </Text>
+                <Text size="sm" c="dimmed" ta="center">
+                  A folder is zipped in your browser. It needs index.html at its root.
+                </Text>
               </>
             )}
             <Group gap="xs" mt={4}>
               <FileButton accept=".zip,application/zip" onChange={(file) => file && choose.mutate([file])}>
                 {(props) => (
-                  <Button {...props} size="xs" variant="default" leftSection={<IconFileZip size={14} />}>Choose a zip</Button>
+                  <Button {...props} size="xs" variant="default" leftSection={<IconFileZip size={14} />}>
+                    Choose a zip
+                  </Button>
                 )}
               </FileButton>
-              <Button size="xs" variant="default" leftSection={<IconFolder size={14} />} onClick={() => folderInput.current?.click()}>
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconFolder size={14} />}
+                onClick={() => folderInput.current?.click()}
+              >
                 Choose a folder
               </Button>
               <input
@@ -152,7 +184,11 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
             </Group>
           </Stack>
         </Dropzone>
-        {choose.error && <Alert color="red" role="alert">{choose.error.message}</Alert>}
+        {choose.error && (
+          <Alert color="red" role="alert">
+            {choose.error.message}
+          </Alert>
+        )}
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <TextInput
             label="Version"
@@ -162,11 +198,18 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
             value={version}
             onChange={(event) => setVersion(event.currentTarget.value)}
           />
-          <TextInput label="Description" description="For you and your team" value={fields.description} onChange={set('description')} />
+          <TextInput
+            label="Description"
+            description="For you and your team"
+            value={fields.description}
+            onChange={set('description')}
+          />
         </SimpleGrid>
         <Accordion variant="contained" chevronPosition="left">
           <Accordion.Item value="more">
-            <Accordion.Control><Text size="sm">More: minimum native version, what devices are told, encryption</Text></Accordion.Control>
+            <Accordion.Control>
+              <Text size="sm">More: minimum native version, what devices are told, encryption</Text>
+            </Accordion.Control>
             <Accordion.Panel>
               <Stack>
                 <TextInput
@@ -175,17 +218,45 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
                   value={fields.minUpdateVersion}
                   onChange={set('minUpdateVersion')}
                 />
-                <TextInput label="Link" description="Devices are told it when the app exposes metadata" type="url" value={fields.link} onChange={set('link')} />
-                <Textarea label="Comment" autosize minRows={2} value={fields.comment} onChange={set('comment')} />
-                <TextInput label="Checksum" description="Of an encrypted bundle, as the CLI printed it; else it is compared" value={fields.checksum} onChange={set('checksum')} ff="monospace" />
-                <TextInput label="Session key" description="Only of an encrypted bundle" value={fields.sessionKey} onChange={set('sessionKey')} ff="monospace" />
+                <TextInput
+                  label="Link"
+                  description="Devices are told it when the app exposes metadata"
+                  type="url"
+                  value={fields.link}
+                  onChange={set('link')}
+                />
+                <Textarea
+                  label="Comment"
+                  autosize
+                  minRows={2}
+                  value={fields.comment}
+                  onChange={set('comment')}
+                />
+                <TextInput
+                  label="Checksum"
+                  description="Of an encrypted bundle, as the CLI printed it; else it is compared"
+                  value={fields.checksum}
+                  onChange={set('checksum')}
+                  ff="monospace"
+                />
+                <TextInput
+                  label="Session key"
+                  description="Only of an encrypted bundle"
+                  value={fields.sessionKey}
+                  onChange={set('sessionKey')}
+                  ff="monospace"
+                />
                 <TextInput label="Key id" value={fields.keyId} onChange={set('keyId')} ff="monospace" />
               </Stack>
             </Accordion.Panel>
           </Accordion.Item>
         </Accordion>
         {send.error && (
-          <Alert color={isCancelled ? 'gray' : 'red'} role="alert" title={isCancelled ? undefined : 'The server refused this bundle'}>
+          <Alert
+            color={isCancelled ? 'gray' : 'red'}
+            role="alert"
+            title={isCancelled ? undefined : 'The server refused this bundle'}
+          >
             {send.error.message}
           </Alert>
         )}
@@ -193,13 +264,26 @@ export function UploadForm({ appId, suggestedVersion = '', onDone, prepare }: {
           <Stack gap={4}>
             <Progress value={share * 100} animated aria-label="Progress" />
             <Text size="xs" c="dimmed" role="status">
-              {choose.isPending ? 'Zipping' : share < 1 ? `Uploading, ${Math.round(share * 100)} %` : 'The server checks every entry…'}
+              {choose.isPending
+                ? 'Zipping'
+                : share < 1
+                  ? `Uploading, ${Math.round(share * 100)} %`
+                  : 'The server checks every entry…'}
             </Text>
           </Stack>
         )}
         <Group justify="flex-end">
-          {send.isPending && <Button variant="default" onClick={() => cancel.current?.abort()}>Cancel</Button>}
-          <Button type="submit" leftSection={<IconUpload size={16} />} loading={send.isPending} disabled={!chosen || version.trim() === ''}>
+          {send.isPending && (
+            <Button variant="default" onClick={() => cancel.current?.abort()}>
+              Cancel
+            </Button>
+          )}
+          <Button
+            type="submit"
+            leftSection={<IconUpload size={16} />}
+            loading={send.isPending}
+            disabled={!chosen || version.trim() === ''}
+          >
             Upload
           </Button>
         </Group>

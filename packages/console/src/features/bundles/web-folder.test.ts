@@ -13,10 +13,15 @@ describe('a folder that is dropped', () => {
   });
 
   it('keeps dot files, and leaves out what operating systems put there', () => {
-    expect(pathsOf('www/index.html', 'www/.well-known/x', 'www/.DS_Store', 'www/img/Thumbs.db', 'www/._index.html')).toEqual([
-      '.well-known/x',
-      'index.html',
-    ]);
+    expect(
+      pathsOf(
+        'www/index.html',
+        'www/.well-known/x',
+        'www/.DS_Store',
+        'www/img/Thumbs.db',
+        'www/._index.html',
+      ),
+    ).toEqual(['.well-known/x', 'index.html']);
   });
 
   it.each([

@@ -50,6 +50,9 @@ export function wordsOf(action: string): EventWords {
   if (found) return found;
   const progress = /^download_(\d+)$/.exec(action);
   if (progress) return { text: `Downloaded ${progress[1]} %`, color: 'gray' };
-  const text = action.replace(/([a-z])([A-Z])/g, '$1 $2').replaceAll('_', ' ').toLowerCase();
+  const text = action
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replaceAll('_', ' ')
+    .toLowerCase();
   return { text: text.charAt(0).toUpperCase() + text.slice(1), color: /fail/i.test(action) ? 'red' : 'gray' };
 }

@@ -1,5 +1,20 @@
 import type { DeviceView, ExplainView } from '@capgo-server/protocol/management/devices';
-import { Accordion, Alert, Button, Card, Code, Group, List, Select, SimpleGrid, Stack, Switch, Text, TextInput, Title } from '@mantine/core';
+import {
+  Accordion,
+  Alert,
+  Button,
+  Card,
+  Code,
+  Group,
+  List,
+  Select,
+  SimpleGrid,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
 import { IconHelpCircle } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -36,25 +51,42 @@ const sources: Readonly<Record<string, string>> = {
 };
 
 function Explanation({ view }: { readonly view: ExplainView }) {
-  const server = view.channel ? `channel ${view.channel.name}` : view.release ? `release ${view.release.version_name} (${view.release.version_code})` : 'nothing';
+  const server = view.channel
+    ? `channel ${view.channel.name}`
+    : view.release
+      ? `release ${view.release.version_name} (${view.release.version_code})`
+      : 'nothing';
   return (
     <Stack gap="sm" role="status" data-testid="explanation">
       <Facts
         facts={[
           ['Outcome', <b key="o">{view.outcome.replaceAll('_', ' ')}</b>],
-          ['Served by', view.source === null ? server : `${server}: ${sources[view.source] ?? view.source.replaceAll('_', ' ')}`],
+          [
+            'Served by',
+            view.source === null
+              ? server
+              : `${server}: ${sources[view.source] ?? view.source.replaceAll('_', ' ')}`,
+          ],
           ['Bundle considered', view.bundle ?? 'none'],
         ]}
       />
       <List type="ordered" size="sm" spacing={4}>
         {view.steps.map(({ step, why }) => (
-          <List.Item key={step + why}><b>{step.replaceAll('_', ' ')}</b>: {why}</List.Item>
+          <List.Item key={step + why}>
+            <b>{step.replaceAll('_', ' ')}</b>: {why}
+          </List.Item>
         ))}
       </List>
       <Accordion variant="contained">
         <Accordion.Item value="answer">
-          <Accordion.Control><Text size="sm">The answer, to the letter</Text></Accordion.Control>
-          <Accordion.Panel><Code block fz="xs">{JSON.stringify(view.answer, null, 2)}</Code></Accordion.Panel>
+          <Accordion.Control>
+            <Text size="sm">The answer, to the letter</Text>
+          </Accordion.Control>
+          <Accordion.Panel>
+            <Code block fz="xs">
+              {JSON.stringify(view.answer, null, 2)}
+            </Code>
+          </Accordion.Panel>
         </Accordion.Item>
       </Accordion>
     </Stack>
@@ -64,10 +96,21 @@ function Explanation({ view }: { readonly view: ExplainView }) {
 /** What the device would be answered now, and why; as it is, or as it might be. */
 export function WhyThisAnswer({ device }: { readonly device: DeviceView }) {
   const [edited, setEdited] = useState(() => requestOf(device));
-  const asIs = useMutation({ mutationFn: () => explain({ app_id: device.app_id, device_id: device.device_id }) });
+  const asIs = useMutation({
+    mutationFn: () => explain({ app_id: device.app_id, device_id: device.device_id }),
+  });
   const asEdited = useMutation({ mutationFn: () => explain(edited) });
   const last = asEdited.submittedAt > asIs.submittedAt ? asEdited : asIs;
-  const text = (name: 'version_name' | 'version_build' | 'version_code' | 'plugin_version' | 'defaultChannel' | 'custom_id', label: string) => (
+  const text = (
+    name:
+      | 'version_name'
+      | 'version_build'
+      | 'version_code'
+      | 'plugin_version'
+      | 'defaultChannel'
+      | 'custom_id',
+    label: string,
+  ) => (
     <TextInput
       label={label}
       size="xs"
@@ -83,13 +126,20 @@ export function WhyThisAnswer({ device }: { readonly device: DeviceView }) {
       <Stack>
         <Group justify="space-between">
           <Title order={2}>Why this answer?</Title>
-          <Button size="xs" leftSection={<IconHelpCircle size={14} />} loading={asIs.isPending} onClick={() => asIs.mutate()}>
+          <Button
+            size="xs"
+            leftSection={<IconHelpCircle size={14} />}
+            loading={asIs.isPending}
+            onClick={() => asIs.mutate()}
+          >
             Explain as it is
           </Button>
         </Group>
         <Accordion variant="contained" chevronPosition="left">
           <Accordion.Item value="edit">
-            <Accordion.Control><Text size="sm">What if it were different?</Text></Accordion.Control>
+            <Accordion.Control>
+              <Text size="sm">What if it were different?</Text>
+            </Accordion.Control>
             <Accordion.Panel>
               <form
                 onSubmit={(event) => {
@@ -114,12 +164,32 @@ export function WhyThisAnswer({ device }: { readonly device: DeviceView }) {
                     {text('defaultChannel', 'Channel of its configuration')}
                   </SimpleGrid>
                   <Group>
-                    <Switch size="xs" label="Emulator" checked={edited.is_emulator} onChange={(event) => { const { checked } = event.currentTarget; setEdited((current) => ({ ...current, is_emulator: checked })); }} />
-                    <Switch size="xs" label="Production build" checked={edited.is_prod} onChange={(event) => { const { checked } = event.currentTarget; setEdited((current) => ({ ...current, is_prod: checked })); }} />
+                    <Switch
+                      size="xs"
+                      label="Emulator"
+                      checked={edited.is_emulator}
+                      onChange={(event) => {
+                        const { checked } = event.currentTarget;
+                        setEdited((current) => ({ ...current, is_emulator: checked }));
+                      }}
+                    />
+                    <Switch
+                      size="xs"
+                      label="Production build"
+                      checked={edited.is_prod}
+                      onChange={(event) => {
+                        const { checked } = event.currentTarget;
+                        setEdited((current) => ({ ...current, is_prod: checked }));
+                      }}
+                    />
                   </Group>
                   <Group justify="space-between">
-                    <Button size="xs" variant="subtle" onClick={() => setEdited(requestOf(device))}>As it is</Button>
-                    <Button size="xs" type="submit" variant="default" loading={asEdited.isPending}>Explain as edited</Button>
+                    <Button size="xs" variant="subtle" onClick={() => setEdited(requestOf(device))}>
+                      As it is
+                    </Button>
+                    <Button size="xs" type="submit" variant="default" loading={asEdited.isPending}>
+                      Explain as edited
+                    </Button>
                   </Group>
                 </Stack>
               </form>
@@ -129,11 +199,19 @@ export function WhyThisAnswer({ device }: { readonly device: DeviceView }) {
         {last.error && <Failure error={last.error} />}
         {last.data ? (
           <>
-            {last === asEdited && <Alert color="blue" py={6}>Of the device as edited; nothing was changed.</Alert>}
+            {last === asEdited && (
+              <Alert color="blue" py={6}>
+                Of the device as edited; nothing was changed.
+              </Alert>
+            )}
             <Explanation view={last.data} />
           </>
         ) : (
-          !last.error && <Text size="sm" c="dimmed">The same rules that answer the device, with every step on the way. Nothing is counted or kept.</Text>
+          !last.error && (
+            <Text size="sm" c="dimmed">
+              The same rules that answer the device, with every step on the way. Nothing is counted or kept.
+            </Text>
+          )
         )}
       </Stack>
     </Card>

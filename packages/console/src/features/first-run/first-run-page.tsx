@@ -16,7 +16,13 @@ import { UploadForm } from '../bundles/upload-form.tsx';
 import { configBlock, isAppId } from './capacitor-config.ts';
 import { Simulate } from './simulate.tsx';
 
-function StepCard({ number, title, isDone, isWaiting = false, children }: {
+function StepCard({
+  number,
+  title,
+  isDone,
+  isWaiting = false,
+  children,
+}: {
   readonly number: number;
   readonly title: string;
   readonly isDone: boolean;
@@ -27,8 +33,21 @@ function StepCard({ number, title, isDone, isWaiting = false, children }: {
     <Card withBorder component="section" aria-label={`Step ${number}: ${title}`} data-done={isDone}>
       <Stack>
         <Group gap="sm" wrap="nowrap">
-          <ThemeIcon radius="xl" size={32} color={isDone ? 'teal' : 'brand'} variant={isDone ? 'filled' : 'light'}>
-            {isDone ? <IconCheck size={18} aria-label="done" /> : isWaiting ? <Loader size={16} /> : <Text span fw={700} size="sm">{number}</Text>}
+          <ThemeIcon
+            radius="xl"
+            size={32}
+            color={isDone ? 'teal' : 'brand'}
+            variant={isDone ? 'filled' : 'light'}
+          >
+            {isDone ? (
+              <IconCheck size={18} aria-label="done" />
+            ) : isWaiting ? (
+              <Loader size={16} />
+            ) : (
+              <Text span fw={700} size="sm">
+                {number}
+              </Text>
+            )}
           </ThemeIcon>
           <Title order={2}>{title}</Title>
         </Group>
@@ -53,7 +72,10 @@ export function FirstRunPage() {
   const isTypedWell = isAppId(typed.trim());
 
   return (
-    <Page title={chosen === undefined ? 'Welcome' : 'Connect your app'} description="Three steps to the first live update.">
+    <Page
+      title={chosen === undefined ? 'Welcome' : 'Connect your app'}
+      description="Three steps to the first live update."
+    >
       <StepCard number={1} title="Point your app at this server" isDone={hasApp}>
         <form
           onSubmit={(event) => {
@@ -73,12 +95,19 @@ export function FirstRunPage() {
               autoFocus={!hasApp}
               spellCheck={false}
             />
-            {(!hasApp || typed.trim() !== appId) && <Button type="submit" mt={46} disabled={!isTypedWell}>Continue</Button>}
+            {(!hasApp || typed.trim() !== appId) && (
+              <Button type="submit" mt={46} disabled={!isTypedWell}>
+                Continue
+              </Button>
+            )}
           </Group>
         </form>
         {hasApp && server.data && (
           <>
-            <Text size="sm">Merge this into <code>capacitor.config.json</code>, then run <code>npx cap sync</code> and build the native app:</Text>
+            <Text size="sm">
+              Merge this into <code>capacitor.config.json</code>, then run <code>npx cap sync</code> and build
+              the native app:
+            </Text>
             <CodeBlock text={configBlock(appId, server.data.device_url)} label="capacitor.config.json" />
             <PublicUrlCheck />
           </>
@@ -87,25 +116,47 @@ export function FirstRunPage() {
       </StepCard>
       <StepCard number={2} title="Upload the first bundle" isDone={hasBundle}>
         {!hasApp ? (
-          <Text size="sm" c="dimmed">After the first step.</Text>
+          <Text size="sm" c="dimmed">
+            After the first step.
+          </Text>
         ) : hasBundle ? (
-          <Text size="sm">Bundle <b>{bundles.data?.[0]?.version_name}</b> is here.</Text>
+          <Text size="sm">
+            Bundle <b>{bundles.data?.[0]?.version_name}</b> is here.
+          </Text>
         ) : (
-          <UploadForm appId={appId} suggestedVersion="1.0.1" onDone={(bundle) => tellDone(`Bundle ${bundle.version_name} is uploaded.`)} />
+          <UploadForm
+            appId={appId}
+            suggestedVersion="1.0.1"
+            onDone={(bundle) => tellDone(`Bundle ${bundle.version_name} is uploaded.`)}
+          />
         )}
       </StepCard>
-      <StepCard number={3} title={device ? 'The first device is here' : 'Waiting for the first device'} isDone={device !== undefined} isWaiting={hasBundle && !device}>
+      <StepCard
+        number={3}
+        title={device ? 'The first device is here' : 'Waiting for the first device'}
+        isDone={device !== undefined}
+        isWaiting={hasBundle && !device}
+      >
         {!hasBundle ? (
-          <Text size="sm" c="dimmed">After the second step.</Text>
+          <Text size="sm" c="dimmed">
+            After the second step.
+          </Text>
         ) : (
           <>
             {device ? (
               <Group>
-                <Text size="sm" role="status">Device <b>{device.device_id.slice(0, 8)}</b> runs {device.version_name}.</Text>
-                <Button component={Link} to={`/apps/${appId}`} rightSection={<IconArrowRight size={16} />}>To the overview</Button>
+                <Text size="sm" role="status">
+                  Device <b>{device.device_id.slice(0, 8)}</b> runs {device.version_name}.
+                </Text>
+                <Button component={Link} to={`/apps/${appId}`} rightSection={<IconArrowRight size={16} />}>
+                  To the overview
+                </Button>
               </Group>
             ) : (
-              <Text size="sm" role="status">Start your app on a phone: this turns green by itself. No phone at hand? This browser can play one:</Text>
+              <Text size="sm" role="status">
+                Start your app on a phone: this turns green by itself. No phone at hand? This browser can play
+                one:
+              </Text>
             )}
             {server.data && <Simulate appId={appId} serverUrl={server.data.device_url} />}
           </>

@@ -26,7 +26,12 @@ function ownDeviceId(): string {
 }
 
 function Bullet({ step }: { readonly step: Step | undefined }) {
-  if (!step) return <ThemeIcon size={24} radius="xl" variant="light" color="gray"><IconMinus size={14} /></ThemeIcon>;
+  if (!step)
+    return (
+      <ThemeIcon size={24} radius="xl" variant="light" color="gray">
+        <IconMinus size={14} />
+      </ThemeIcon>
+    );
   if (step.state === 'running') return <Loader size={24} />;
   const isDone = step.state === 'done';
   return (
@@ -48,7 +53,15 @@ export function Simulate({ appId, serverUrl }: { readonly appId: string; readonl
     setPlaying(true);
     setSteps({});
     try {
-      const device = { serverUrl, appId, deviceId: ownDeviceId(), platform, nativeVersion, nativeBuild, runs: 'builtin' };
+      const device = {
+        serverUrl,
+        appId,
+        deviceId: ownDeviceId(),
+        platform,
+        nativeVersion,
+        nativeBuild,
+        runs: 'builtin',
+      };
       for await (const step of playStart(device)) {
         setSteps((current) => ({ ...current, [step.name]: step }));
         // So that people can follow.
@@ -63,18 +76,55 @@ export function Simulate({ appId, serverUrl }: { readonly appId: string; readonl
   return (
     <Stack gap="sm">
       <Group align="flex-end" gap="sm">
-        <Select label="Platform" w={130} allowDeselect={false} value={platform} onChange={(value) => value && setPlatform(value)} data={Object.entries(platformNames).map(([value, label]) => ({ value, label }))} />
-        <TextInput label="Native version" w={120} value={nativeVersion} onChange={(event) => setNativeVersion(event.currentTarget.value)} />
-        <TextInput label="Build number" w={110} value={nativeBuild} onChange={(event) => setNativeBuild(event.currentTarget.value)} />
-        <Button leftSection={<IconDeviceMobile size={16} />} loading={isPlaying} onClick={() => void play()}>Start the app on it</Button>
+        <Select
+          label="Platform"
+          w={130}
+          allowDeselect={false}
+          value={platform}
+          onChange={(value) => value && setPlatform(value)}
+          data={Object.entries(platformNames).map(([value, label]) => ({ value, label }))}
+        />
+        <TextInput
+          label="Native version"
+          w={120}
+          value={nativeVersion}
+          onChange={(event) => setNativeVersion(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Build number"
+          w={110}
+          value={nativeBuild}
+          onChange={(event) => setNativeBuild(event.currentTarget.value)}
+        />
+        <Button leftSection={<IconDeviceMobile size={16} />} loading={isPlaying} onClick={() => void play()}>
+          Start the app on it
+        </Button>
       </Group>
       <Stack gap={8} component="ol" m={0} p={0} style={{ listStyle: 'none' }} aria-live="polite">
         {(Object.keys(stepTitles) as StepName[]).map((name) => (
-          <Group key={name} component="li" gap="sm" wrap="nowrap" align="flex-start" data-testid={`step-${name}`} data-state={steps[name]?.state ?? 'waiting'}>
+          <Group
+            key={name}
+            component="li"
+            gap="sm"
+            wrap="nowrap"
+            align="flex-start"
+            data-testid={`step-${name}`}
+            data-state={steps[name]?.state ?? 'waiting'}
+          >
             <Bullet step={steps[name]} />
             <div style={{ minWidth: 0 }}>
-              <Text size="sm" fw={600}>{stepTitles[name]}</Text>
-              {steps[name] && <Text size="xs" c={steps[name].state === 'failed' ? 'red' : 'dimmed'} style={{ overflowWrap: 'anywhere' }}>{steps[name].text}</Text>}
+              <Text size="sm" fw={600}>
+                {stepTitles[name]}
+              </Text>
+              {steps[name] && (
+                <Text
+                  size="xs"
+                  c={steps[name].state === 'failed' ? 'red' : 'dimmed'}
+                  style={{ overflowWrap: 'anywhere' }}
+                >
+                  {steps[name].text}
+                </Text>
+              )}
             </div>
           </Group>
         ))}

@@ -95,7 +95,8 @@ export async function* playStart(device: SimulatedDevice): AsyncGenerator<Step, 
   // Browsers have no SHA-256 for pages that came over plain http from elsewhere than this machine.
   const isIntact = crypto.subtle === undefined ? undefined : (await sha256(bytes)) === checksum;
   if (isIntact === false) yield failed('verify', `The checksum is another than ${String(checksum)}`);
-  else if (isIntact === undefined) yield done('verify', 'Left out: this browser computes checksums for https pages only');
+  else if (isIntact === undefined)
+    yield done('verify', 'Left out: this browser computes checksums for https pages only');
   else yield done('verify', `SHA-256 ${String(checksum).slice(0, 16)}… is right`);
 
   const stats = `${device.serverUrl}/stats`;

@@ -12,8 +12,15 @@ export function AppSwitcher({ appId }: { readonly appId: string | undefined }) {
   return (
     <Menu position="bottom-start" width={280} withArrow>
       <Menu.Target>
-        <Button variant="default" rightSection={<IconChevronDown size={16} />} miw={0} styles={{ label: { minWidth: 0 } }}>
-          <Text span truncate size="sm" fw={500}>{appId ?? 'Choose an app'}</Text>
+        <Button
+          variant="default"
+          rightSection={<IconChevronDown size={16} />}
+          miw={0}
+          styles={{ label: { minWidth: 0 } }}
+        >
+          <Text span truncate size="sm" fw={500}>
+            {appId ?? 'Choose an app'}
+          </Text>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
@@ -25,14 +32,22 @@ export function AppSwitcher({ appId }: { readonly appId: string | undefined }) {
               fw={app.appId === appId ? 600 : undefined}
             >
               {app.name}
-              {app.name !== app.appId && <Text size="xs" c="dimmed">{app.appId}</Text>}
+              {app.name !== app.appId && (
+                <Text size="xs" c="dimmed">
+                  {app.appId}
+                </Text>
+              )}
             </Menu.Item>
           ))}
         </ScrollArea.Autosize>
         {apps.length > 0 && <Menu.Divider />}
-        <Menu.Item component={Link} to="/" leftSection={<IconApps size={16} />}>All apps</Menu.Item>
+        <Menu.Item component={Link} to="/" leftSection={<IconApps size={16} />}>
+          All apps
+        </Menu.Item>
         {can('bundles.upload') && (
-          <Menu.Item component={Link} to="/start" leftSection={<IconPlus size={16} />}>Add an app</Menu.Item>
+          <Menu.Item component={Link} to="/start" leftSection={<IconPlus size={16} />}>
+            Add an app
+          </Menu.Item>
         )}
       </Menu.Dropdown>
     </Menu>

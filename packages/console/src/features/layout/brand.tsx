@@ -8,7 +8,11 @@ export function Brand({ isShort = false }: { readonly isShort?: boolean }) {
         <path d="M16 7l8 8h-5v5h-6v-5H8z" fill="#fff" />
         <rect x="9" y="22" width="14" height="3" rx="1.5" fill="#fff" />
       </svg>
-      {!isShort && <Text fw={700} style={{ whiteSpace: 'nowrap' }}>capgo-server</Text>}
+      {!isShort && (
+        <Text fw={700} style={{ whiteSpace: 'nowrap' }}>
+          capgo-server
+        </Text>
+      )}
     </Group>
   );
 }

@@ -7,7 +7,13 @@ export function ColorSchemeToggle() {
   const other = scheme === 'dark' ? 'light' : 'dark';
   return (
     <Tooltip label={`Switch to ${other}`}>
-      <ActionIcon variant="subtle" color="gray" size="lg" onClick={() => setColorScheme(other)} aria-label={`Switch to ${other}`}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        onClick={() => setColorScheme(other)}
+        aria-label={`Switch to ${other}`}
+      >
         {scheme === 'dark' ? <IconSun size={18} /> : <IconMoon size={18} />}
       </ActionIcon>
     </Tooltip>

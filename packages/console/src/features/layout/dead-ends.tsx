@@ -9,7 +9,11 @@ export function NotFoundPage() {
       <Nothing
         icon={IconMapOff}
         title="There is no such page"
-        action={<Button component={Link} to="/">To your apps</Button>}
+        action={
+          <Button component={Link} to="/">
+            To your apps
+          </Button>
+        }
       >
         The address may be of something that was deleted.
       </Nothing>

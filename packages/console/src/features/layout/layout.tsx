@@ -24,12 +24,22 @@ export function Layout() {
       navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
       padding={{ base: 'md', md: 'lg' }}
     >
-      <a href="#main" className={classes.skip}>Skip to the content</a>
+      <a href="#main" className={classes.skip}>
+        Skip to the content
+      </a>
       <AppShell.Header>
         <Group h="100%" px="md" gap="sm" wrap="nowrap" justify="space-between">
           <Group gap="sm" wrap="nowrap" miw={0}>
-            <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={isOpen ? 'Close the menu' : 'Open the menu'} />
-            <UnstyledButton component={Link} to="/" aria-label="All apps" visibleFrom="xs"><Brand /></UnstyledButton>
+            <Burger
+              opened={isOpen}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={isOpen ? 'Close the menu' : 'Open the menu'}
+            />
+            <UnstyledButton component={Link} to="/" title="All apps" visibleFrom="xs">
+              <Brand />
+            </UnstyledButton>
             <AppSwitcher appId={appId} />
           </Group>
           <Group gap="xs" wrap="nowrap">

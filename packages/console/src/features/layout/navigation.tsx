@@ -34,7 +34,11 @@ function appEntries(appId: string): Entry[] {
 
 const serverEntries: readonly Entry[] = [{ label: 'Server', to: '/settings/server', icon: IconServer }];
 
-function Section({ title, entries, onNavigate }: {
+function Section({
+  title,
+  entries,
+  onNavigate,
+}: {
   readonly title: string;
   readonly entries: readonly Entry[];
   readonly onNavigate: () => void;
@@ -45,10 +49,14 @@ function Section({ title, entries, onNavigate }: {
   if (shown.length === 0) return null;
   return (
     <Stack gap={2}>
-      <Text size="xs" fw={600} c="dimmed" px="sm" pb={4} truncate title={title}>{title}</Text>
+      <Text size="xs" fw={600} c="dimmed" px="sm" pb={4} truncate title={title}>
+        {title}
+      </Text>
       {shown.map(({ label, to, icon: Icon, isExact }) => {
         const target = decodeURIComponent(to);
-        const isCurrent = isExact ? path.replace(/\/$/, '') === target : path === target || path.startsWith(`${target}/`);
+        const isCurrent = isExact
+          ? path.replace(/\/$/, '') === target
+          : path === target || path.startsWith(`${target}/`);
         return (
           <NavLink
             key={to}
@@ -67,7 +75,10 @@ function Section({ title, entries, onNavigate }: {
   );
 }
 
-export function Navigation({ appId, onNavigate }: {
+export function Navigation({
+  appId,
+  onNavigate,
+}: {
   readonly appId: string | undefined;
   readonly onNavigate: () => void;
 }) {

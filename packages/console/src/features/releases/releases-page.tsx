@@ -1,13 +1,41 @@
 import type { BundleView } from '@capgo-server/protocol/management/bundles';
 import type { ReleaseView } from '@capgo-server/protocol/management/releases';
-import { ActionIcon, Alert, Badge, Button, Group, Menu, Modal, Paper, SegmentedControl, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import {
+  ActionIcon,
+  Alert,
+  Badge,
+  Button,
+  Group,
+  Menu,
+  Modal,
+  Paper,
+  SegmentedControl,
+  Select,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconArrowBackUp, IconCalendar, IconDots, IconPlus, IconRocket, IconTrash } from '@tabler/icons-react';
+import {
+  IconArrowBackUp,
+  IconCalendar,
+  IconDots,
+  IconPlus,
+  IconRocket,
+  IconTrash,
+} from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import { bundlesQuery } from '../../api/bundles.ts';
-import { createRelease, deleteRelease, releasesQuery, setActiveBundle, updateRelease } from '../../api/releases.ts';
+import {
+  createRelease,
+  deleteRelease,
+  releasesQuery,
+  setActiveBundle,
+  updateRelease,
+} from '../../api/releases.ts';
 import { useCan } from '../../api/session.ts';
 import { Confirm } from '../../components/confirm.tsx';
 import { dayText } from '../../components/moment.ts';
@@ -24,7 +52,11 @@ function bundleOptions(bundles: readonly BundleView[]) {
   }));
 }
 
-function CreateRelease({ appId, bundles, onDone }: {
+function CreateRelease({
+  appId,
+  bundles,
+  onDone,
+}: {
   readonly appId: string;
   readonly bundles: readonly BundleView[];
   readonly onDone: () => void;
@@ -45,7 +77,9 @@ function CreateRelease({ appId, bundles, onDone }: {
       }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ['releases', appId] });
-      tellDone(`Release ${versionName} (${versionCode}) is registered. Its devices stay on their builtin bundle until you set another one.`);
+      tellDone(
+        `Release ${versionName} (${versionCode}) is registered. Its devices stay on their builtin bundle until you set another one.`,
+      );
       onDone();
     },
   });
@@ -65,8 +99,23 @@ function CreateRelease({ appId, bundles, onDone }: {
           data={Object.entries(platformNames).map(([value, label]) => ({ value, label }))}
         />
         <Group grow align="flex-start">
-          <TextInput label="Native version" description="As the store shows it" placeholder="1.0.0" required value={versionName} onChange={(event) => setVersionName(event.currentTarget.value)} data-autofocus />
-          <TextInput label="Build number" description="versionCode, CFBundleVersion" placeholder="12" required value={versionCode} onChange={(event) => setVersionCode(event.currentTarget.value)} />
+          <TextInput
+            label="Native version"
+            description="As the store shows it"
+            placeholder="1.0.0"
+            required
+            value={versionName}
+            onChange={(event) => setVersionName(event.currentTarget.value)}
+            data-autofocus
+          />
+          <TextInput
+            label="Build number"
+            description="versionCode, CFBundleVersion"
+            placeholder="12"
+            required
+            value={versionCode}
+            onChange={(event) => setVersionCode(event.currentTarget.value)}
+          />
         </Group>
         <Select
           label="Builtin bundle"
@@ -79,16 +128,26 @@ function CreateRelease({ appId, bundles, onDone }: {
           data={bundleOptions(bundles)}
           nothingFoundMessage="No such bundle"
         />
-        {creation.error && <Alert color="red" role="alert">{creation.error.message}</Alert>}
+        {creation.error && (
+          <Alert color="red" role="alert">
+            {creation.error.message}
+          </Alert>
+        )}
         <Group justify="flex-end">
-          <Button type="submit" loading={creation.isPending} disabled={builtin === null}>Create the release</Button>
+          <Button type="submit" loading={creation.isPending} disabled={builtin === null}>
+            Create the release
+          </Button>
         </Group>
       </Stack>
     </form>
   );
 }
 
-function SetActive({ release, bundles, onDone }: {
+function SetActive({
+  release,
+  bundles,
+  onDone,
+}: {
   readonly release: ReleaseView;
   readonly bundles: readonly BundleView[];
   readonly onDone: () => void;
@@ -112,8 +171,8 @@ function SetActive({ release, bundles, onDone }: {
     >
       <Stack>
         <Text size="sm">
-          Every device with {platformName(release.platform)} {release.version_name} (build {release.version_code}) gets this
-          bundle with its next check.
+          Every device with {platformName(release.platform)} {release.version_name} (build{' '}
+          {release.version_code}) gets this bundle with its next check.
         </Text>
         <Select
           label="Active bundle"
@@ -125,9 +184,17 @@ function SetActive({ release, bundles, onDone }: {
           data={bundleOptions(bundles)}
           nothingFoundMessage="No such bundle"
         />
-        {change.error && <Alert color="red" role="alert">{change.error.message}</Alert>}
+        {change.error && (
+          <Alert color="red" role="alert">
+            {change.error.message}
+          </Alert>
+        )}
         <Group justify="flex-end">
-          <Button type="submit" loading={change.isPending} disabled={bundleId === null || bundleId === release.active_bundle_id}>
+          <Button
+            type="submit"
+            loading={change.isPending}
+            disabled={bundleId === null || bundleId === release.active_bundle_id}
+          >
             Set active
           </Button>
         </Group>
@@ -154,9 +221,24 @@ function SetDate({ release, onDone }: { readonly release: ReleaseView; readonly 
       }}
     >
       <Stack>
-        <TextInput type="date" label="Release date" description="The day it came into the store; empty for none" value={date} onChange={(event) => setDate(event.currentTarget.value)} data-autofocus />
-        {change.error && <Alert color="red" role="alert">{change.error.message}</Alert>}
-        <Group justify="flex-end"><Button type="submit" loading={change.isPending}>Save</Button></Group>
+        <TextInput
+          type="date"
+          label="Release date"
+          description="The day it came into the store; empty for none"
+          value={date}
+          onChange={(event) => setDate(event.currentTarget.value)}
+          data-autofocus
+        />
+        {change.error && (
+          <Alert color="red" role="alert">
+            {change.error.message}
+          </Alert>
+        )}
+        <Group justify="flex-end">
+          <Button type="submit" loading={change.isPending}>
+            Save
+          </Button>
+        </Group>
       </Stack>
     </form>
   );
@@ -173,7 +255,10 @@ export function ReleasesPage() {
   const [isCreating, creation] = useDisclosure(false);
   const [doing, setDoing] = useState<Doing>();
   const [platform, setPlatform] = useState('all');
-  const names = useMemo(() => new Map((bundles.data ?? []).map(({ id, version_name }) => [id, version_name])), [bundles.data]);
+  const names = useMemo(
+    () => new Map((bundles.data ?? []).map(({ id, version_name }) => [id, version_name])),
+    [bundles.data],
+  );
   const name = (id: string | null) => (id === null ? undefined : (names.get(id) ?? 'a bundle that is gone'));
   const stop = () => setDoing(undefined);
   const backToBuiltin = useMutation({
@@ -185,20 +270,28 @@ export function ReleasesPage() {
     onError: tellFailed,
   });
   const createButton = can('releases.change') && (
-    <Button leftSection={<IconPlus size={16} />} onClick={creation.open}>Create a release</Button>
+    <Button leftSection={<IconPlus size={16} />} onClick={creation.open}>
+      Create a release
+    </Button>
   );
-  const shown = (releases.data ?? []).filter((release) => platform === 'all' || release.platform === platform);
+  const shown = (releases.data ?? []).filter(
+    (release) => platform === 'all' || release.platform === platform,
+  );
 
   return (
-    <Page title="Releases" description="Native builds in the stores. Each runs its builtin bundle until you set an active one." actions={createButton}>
+    <Page
+      title="Releases"
+      description="Native builds in the stores. Each runs its builtin bundle until you set an active one."
+      actions={createButton}
+    >
       {releases.error ? (
         <Failure error={releases.error} onRetry={() => void releases.refetch()} />
       ) : !releases.data ? (
         <LoadingRows />
       ) : releases.data.length === 0 ? (
         <Nothing icon={IconRocket} title="No release yet" action={createButton}>
-          A release tells the server which bundle a native build was shipped with. Upload that bundle first. Where channels
-          serve your devices you need no releases.
+          A release tells the server which bundle a native build was shipped with. Upload that bundle first.
+          Where channels serve your devices you need no releases.
         </Nothing>
       ) : (
         <Stack gap="sm">
@@ -206,11 +299,17 @@ export function ReleasesPage() {
             aria-label="Platform"
             value={platform}
             onChange={setPlatform}
-            data={[{ value: 'all', label: 'All' }, ...Object.entries(platformNames).map(([value, label]) => ({ value, label }))]}
+            data={[
+              { value: 'all', label: 'All' },
+              ...Object.entries(platformNames).map(([value, label]) => ({ value, label })),
+            ]}
             style={{ alignSelf: 'flex-start' }}
           />
           <Paper withBorder>
-            <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': 'Releases' } }}>
+            <Table.ScrollContainer
+              minWidth={760}
+              scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': 'Releases' } }}
+            >
               <Table verticalSpacing="sm" highlightOnHover>
                 <Table.Thead>
                   <Table.Tr>
@@ -220,36 +319,88 @@ export function ReleasesPage() {
                     <Table.Th>Builtin</Table.Th>
                     <Table.Th>Released</Table.Th>
                     <Table.Th>Changed</Table.Th>
-                    <Table.Th><span className="mantine-visually-hidden">Actions</span></Table.Th>
+                    <Table.Th>
+                      <span className="mantine-visually-hidden">Actions</span>
+                    </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
                   {shown.map((release) => (
                     <Table.Tr key={release.id}>
-                      <Table.Td><PlatformName platform={release.platform} /></Table.Td>
-                      <Table.Td><b>{release.version_name}</b> <Text span c="dimmed" size="sm">({release.version_code})</Text></Table.Td>
+                      <Table.Td>
+                        <PlatformName platform={release.platform} />
+                      </Table.Td>
+                      <Table.Td>
+                        <b>{release.version_name}</b>{' '}
+                        <Text span c="dimmed" size="sm">
+                          ({release.version_code})
+                        </Text>
+                      </Table.Td>
                       <Table.Td>
                         {release.active_bundle_id === null ? (
-                          <Badge variant="light" color="gray" tt="none">builtin</Badge>
+                          <Badge variant="light" color="gray" tt="none">
+                            builtin
+                          </Badge>
                         ) : (
-                          <Badge variant="light" color="blue" tt="none">{name(release.active_bundle_id)}</Badge>
+                          <Badge variant="light" color="blue" tt="none">
+                            {name(release.active_bundle_id)}
+                          </Badge>
                         )}
                       </Table.Td>
                       <Table.Td>{name(release.builtin_bundle_id)}</Table.Td>
-                      <Table.Td>{release.release_date === null ? <Text span c="dimmed">–</Text> : dayText(release.release_date.slice(0, 10))}</Table.Td>
-                      <Table.Td><When at={release.updated_at} isAgo /></Table.Td>
+                      <Table.Td>
+                        {release.release_date === null ? (
+                          <Text span c="dimmed">
+                            –
+                          </Text>
+                        ) : (
+                          dayText(release.release_date.slice(0, 10))
+                        )}
+                      </Table.Td>
+                      <Table.Td>
+                        <When at={release.updated_at} isAgo />
+                      </Table.Td>
                       <Table.Td>
                         {can('releases.change') && (
                           <Group gap={4} wrap="nowrap" justify="flex-end">
-                            <Button size="compact-sm" variant="default" onClick={() => setDoing({ what: 'active', release })}>Set bundle</Button>
+                            <Button
+                              size="compact-sm"
+                              variant="default"
+                              onClick={() => setDoing({ what: 'active', release })}
+                            >
+                              Set bundle
+                            </Button>
                             <Menu position="bottom-end">
                               <Menu.Target>
-                                <ActionIcon variant="subtle" color="gray" aria-label={`More for ${release.platform} ${release.version_name}`}><IconDots size={16} /></ActionIcon>
+                                <ActionIcon
+                                  variant="subtle"
+                                  color="gray"
+                                  aria-label={`More for ${release.platform} ${release.version_name}`}
+                                >
+                                  <IconDots size={16} />
+                                </ActionIcon>
                               </Menu.Target>
                               <Menu.Dropdown>
-                                <Menu.Item leftSection={<IconArrowBackUp size={16} />} disabled={release.active_bundle_id === null} onClick={() => backToBuiltin.mutate(release)}>Back to builtin</Menu.Item>
-                                <Menu.Item leftSection={<IconCalendar size={16} />} onClick={() => setDoing({ what: 'date', release })}>Release date</Menu.Item>
-                                <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={() => setDoing({ what: 'delete', release })}>Delete</Menu.Item>
+                                <Menu.Item
+                                  leftSection={<IconArrowBackUp size={16} />}
+                                  disabled={release.active_bundle_id === null}
+                                  onClick={() => backToBuiltin.mutate(release)}
+                                >
+                                  Back to builtin
+                                </Menu.Item>
+                                <Menu.Item
+                                  leftSection={<IconCalendar size={16} />}
+                                  onClick={() => setDoing({ what: 'date', release })}
+                                >
+                                  Release date
+                                </Menu.Item>
+                                <Menu.Item
+                                  color="red"
+                                  leftSection={<IconTrash size={16} />}
+                                  onClick={() => setDoing({ what: 'delete', release })}
+                                >
+                                  Delete
+                                </Menu.Item>
                               </Menu.Dropdown>
                             </Menu>
                           </Group>
@@ -260,7 +411,11 @@ export function ReleasesPage() {
                 </Table.Tbody>
               </Table>
             </Table.ScrollContainer>
-            {shown.length === 0 && <Text p="lg" ta="center" c="dimmed">No release for this platform.</Text>}
+            {shown.length === 0 && (
+              <Text p="lg" ta="center" c="dimmed">
+                No release for this platform.
+              </Text>
+            )}
           </Paper>
         </Stack>
       )}
@@ -286,8 +441,9 @@ export function ReleasesPage() {
             tellDone('The release is deleted.');
           }}
         >
-          The server forgets {platformName(doing.release.platform)} {doing.release.version_name} (build {doing.release.version_code}).
-          Its devices are then served by a channel, or not at all. Bundles stay.
+          The server forgets {platformName(doing.release.platform)} {doing.release.version_name} (build{' '}
+          {doing.release.version_code}). Its devices are then served by a channel, or not at all. Bundles
+          stay.
         </Confirm>
       )}
     </Page>

@@ -1,4 +1,16 @@
-import { Alert, Badge, Button, Card, Group, List, SimpleGrid, Stack, Text, ThemeIcon, Title } from '@mantine/core';
+import {
+  Alert,
+  Badge,
+  Button,
+  Card,
+  Group,
+  List,
+  SimpleGrid,
+  Stack,
+  Text,
+  ThemeIcon,
+  Title,
+} from '@mantine/core';
 import { IconAlertTriangle, IconCheck, IconInfoCircle, IconX } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { checkStorage, serverQuery } from '../../api/server.ts';
@@ -10,16 +22,32 @@ import { Page } from '../../components/page.tsx';
 import { PublicUrlCheck } from '../../components/public-url-check.tsx';
 import { Failure, LoadingRows } from '../../components/states.tsx';
 
-const engines: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', mongodb: 'MongoDB' };
+const engines: Readonly<Record<string, string>> = {
+  sqlite: 'SQLite',
+  postgres: 'PostgreSQL',
+  mongodb: 'MongoDB',
+};
 const deliveries: Readonly<Record<string, string>> = {
   proxy: 'through this server',
   redirect: 'straight from the bucket, by signed links',
   cdn: 'from the CDN',
 };
 const findingIcons = {
-  ok: <ThemeIcon size={20} radius="xl" color="teal"><IconCheck size={12} /></ThemeIcon>,
-  note: <ThemeIcon size={20} radius="xl" color="blue"><IconInfoCircle size={12} /></ThemeIcon>,
-  problem: <ThemeIcon size={20} radius="xl" color="red"><IconX size={12} /></ThemeIcon>,
+  ok: (
+    <ThemeIcon size={20} radius="xl" color="teal">
+      <IconCheck size={12} />
+    </ThemeIcon>
+  ),
+  note: (
+    <ThemeIcon size={20} radius="xl" color="blue">
+      <IconInfoCircle size={12} />
+    </ThemeIcon>
+  ),
+  problem: (
+    <ThemeIcon size={20} radius="xl" color="red">
+      <IconX size={12} />
+    </ThemeIcon>
+  ),
 } as const;
 
 export function ServerPage() {
@@ -36,12 +64,18 @@ export function ServerPage() {
       ) : (
         <SimpleGrid cols={{ base: 1, md: 2 }}>
           <Card withBorder>
-            <Title order={2} mb="sm">Health</Title>
+            <Title order={2} mb="sm">
+              Health
+            </Title>
             <Stack gap="xs">
               {facts.dependencies.map(({ name, reachable }) => (
                 <Group key={name} justify="space-between">
-                  <Text size="sm" tt="capitalize">{name}</Text>
-                  <Badge color={reachable ? 'teal' : 'red'} variant="light">{reachable ? 'reachable' : 'out of reach'}</Badge>
+                  <Text size="sm" tt="capitalize">
+                    {name}
+                  </Text>
+                  <Badge color={reachable ? 'teal' : 'red'} variant="light">
+                    {reachable ? 'reachable' : 'out of reach'}
+                  </Badge>
                 </Group>
               ))}
               {facts.dependencies.some(({ reachable }) => !reachable) && (
@@ -52,7 +86,9 @@ export function ServerPage() {
             </Stack>
           </Card>
           <Card withBorder>
-            <Title order={2} mb="sm">Versions and engines</Title>
+            <Title order={2} mb="sm">
+              Versions and engines
+            </Title>
             <Facts
               facts={[
                 ['capgo-server', facts.version],
@@ -66,7 +102,9 @@ export function ServerPage() {
             />
           </Card>
           <Card withBorder>
-            <Title order={2} mb="sm">Addresses</Title>
+            <Title order={2} mb="sm">
+              Addresses
+            </Title>
             <Stack>
               <Facts
                 facts={[
@@ -83,22 +121,36 @@ export function ServerPage() {
             <Group justify="space-between" mb="sm">
               <Title order={2}>Storage check</Title>
               {can('organization.change') && (
-                <Button size="xs" variant="default" onClick={() => storage.mutate()} loading={storage.isPending}>Run the check</Button>
+                <Button
+                  size="xs"
+                  variant="default"
+                  onClick={() => storage.mutate()}
+                  loading={storage.isPending}
+                >
+                  Run the check
+                </Button>
               )}
             </Group>
             {storage.error && <Failure error={storage.error} />}
             {storage.data ? (
               <Stack gap="sm" role="status">
-                <Text size="sm" fw={600}>{storage.data.fit ? 'The storage is fit for use.' : 'The storage is not fit for use.'}</Text>
+                <Text size="sm" fw={600}>
+                  {storage.data.fit ? 'The storage is fit for use.' : 'The storage is not fit for use.'}
+                </Text>
                 <List spacing={6} size="sm" center>
                   {storage.data.findings.map(({ kind, text }) => (
-                    <List.Item key={text} icon={findingIcons[kind]}>{text}</List.Item>
+                    <List.Item key={text} icon={findingIcons[kind]}>
+                      {text}
+                    </List.Item>
                   ))}
                 </List>
               </Stack>
             ) : (
               !storage.error && (
-                <Text size="sm" c="dimmed">Writes, reads and deletes an object of its own, as uploads and devices will, and says what stands in the way.</Text>
+                <Text size="sm" c="dimmed">
+                  Writes, reads and deletes an object of its own, as uploads and devices will, and says what
+                  stands in the way.
+                </Text>
               )
             )}
           </Card>

@@ -25,7 +25,9 @@ export function OauthCallbackPage() {
       ) : (
         <Stack maw={480}>
           <Failure error={error} title="The sign-in did not work" />
-          <Button component={Link} to="/login">To the sign-in</Button>
+          <Button component={Link} to="/login">
+            To the sign-in
+          </Button>
         </Stack>
       )}
     </Center>

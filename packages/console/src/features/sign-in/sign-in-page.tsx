@@ -1,4 +1,16 @@
-import { Alert, Anchor, Button, Center, Divider, Group, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
+import {
+  Alert,
+  Anchor,
+  Button,
+  Center,
+  Divider,
+  Group,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  Title,
+} from '@mantine/core';
 import { IconLogin2 } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Navigate, useRouter, useSearch } from '@tanstack/react-router';
@@ -56,7 +68,8 @@ export function SignInPage() {
     document.title = 'Sign in · capgo-server';
   }, []);
   // Somebody who is signed in already has followed an old link.
-  if (credential !== undefined && !isTrying && withKey.status === 'idle') return <Navigate to={target} replace />;
+  if (credential !== undefined && !isTrying && withKey.status === 'idle')
+    return <Navigate to={target} replace />;
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -67,11 +80,18 @@ export function SignInPage() {
   return (
     <Center mih="100dvh" p="md" component="main">
       <Stack w="100%" maw={400} gap="lg">
-        <Group justify="space-between"><Brand /><ColorSchemeToggle /></Group>
+        <Group justify="space-between">
+          <Brand />
+          <ColorSchemeToggle />
+        </Group>
         <Paper withBorder p="xl" shadow="sm">
           <Stack>
             <Title order={1}>Sign in</Title>
-            {why && !withKey.error && <Alert color="yellow" role="status">{why}</Alert>}
+            {why && !withKey.error && (
+              <Alert color="yellow" role="status">
+                {why}
+              </Alert>
+            )}
             {issuer !== '' && (
               <>
                 <Button
@@ -82,7 +102,11 @@ export function SignInPage() {
                 >
                   Sign in with {new URL(issuer).hostname}
                 </Button>
-                {withIssuer.error && <Alert color="red" role="alert">{withIssuer.error.message}</Alert>}
+                {withIssuer.error && (
+                  <Alert color="red" role="alert">
+                    {withIssuer.error.message}
+                  </Alert>
+                )}
                 <Divider label="or with a key" />
               </>
             )}
@@ -97,19 +121,29 @@ export function SignInPage() {
                   error={withKey.error?.message}
                   visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the key' }}
                 />
-                <Button type="submit" size="md" variant={issuer === '' ? 'filled' : 'default'} loading={withKey.isPending} disabled={key.trim() === ''}>
+                <Button
+                  type="submit"
+                  size="md"
+                  variant={issuer === '' ? 'filled' : 'default'}
+                  loading={withKey.isPending}
+                  disabled={key.trim() === ''}
+                >
                   Sign in
                 </Button>
               </Stack>
             </form>
             <Text size="xs" c="dimmed">
-              The first start prints the management token and keeps it in <code>data/management-token</code>. Here it is
-              kept until this tab is closed.
+              The first start prints the management token and keeps it in <code>data/management-token</code>.
+              Here it is kept until this tab is closed.
             </Text>
           </Stack>
         </Paper>
         <Text size="xs" c="dimmed" ta="center">
-          Everything here can also be done with the <Anchor inherit href={apiUrl('/docs')}>management API</Anchor>.
+          Everything here can also be done with the{' '}
+          <Anchor inherit underline="always" href={apiUrl('/docs')}>
+            management API
+          </Anchor>
+          .
         </Text>
       </Stack>
     </Center>
