@@ -60,14 +60,10 @@ async function violationsOf(page: Page): Promise<string[]> {
 
 /** Waits until nothing moves and nothing is on its way. */
 async function untilStill(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.querySelectorAll('[aria-busy="true"]').length === 0);
-  await page.waitForFunction(() =>
-    document
-      .getAnimations()
-      .every(
-        ({ playState, effect }) =>
-          playState !== 'running' || effect?.getTiming().iterations === Number.POSITIVE_INFINITY,
-      ),
+  // As text: the browser's types are not this program's.
+  await page.waitForFunction(`document.querySelectorAll('[aria-busy="true"]').length === 0`);
+  await page.waitForFunction(
+    `document.getAnimations().every(({ playState, effect }) => playState !== 'running' || effect?.getTiming().iterations === Infinity)`,
   );
 }
 
@@ -81,7 +77,7 @@ export async function startOperator(url: string, key?: string): Promise<Operator
     timezoneId: 'Europe/Paris',
   });
   if (key !== undefined) {
-    await context.addInitScript((given) => sessionStorage.setItem('capgo-server.key', given), key);
+    await context.addInitScript(`sessionStorage.setItem('capgo-server.key', ${JSON.stringify(key)})`);
   }
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -96,8 +92,7 @@ export async function startOperator(url: string, key?: string): Promise<Operator
   async function inScheme(scheme: 'light' | 'dark'): Promise<void> {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.waitForFunction(
-      (wanted) => document.documentElement.getAttribute('data-mantine-color-scheme') === wanted,
-      scheme,
+      `document.documentElement.getAttribute('data-mantine-color-scheme') === '${scheme}'`,
     );
   }
 
@@ -130,6 +125,7 @@ export async function startOperator(url: string, key?: string): Promise<Operator
         ['narrow', narrow],
       ] as const) {
         await page.setViewportSize(viewport);
+        await page.evaluate('window.scrollTo(0, 0)');
         for (const scheme of ['light', 'dark'] as const) {
           await inScheme(scheme);
           await untilStill(page);
@@ -138,7 +134,9 @@ export async function startOperator(url: string, key?: string): Promise<Operator
             fullPage: true,
           });
         }
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        const overflow = Number(
+          await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
+        );
         if (overflow > 0) throw new Error(`${name} is ${overflow} px too wide at ${viewport.width} px`);
       }
       await page.setViewportSize(wide);

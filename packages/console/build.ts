@@ -13,14 +13,7 @@ const repository = resolve(folder, '../..');
 const dist = join(folder, 'dist');
 const fingerprintFile = 'sources.sha256';
 /** Everything that decides what is built; what a fresh checkout has not (an image's build stage) counts as absent. */
-const sources = [
-  'index.html',
-  'package.json',
-  'vite.config.ts',
-  'build.ts',
-  'public',
-  'src',
-]
+const sources = ['index.html', 'package.json', 'vite.config.ts', 'build.ts', 'public', 'src']
   .map((path) => join(folder, path))
   .concat(join(repository, 'packages/protocol/src'), join(repository, 'package-lock.json'));
 /** Smaller files are not worth a second round of headers. */

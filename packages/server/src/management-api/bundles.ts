@@ -1,9 +1,14 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
+  BundleDeleteAnswer,
   BundleDeleteBody,
+  BundleList,
+  BundleUploadAnswer,
+  BundleUploadForm,
   type BundleView,
   bundleUploadFields,
 } from '@capgo-server/protocol/management/bundles';
+import { ListQuery } from '@capgo-server/protocol/management/pages';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Bundle } from '../domain/bundle.ts';
@@ -198,17 +203,33 @@ export function bundleRoutes(deps: BundleRoutesDeps): readonly ManagementRoute[]
   return [
     {
       ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
-      docs: { operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
+      docs: {
+        ...{ operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
+        ...{ query: ListQuery, answer: BundleList },
+      },
     },
     {
       ...{ method: 'POST', url: '/api/v1/bundles.upload', permission: 'bundles.upload' },
       ...{ handler: bundles.upload, beforeBody: bundles.requireForm },
-      docs: { operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
+      docs: {
+        ...{ operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
+        ...{ body: BundleUploadForm, bodyType: 'multipart/form-data', answer: BundleUploadAnswer },
+        errors: [
+          'invalid_bundle',
+          'unsupported_media_type',
+          'version_already_exists',
+          'insufficient_storage',
+        ],
+      },
     },
     {
       ...{ method: 'POST', url: '/api/v1/bundles.delete', permission: 'bundles.delete' },
       handler: bundles.delete,
-      docs: { operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
+      docs: {
+        ...{ operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
+        ...{ body: BundleDeleteBody, answer: BundleDeleteAnswer },
+        errors: ['bundle_not_found', 'bundle_in_use'],
+      },
     },
   ];
 }

@@ -1,5 +1,14 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import type { CounterView, DeviceView } from '@capgo-server/protocol/management/devices';
+import {
+  CounterList,
+  CounterListQuery,
+  type CounterView,
+  DeviceAnswer,
+  DeviceGetQuery,
+  DeviceList,
+  type DeviceView,
+} from '@capgo-server/protocol/management/devices';
+import { AppListQuery } from '@capgo-server/protocol/management/pages';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, InventoryDevice } from '../ports/device-events.ts';
@@ -86,15 +95,24 @@ export function deviceRoutes(deps: DeviceRoutesDeps): readonly ManagementRoute[]
     {
       ...{ method: 'GET', url: '/api/v1/counters.list', permission: 'statistics.read' },
       handler: devices.listCounters,
-      docs: { operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
+      docs: {
+        ...{ operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
+        ...{ query: CounterListQuery, answer: CounterList },
+      },
     },
     {
       ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
-      docs: { operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
+      docs: {
+        ...{ operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
+        ...{ query: AppListQuery, answer: DeviceList },
+      },
     },
     {
       ...{ method: 'GET', url: '/api/v1/devices.get', permission: 'devices.read', handler: devices.get },
-      docs: { operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
+      docs: {
+        ...{ operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
+        ...{ query: DeviceGetQuery, answer: DeviceAnswer, errors: ['device_not_found'] },
+      },
     },
   ];
 }

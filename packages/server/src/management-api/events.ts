@@ -1,5 +1,11 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import type { DeviceEventView } from '@capgo-server/protocol/management/events';
+import {
+  DeviceEventCount,
+  DeviceEventCountQuery,
+  DeviceEventList,
+  DeviceEventListQuery,
+  type DeviceEventView,
+} from '@capgo-server/protocol/management/events';
 import type { FastifyRequest } from 'fastify';
 import type { DeviceEvent } from '../domain/device.ts';
 import type { DeviceEventFilter } from '../ports/device-events.ts';
@@ -75,11 +81,17 @@ export function eventRoutes(deps: EventRoutesDeps): readonly ManagementRoute[] {
   return [
     {
       ...{ method: 'GET', url: '/api/v1/events.list', permission: 'devices.read', handler: events.list },
-      docs: { operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
+      docs: {
+        ...{ operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
+        ...{ query: DeviceEventListQuery, answer: DeviceEventList },
+      },
     },
     {
       ...{ method: 'GET', url: '/api/v1/events.count', permission: 'devices.read', handler: events.count },
-      docs: { operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
+      docs: {
+        ...{ operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
+        ...{ query: DeviceEventCountQuery, answer: DeviceEventCount },
+      },
     },
   ];
 }

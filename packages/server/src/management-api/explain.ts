@@ -1,5 +1,7 @@
-import { type ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
+import { UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
+import { ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
 import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { type DeviceCheck, reportedPlatform } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
@@ -73,9 +75,15 @@ function createHandler({ updateChecks, devices, updateCheckWire: wire }: Explain
   return async (request: FastifyRequest): Promise<ExplainView> => {
     const device = wire.parse(await requestOf(request.body));
     const { decision, steps } = updateChecks.explain(device);
-    return { answer: wire.answer(decision, request), outcome: decision.outcome, ...viewOf(decision), steps };
+    const answer = wire.answer(decision, request);
+    return { answer, outcome: decision.outcome, ...viewOf(decision), steps: [...steps] };
   };
 }
+
+/** For the documentation: a device's own request is read as `POST /updates` reads it. */
+const ExplainBody = Type.Union([KnownDeviceBody, UpdateCheckBody], {
+  description: 'A device that was heard of, or the request that a device would send',
+});
 
 /** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
 export function explainRoutes(deps: ExplainRoutesDeps): readonly ManagementRoute[] {
@@ -87,6 +95,7 @@ export function explainRoutes(deps: ExplainRoutesDeps): readonly ManagementRoute
         operationId: 'updatesExplain',
         tag: 'devices',
         summary: 'What a device would be answered now, and why',
+        ...{ body: ExplainBody, answer: ExplainView, errors: ['device_not_found', 'invalid_json_body'] },
       },
     },
   ];

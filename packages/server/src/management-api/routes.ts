@@ -7,8 +7,10 @@ import { acceptJsonBodies } from '../http/json-body.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
+import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { addRoutes } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
@@ -26,14 +28,19 @@ export type ManagementApi = BundleRoutesDeps &
     readonly console: ConsoleFiles;
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
+    /** Documents of other APIs of this server, to be shown beside ours. */
+    readonly otherDocuments: readonly ServedDocument[];
   };
 
 /** Largest JSON body. */
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Every URL an operator can ask, with who may. */
-export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+/** Every URL an operator can ask, with who may; answers the documents that say so. */
+export async function addManagementRoutes(
+  server: FastifyInstance,
+  api: ManagementApi,
+): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   await server.register(multipart, {
@@ -48,7 +55,7 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   addHealthRoutes(server, api.dependencies);
   addConsole(server, api.console);
 
-  addRoutes(server, api.auth, [
+  const routes = [
     ...bundleRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
@@ -57,5 +64,13 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),
-  ]);
+  ];
+  addRoutes(server, api.auth, routes);
+  const documents = [
+    { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
+    { name: 'REST API', file: 'openapi-rest.json', read: () => describeManagementRoutes(routes).rest },
+    ...api.otherDocuments,
+  ];
+  await addDocsPage(server, documents);
+  return documents;
 }

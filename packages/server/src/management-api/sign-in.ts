@@ -1,3 +1,4 @@
+import { SignInConfig } from '@capgo-server/protocol/management/sign-in';
 import type { ManagementRoute } from './route.ts';
 
 export interface SignInRoutesDeps {
@@ -10,7 +11,10 @@ export function signInRoutes({ oauth }: SignInRoutesDeps): readonly ManagementRo
     {
       ...{ method: 'GET', url: '/apipublic/v1/oauth2.config', permission: 'public' },
       handler: async () => ({ issuer: oauth.issuer, client_id: oauth.clientId }),
-      docs: { operationId: 'oauth2Config', tag: 'sign-in', summary: 'How to sign in' },
+      docs: {
+        ...{ operationId: 'oauth2Config', tag: 'sign-in', summary: 'How to sign in' },
+        answer: SignInConfig,
+      },
     },
   ];
 }
