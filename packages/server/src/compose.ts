@@ -47,6 +47,7 @@ import type { Store } from './ports/store.ts';
 import { consoleConnections, consoleFolder, serverFacts } from './server-facts.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -186,7 +187,7 @@ export async function composeProduct(
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), stop });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
   const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
   const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
@@ -197,8 +198,8 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
@@ -206,7 +207,7 @@ export async function composeProduct(
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
@@ -309,6 +310,9 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },

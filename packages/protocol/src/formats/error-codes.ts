@@ -29,11 +29,14 @@ export const errorCodes = [
   'release_not_found',
   'channel_not_found',
   'device_not_found',
+  'rollout_not_found',
   // what the request would break
   'invalid_bundle',
   'version_already_exists',
   'release_already_exists',
   'channel_already_exists',
+  'app_already_exists',
+  'stable_bundle_missing',
   'bundle_in_use',
   // what we were told to ask of others
   'url_not_allowed',

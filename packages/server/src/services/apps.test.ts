@@ -77,8 +77,12 @@ async function customIdOf(appId: string): Promise<unknown> {
   return device?.['custom_id'];
 }
 
-function setSettings(appId: string, change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean }) {
-  return server.product.services.apps.setSettings(appId, change);
+async function setSettings(
+  appId: string,
+  change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean },
+) {
+  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(appId, change);
+  return { exposeMetadata, allowDeviceCustomId };
 }
 
 describe('the settings of an app', () => {

@@ -1,12 +1,17 @@
 import type { DeviceKey } from '../domain/device.ts';
-import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import { overrideExpiry } from '../domain/device-override.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DeviceInventory, DeviceListing, InventoryDevice } from '../ports/device-events.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
 
 /** What operators see and decide of single devices; every change is visible to the next update check. */
 export interface Devices {
-  /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
+  /**
+   * Pins the device to a channel of its app for the next 90 days, or unpins it with null. Rejects with
+   * `channel_not_found`.
+   */
   setOverride(device: DeviceKey, channelId: number | null): Promise<void>;
   /** Offers the device again what failed on it: one bundle, or all. */
   clearFailures(device: DeviceKey, versionName?: string): Promise<void>;
@@ -14,13 +19,21 @@ export interface Devices {
   find(device: DeviceKey): Promise<InventoryDevice | undefined>;
   /** First seen last comes first. */
   list(appId: string, page: PageRequest): Promise<Page<InventoryDevice>>;
+  listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
+  /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
+  findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
+  /** Forgets pins that have ended; answers how many. */
+  deleteExpiredOverrides(): Promise<number>;
 }
+
+const overridesPerStep = 2_000;
 
 export function createDevices(deps: {
   readonly store: DeviceInventory & DeviceStateStore;
   readonly deviceStates: DeviceStates;
+  readonly clock: Clock;
 }): Devices {
-  const { store, deviceStates } = deps;
+  const { store, deviceStates, clock } = deps;
 
   /** The case of a device's id is its plugin's habit (protocol §10). */
   const normalised = ({ appId, deviceId }: DeviceKey) => ({ appId, deviceId: deviceId.toLowerCase() });
@@ -28,7 +41,11 @@ export function createDevices(deps: {
   return {
     async setOverride(given, channelId) {
       const device = normalised(given);
-      await store.setDeviceOverride(device, channelId);
+      await store.setDeviceOverride(
+        device,
+        channelId,
+        channelId === null ? null : overrideExpiry(clock.now()),
+      );
       await deviceStates.refresh([device]);
     },
     async clearFailures(given, versionName) {
@@ -41,5 +58,22 @@ export function createDevices(deps: {
       return store.findDevice(appId, deviceId);
     },
     list: (appId, page) => store.listDevices({ appId }, page),
+    listInOrder: (listing) => store.listDevicesInOrder(listing),
+    findOverrides(devices) {
+      const pinned = devices.flatMap((device): [string, number][] => {
+        const { overrideChannelId } = deviceStates.find(device);
+        return overrideChannelId === null ? [] : [[device.deviceId, overrideChannelId]];
+      });
+      return new Map(pinned);
+    },
+    async deleteExpiredOverrides() {
+      for (let deleted = 0; ; ) {
+        const expired = await store.deleteExpiredOverrides(clock.now(), overridesPerStep);
+        deleted += expired.length;
+        // Nobody goes by them any more; that they are let go of as well saves memory.
+        if (expired.length > 0) await deviceStates.refresh(expired);
+        if (expired.length < overridesPerStep) return deleted;
+      }
+    },
   };
 }

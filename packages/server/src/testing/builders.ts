@@ -1,3 +1,4 @@
+import { type AppRecord, appProfileDefaults, appSettingDefaults } from '../domain/app.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
@@ -38,6 +39,17 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     link: null,
     comment: null,
     createdAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+export function buildAppRecord(given: Partial<AppRecord> = {}): AppRecord {
+  return {
+    appId: someAppId,
+    ...appSettingDefaults,
+    ...appProfileDefaults,
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
     ...given,
   };
 }

@@ -52,7 +52,7 @@ export function describeChanges(open: OpenStore): void {
       const steps: readonly (() => Promise<unknown>)[] = [
         () => store.insertBundle(builtin),
         () => store.insertBundle(other),
-        () => store.updateAppSettings(appId, { exposeMetadata: true }),
+        () => store.updateApp(appId, { exposeMetadata: true }, someTimeMs),
         () => store.insertRelease(release),
         () => store.setReleaseDate(release.id, someTimeMs, someTimeMs),
         () => store.deployToRelease(release.id, buildNewDeployment({ bundleId: null })),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noDeviceState } from '../../domain/device-state.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildNewChannel, buildRecordedEvent, someDeviceId } from '../../testing/builders.ts';
+import { buildNewChannel, buildRecordedEvent, someDeviceId, someTimeMs } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { readAllDeviceStates, readDeviceState } from './read-device-state.ts';
 
@@ -66,6 +66,48 @@ export function describeDeviceStates(open: OpenStore): void {
         expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(before);
       },
     );
+
+    it('tell when a pin ends, which the last writing of it decides', async () => {
+      const appId = newAppId();
+      const device = { appId, deviceId: someDeviceId };
+      const { id } = await insertedChannel(appId);
+      const fact = { ...device, kind: 'override', channelId: id };
+      const facts = async () => {
+        const all: unknown[] = [];
+        for await (const some of store.readAllDeviceFacts(null)) {
+          all.push(...some.filter((each) => each.appId === appId));
+        }
+        expect(await store.readDeviceFacts([device], null)).toStrictEqual(all);
+        return all;
+      };
+      await store.setDeviceOverride(device, id, someTimeMs);
+      expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: someTimeMs }]);
+      await store.setDeviceOverride(device, id, someTimeMs + 5);
+      expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: someTimeMs + 5 }]);
+      await store.setDeviceOverride(device, id);
+      expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: null }]);
+    });
+
+    it('let pins go that have ended, the longest ago first, and none that were renewed', async () => {
+      const appId = newAppId();
+      const { id } = await insertedChannel(appId);
+      const devices = ['1', '2', '3', '4', '5'].map((first) => ({
+        appId,
+        deviceId: someDeviceId.replace(/^./, first),
+      }));
+      const ends = [3, 1, 2, 1_000, null];
+      for (const [index, device] of devices.entries()) {
+        const end = ends[index];
+        await store.setDeviceOverride(device, id, typeof end === 'number' ? end : null);
+      }
+      for (const renewed of devices.slice(2, 3)) await store.setDeviceOverride(renewed, id, 2_000);
+      expect((await store.countDeviceOverrides([appId, newAppId()], 3)).get(appId)).toBe(3);
+      expect(await store.deleteExpiredOverrides(3, 1)).toStrictEqual([devices[1]]);
+      expect(await store.deleteExpiredOverrides(3, 5)).toStrictEqual([devices[0]]);
+      expect(await store.deleteExpiredOverrides(3, 5)).toStrictEqual([]);
+      const left = await store.readDeviceFacts(devices, null);
+      expect(left.map(({ deviceId }) => deviceId[0]).toSorted()).toStrictEqual(['3', '4', '5']);
+    });
 
     it('count failed installs by bundle, in one call and over calls', async () => {
       const appId = newAppId();

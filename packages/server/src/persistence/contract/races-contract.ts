@@ -67,8 +67,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const [exposeMetadata, allowDeviceCustomId] = [round % 2 === 0, round % 2 === 1];
         const outcomes = await atOnce(
           round,
-          () => here.updateAppSettings(appId, { exposeMetadata }),
-          () => there.updateAppSettings(appId, { allowDeviceCustomId }),
+          () => here.updateApp(appId, { exposeMetadata }, someTimeMs),
+          () => there.updateApp(appId, { allowDeviceCustomId }, someTimeMs),
         );
         expect(outcomes).toStrictEqual(['done', 'done']);
         const { settings } = (await here.readAppState(appId)) ?? {};

@@ -8,12 +8,13 @@ import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
-import { forgetPlannedDeletion, planDeletion } from './planned-deletions.ts';
+import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
+import { nextNumber } from './sequences.ts';
 import { toStoredTime } from './stored-time.ts';
 
 /** `null` stands for a field that is missing, too. */
-const notDeleted = { deleted_at: null } as const;
+export const notDeleted = { deleted_at: null, ...notGone } as const;
 
 /** CRC-32 as clients compare it, of what an older server wrote. */
 function toCrc(text: string): string {
@@ -47,11 +48,11 @@ export function toBundle(document: WithId<BundleDocument>): Bundle {
 }
 
 /** A bundle that was not deleted. */
-async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
+export async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
   const _id = toObjectId(id);
   if (!_id) return null;
   const found = await database.collection('bundles').findOne({ _id });
-  return found?.deleted_at ? null : found;
+  return found?.deleted_at || found?.gone ? null : found;
 }
 
 /** Rejects with `bundle_not_found` unless it is a bundle of the app that was not deleted. */
@@ -95,6 +96,28 @@ async function requireUnused(
   );
 }
 
+/** Deletes bundles of an app that nothing uses, as part of a commit: their documents keep their version names taken. */
+export async function draftDeletion(
+  database: MongoDatabase,
+  draft: Draft,
+  appId: string,
+  found: readonly WithId<BundleDocument>[],
+  nowMs: number,
+): Promise<void> {
+  draft.noteChange(appId);
+  const deletedAt = toStoredTime(nowMs);
+  draft.set(
+    'bundles',
+    found.map(({ _id }) => _id),
+    { deleted_at: deletedAt, updated_at: deletedAt },
+  );
+  for (const { versionName } of found.map(toBundle)) {
+    draft.setWhere('device_failures', { app_id: appId, version_name: versionName }, { gone: true });
+  }
+  const objectKeys = found.flatMap(({ object_key }) => (object_key ? [object_key] : []));
+  await planDeletions(database, draft, objectKeys, nowMs);
+}
+
 export function createMongoBundles(database: MongoDatabase): BundleStore {
   const { log } = database;
   const bundles = database.collection('bundles');
@@ -102,7 +125,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
   // Deleted bundles count, too: they keep their documents. No index can say it, because in what an older server
   // wrote version names repeat.
   const isTaken = async (appId: string, versionName: string) =>
-    (await bundles.findOne({ app_id: appId, version_name: versionName })) !== null;
+    (await bundles.findOne({ app_id: appId, version_name: versionName, ...notGone })) !== null;
 
   async function draftInsert(draft: Draft, bundle: Bundle): Promise<void> {
     const _id = toObjectId(bundle.id);
@@ -134,6 +157,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         link: bundle.link,
         comment: bundle.comment,
         deleted_at: null,
+        number: await nextNumber(database, draft, 'bundles'),
       },
     ]);
     if (bundle.objectKey !== null) await forgetPlannedDeletion(database, draft, bundle.objectKey);
@@ -177,14 +201,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         if (!found) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         const bundle = toBundle(found);
         await requireUnused(database, found, bundle);
-        draft.noteChange(bundle.appId);
-        draft.set('bundles', [found._id], { deleted_at: toStoredTime(nowMs) });
-        draft.setWhere(
-          'device_failures',
-          { app_id: bundle.appId, version_name: bundle.versionName },
-          { gone: true },
-        );
-        if (bundle.objectKey !== null) await planDeletion(database, draft, bundle.objectKey, nowMs);
+        await draftDeletion(database, draft, bundle.appId, [found], nowMs);
         return bundle;
       }),
   };

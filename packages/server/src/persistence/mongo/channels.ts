@@ -9,9 +9,7 @@ import type { MongoDatabase } from './database.ts';
 import { draftDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import { type ChannelDocument, notGone } from './schema.ts';
-
-/** What numbers the channels of all apps. */
-const sequence = 'channels';
+import { nextNumber } from './sequences.ts';
 
 export function toChannel(document: ChannelDocument): Channel {
   return {
@@ -162,21 +160,13 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
     await draftDeployment(database, draft, { ...deployment, appId: channel.appId, target });
   }
 
-  async function nextNumber(draft: Draft): Promise<number> {
-    const found = await database.collection('sequences').findOne({ _id: sequence });
-    const last = (found?.last ?? 0) + 1;
-    if (found) draft.set('sequences', [sequence], { last });
-    else draft.insert('sequences', [{ _id: sequence, last }]);
-    return last;
-  }
-
   return {
     insertChannel: (given, deployment) =>
       log.commit(async (draft) => {
         await requireBundles(database, given, deployment);
         await requireNameFree(given);
         await ensureApp(database, draft, given.appId, given.createdAtMs);
-        const channel = { ...given, id: await nextNumber(draft) };
+        const channel = { ...given, id: await nextNumber(database, draft, 'channels') };
         draft.insert('channels', [{ _id: channel.id, ...toFields(channel) }]);
         await concludeWrite(draft, channel, deployment);
         return channel;

@@ -6,7 +6,7 @@ import { requireChannelOfApp } from './channels.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
-import { type DeviceChannelDocument, type DeviceFailuresDocument, notGone } from './schema.ts';
+import { type DeviceFailuresDocument, type DeviceOverrideDocument, notGone } from './schema.ts';
 
 /** Documents read at once, so that neither we nor the database hold too much. */
 const documentsPerRead = 2_000;
@@ -21,6 +21,7 @@ async function draftDeviceChannel(
   name: ChannelCollection,
   device: DeviceKey,
   channelId: number | null,
+  expiresAtMs: number | null,
 ): Promise<void> {
   const { appId, deviceId } = device;
   if (channelId !== null) await requireChannelOfApp(database, channelId, appId);
@@ -29,11 +30,14 @@ async function draftDeviceChannel(
   const found = await database.collection(name).findOne({ _id });
   if (channelId === null) {
     if (found) draft.set(name, [_id], { gone: true });
-  } else if (found) {
-    draft.set(name, [_id], { channel_id: channelId, gone: false });
-  } else {
-    draft.insert(name, [{ _id, app_id: appId, device_id: deviceId, channel_id: channelId }]);
+    return;
   }
+  const kept = {
+    channel_id: channelId,
+    ...(name === 'device_overrides' ? { expires_at: expiresAtMs } : {}),
+  };
+  if (found) draft.set(name, [_id], { ...kept, gone: false });
+  else draft.insert(name, [{ _id, app_id: appId, device_id: deviceId, ...kept }]);
 }
 
 /** Counts the failures of devices to install a bundle, as part of a commit; 0 or more of each event. */
@@ -76,12 +80,11 @@ export async function draftFailures(
 }
 
 function toChannelFact(kind: 'override' | 'self_set') {
-  return (document: DeviceChannelDocument): DeviceFact => ({
-    appId: document.app_id,
-    deviceId: document.device_id,
-    kind,
-    channelId: document.channel_id,
-  });
+  return (document: DeviceOverrideDocument): DeviceFact => {
+    const { app_id: appId, device_id: deviceId, channel_id: channelId, expires_at } = document;
+    const fact = { appId, deviceId, channelId };
+    return kind === 'override' ? { ...fact, kind, expiresAtMs: expires_at ?? null } : { ...fact, kind };
+  };
 }
 
 function toFailureFact(document: DeviceFailuresDocument): DeviceFact {
@@ -118,8 +121,10 @@ async function* readInParts<T extends Document & { readonly _id: string }>(
 export function createMongoDeviceStates(database: MongoDatabase): DeviceStateStore {
   const { log } = database;
   const failures = database.collection('device_failures');
-  const write = (name: ChannelCollection) => (device: DeviceKey, channelId: number | null) =>
-    log.commit((draft) => draftDeviceChannel(database, draft, name, device, channelId));
+  const write =
+    (name: ChannelCollection) =>
+    (device: DeviceKey, channelId: number | null, expiresAtMs: number | null = null) =>
+      log.commit((draft) => draftDeviceChannel(database, draft, name, device, channelId, expiresAtMs));
 
   /** What is remembered of some devices of one app. */
   async function readFactsOf(
@@ -158,6 +163,36 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
   return {
     setDeviceOverride: write('device_overrides'),
     setSelfSetChannel: write('device_self_channels'),
+
+    deleteExpiredOverrides: (nowMs, limit) =>
+      log.commit(async (draft) => {
+        const found = await database
+          .collection('device_overrides')
+          .find({ ...notGone, expires_at: { $lte: nowMs } })
+          .sort({ expires_at: 1, _id: 1 })
+          .limit(limit)
+          .toArray();
+        draft.set(
+          'device_overrides',
+          found.map(({ _id }) => _id),
+          { gone: true },
+        );
+        return found.map(({ app_id, device_id }) => ({ appId: app_id, deviceId: device_id }));
+      }),
+
+    async countDeviceOverrides(appIds, nowMs) {
+      await log.settle();
+      const counts = new Map<string, number>();
+      for (const appId of appIds) {
+        const count = await database.collection('device_overrides').countDocuments({
+          ...notGone,
+          app_id: appId,
+          $or: [{ expires_at: null }, { expires_at: { $gt: nowMs } }],
+        });
+        counts.set(appId, count);
+      }
+      return counts;
+    },
 
     clearFailedInstalls: ({ appId, deviceId }, versionName) =>
       log.commit(async (draft) => {

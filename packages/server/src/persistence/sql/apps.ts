@@ -1,16 +1,14 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { AppSettings, AppState } from '../../domain/app.ts';
-import { AppError } from '../../domain/errors.ts';
-import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
+import type { AppStateReader } from '../../ports/store.ts';
 import { toBundle } from './bundles.ts';
-import { noteChange } from './changes.ts';
 import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
 
 const settingColumns = ['expose_metadata', 'allow_device_custom_id'] as const;
 
-function toSettings(row: Pick<Selectable<AppsTable>, (typeof settingColumns)[number]>): AppSettings {
+export function toSettings(row: Pick<Selectable<AppsTable>, (typeof settingColumns)[number]>): AppSettings {
   return {
     exposeMetadata: row.expose_metadata === 1,
     allowDeviceCustomId: row.allow_device_custom_id === 1,
@@ -49,30 +47,5 @@ export function createSqlAppStates(database: SqlDatabase): AppStateReader {
       return state;
     },
     readAllAppStates: () => database.read((transaction) => readStates(transaction)),
-  };
-}
-
-/** The new value of a truth column, or the one it has. */
-function setOrKept(value: boolean | undefined, column: (typeof settingColumns)[number]) {
-  return value === undefined ? sql.ref<number>(column) : sql.val(Number(value));
-}
-
-export function createSqlAppSettings(database: SqlDatabase): AppSettingsStore {
-  return {
-    updateAppSettings: (appId, { exposeMetadata, allowDeviceCustomId }) =>
-      database.change(async (transaction) => {
-        const row = await transaction
-          .updateTable('apps')
-          .set({
-            expose_metadata: setOrKept(exposeMetadata, 'expose_metadata'),
-            allow_device_custom_id: setOrKept(allowDeviceCustomId, 'allow_device_custom_id'),
-          })
-          .where('app_id', '=', appId)
-          .returning(settingColumns)
-          .executeTakeFirst();
-        if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
-        await noteChange(transaction, appId);
-        return toSettings(row);
-      }),
   };
 }

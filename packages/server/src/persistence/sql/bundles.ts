@@ -7,6 +7,7 @@ import { afterCursor } from './after-cursor.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
+import { nextNumber } from './sequences.ts';
 
 export function toBundle(row: Selectable<BundlesTable>): Bundle {
   return {
@@ -66,6 +67,41 @@ async function requireUnused(db: Kysely<Schema>, bundle: Bundle): Promise<void> 
   );
 }
 
+/** Deletes bundles of an app that nothing uses: their rows stay, and with them their version names are taken. */
+export async function deleteBundleRows(
+  transaction: Kysely<Schema>,
+  appId: string,
+  rows: readonly Selectable<BundlesTable>[],
+  nowMs: number,
+): Promise<void> {
+  await noteChange(transaction, appId);
+  await transaction
+    .updateTable('bundles')
+    .set({ deleted_at: nowMs, updated_at: nowMs })
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .execute();
+  await transaction
+    .deleteFrom('device_failures')
+    .where('app_id', '=', appId)
+    .where(
+      'version_name',
+      'in',
+      rows.map(({ version_name }) => version_name),
+    )
+    .execute();
+  const objects = rows.filter(({ object_key }) => object_key !== '');
+  if (objects.length === 0) return;
+  await transaction
+    .insertInto('planned_deletions')
+    .values(objects.map(({ object_key }) => ({ object_key, due_at: nowMs })))
+    .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+    .execute();
+}
+
 export function createSqlBundles(database: SqlDatabase): BundleStore {
   const { db } = database;
   return {
@@ -74,6 +110,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         await database.change(async (transaction) => {
           await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
           await noteChange(transaction, bundle.appId);
+          const number = await nextNumber(transaction, 'bundles');
           await transaction
             .insertInto('bundles')
             .values({
@@ -93,6 +130,8 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               comment: bundle.comment,
               created_at: bundle.createdAtMs,
               deleted_at: null,
+              number,
+              updated_at: bundle.createdAtMs,
             })
             .execute();
           if (bundle.objectKey !== null) {
@@ -144,20 +183,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         await requireUnused(transaction, toBundle(row));
-        await noteChange(transaction, row.app_id);
-        await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
-        await transaction
-          .deleteFrom('device_failures')
-          .where('app_id', '=', row.app_id)
-          .where('version_name', '=', row.version_name)
-          .execute();
-        if (row.object_key !== '') {
-          await transaction
-            .insertInto('planned_deletions')
-            .values({ object_key: row.object_key, due_at: nowMs })
-            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
-            .execute();
-        }
+        await deleteBundleRows(transaction, row.app_id, [row], nowMs);
         return toBundle(row);
       }),
   };

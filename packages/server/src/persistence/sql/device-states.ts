@@ -19,18 +19,21 @@ async function writeDeviceChannel(
   table: ChannelTable,
   { appId, deviceId }: DeviceKey,
   channelId: number | null,
+  expiresAtMs: number | null,
 ): Promise<void> {
   if (channelId === null) {
     await db.deleteFrom(table).where('app_id', '=', appId).where('device_id', '=', deviceId).execute();
     return;
   }
   await requireChannelOfApp(db, channelId, appId);
+  const kept = {
+    channel_id: channelId,
+    ...(table === 'device_overrides' ? { expires_at: expiresAtMs } : {}),
+  };
   await db
     .insertInto(table)
-    .values({ app_id: appId, device_id: deviceId, channel_id: channelId })
-    .onConflict((conflict) =>
-      conflict.columns(['app_id', 'device_id']).doUpdateSet({ channel_id: channelId }),
-    )
+    .values({ app_id: appId, device_id: deviceId, ...kept })
+    .onConflict((conflict) => conflict.columns(['app_id', 'device_id']).doUpdateSet(kept))
     .execute();
 }
 
@@ -41,9 +44,16 @@ interface DeviceRow {
 
 const deviceOf = (row: DeviceRow): DeviceKey => ({ appId: row.app_id, deviceId: row.device_id });
 
+interface ChannelRow extends DeviceRow {
+  readonly channel_id: number;
+  /** Of a pin only. */
+  readonly expires_at?: number | null;
+}
+
 function toChannelFact(kind: 'override' | 'self_set') {
-  return (row: DeviceRow & { readonly channel_id: number }): DeviceFact => {
-    return { ...deviceOf(row), kind, channelId: row.channel_id };
+  return (row: ChannelRow): DeviceFact => {
+    const fact = { ...deviceOf(row), channelId: row.channel_id };
+    return kind === 'override' ? { ...fact, kind, expiresAtMs: row.expires_at ?? null } : { ...fact, kind };
   };
 }
 
@@ -93,7 +103,7 @@ async function* readInParts<Row>(
 }
 
 function readDeviceChannels(db: Kysely<Schema>, table: ChannelTable) {
-  return readInParts<DeviceRow & { channel_id: number }>((last) => {
+  return readInParts<ChannelRow>((last) => {
     let query = db.selectFrom(table).selectAll();
     if (last) {
       query = query.where(({ eb, refTuple, tuple }) =>
@@ -128,15 +138,51 @@ function readFailures(db: Kysely<Schema>, minFailures: number) {
 
 export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
   const { db } = database;
-  const write = (table: ChannelTable) => (device: DeviceKey, channelId: number | null) =>
-    database.change(async (transaction) => {
-      await noteChange(transaction, device.appId, device.deviceId);
-      await writeDeviceChannel(transaction, table, device, channelId);
-    });
+  const write =
+    (table: ChannelTable) =>
+    (device: DeviceKey, channelId: number | null, expiresAtMs: number | null = null) =>
+      database.change(async (transaction) => {
+        await noteChange(transaction, device.appId, device.deviceId);
+        await writeDeviceChannel(transaction, table, device, channelId, expiresAtMs);
+      });
 
   return {
     setDeviceOverride: write('device_overrides'),
     setSelfSetChannel: write('device_self_channels'),
+
+    async deleteExpiredOverrides(nowMs, limit) {
+      const rows = await db
+        .deleteFrom('device_overrides')
+        .where(({ eb, refTuple, selectFrom }) =>
+          eb(
+            refTuple('app_id', 'device_id'),
+            'in',
+            selectFrom('device_overrides')
+              .select(['app_id', 'device_id'])
+              .where('expires_at', '<=', nowMs)
+              .orderBy('expires_at')
+              .limit(limit)
+              .$asTuple('app_id', 'device_id'),
+          ),
+        )
+        // Looked at again: one that was renewed meanwhile stays.
+        .where('expires_at', '<=', nowMs)
+        .returning(['app_id', 'device_id'])
+        .execute();
+      return rows.map(deviceOf);
+    },
+
+    async countDeviceOverrides(appIds, nowMs) {
+      if (appIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('device_overrides')
+        .select(({ fn }) => ['app_id', fn.countAll<number>().as('count')])
+        .where('app_id', 'in', appIds)
+        .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]))
+        .groupBy('app_id')
+        .execute();
+      return new Map(rows.map((row) => [row.app_id, Number(row.count)]));
+    },
 
     async clearFailedInstalls({ appId, deviceId }, versionName) {
       await database.change(async (transaction) => {

@@ -10,6 +10,7 @@ export async function ensureApp(db: Kysely<Schema>, appId: string, nowMs: number
     .values({
       app_id: appId,
       created_at: nowMs,
+      updated_at: nowMs,
       expose_metadata: Number(exposeMetadata),
       allow_device_custom_id: Number(allowDeviceCustomId),
     })

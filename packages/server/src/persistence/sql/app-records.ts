@@ -1,0 +1,220 @@
+import type { Insertable, Kysely, Selectable, Updateable } from 'kysely';
+import type { AppProfile, AppRecord, AppSettings } from '../../domain/app.ts';
+import { AppError } from '../../domain/errors.ts';
+import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
+import { toSettings } from './apps.ts';
+import { noteChange } from './changes.ts';
+import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
+
+function toRecord(row: Selectable<AppsTable>): AppRecord {
+  return {
+    appId: row.app_id,
+    ...toSettings(row),
+    name: row.name,
+    icon: row.icon,
+    retentionSeconds: row.retention_seconds,
+    defaultUploadChannel: row.default_upload_channel,
+    needOnboarding: row.need_onboarding === 1,
+    existingApp: row.existing_app === 1,
+    blockProviderInfraRequests: row.block_provider_infra_requests === 1,
+    iosStoreUrl: row.ios_store_url,
+    androidStoreUrl: row.android_store_url,
+    createdAtMs: row.created_at,
+    updatedAtMs: row.updated_at,
+  };
+}
+
+const columns = {
+  exposeMetadata: 'expose_metadata',
+  allowDeviceCustomId: 'allow_device_custom_id',
+  name: 'name',
+  icon: 'icon',
+  retentionSeconds: 'retention_seconds',
+  defaultUploadChannel: 'default_upload_channel',
+  needOnboarding: 'need_onboarding',
+  existingApp: 'existing_app',
+  blockProviderInfraRequests: 'block_provider_infra_requests',
+  iosStoreUrl: 'ios_store_url',
+  androidStoreUrl: 'android_store_url',
+} as const satisfies Record<keyof (AppSettings & AppProfile), keyof AppsTable>;
+
+/** The columns of what is given. */
+function toColumns(given: Partial<AppSettings & AppProfile>): Updateable<AppsTable> {
+  const entries = Object.entries(columns).flatMap(([name, column]) => {
+    const value = given[name as keyof typeof columns];
+    return value === undefined ? [] : [[column, typeof value === 'boolean' ? Number(value) : value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What a device of the app is remembered for is gone: told of each, so that no node goes by it. */
+async function noteDevices(db: Kysely<Schema>, appId: string): Promise<void> {
+  for (const table of ['device_overrides', 'device_self_channels', 'device_failures'] as const) {
+    await db
+      .insertInto('changes')
+      .columns(['app_id', 'device_id'])
+      .expression(db.selectFrom(table).select(['app_id', 'device_id']).where('app_id', '=', appId).distinct())
+      .execute();
+  }
+}
+
+export function createSqlAppRecords(database: SqlDatabase): AppRecords {
+  const { db } = database;
+
+  /** Deletes what is left of a deleted app, except what came once it was registered again; answers how many rows. */
+  async function purge(appId: string, limit: number): Promise<number> {
+    const { numDeletedRows: events } = await db
+      .deleteFrom('device_events')
+      .where('id', 'in', ({ selectFrom }) =>
+        selectFrom('device_events as event')
+          .select('event.id')
+          .where('event.app_id', '=', appId)
+          .where(({ not, exists, selectFrom: from }) =>
+            not(
+              exists(
+                from('apps')
+                  .select('apps.app_id')
+                  .where('apps.app_id', '=', appId)
+                  .whereRef('apps.created_at', '<=', 'event.received_at'),
+              ),
+            ),
+          )
+          .orderBy('event.received_at')
+          .limit(limit),
+      )
+      .executeTakeFirst();
+    if (events > 0n) return Number(events);
+    const { numDeletedRows: devices } = await db
+      .deleteFrom('devices')
+      .where('app_id', '=', appId)
+      .where('device_id', 'in', ({ selectFrom }) =>
+        selectFrom('devices as device')
+          .select('device.device_id')
+          .where('device.app_id', '=', appId)
+          .where(({ not, exists, selectFrom: from }) =>
+            not(
+              exists(
+                from('apps')
+                  .select('apps.app_id')
+                  .where('apps.app_id', '=', appId)
+                  .whereRef('apps.created_at', '<=', 'device.seen_at'),
+              ),
+            ),
+          )
+          .limit(limit),
+      )
+      .executeTakeFirst();
+    return Number(devices);
+  }
+
+  return {
+    async insertApp(app) {
+      await database.change(async (transaction) => {
+        const { numInsertedOrUpdatedRows } = await transaction
+          .insertInto('apps')
+          .values({
+            ...toColumns(app),
+            app_id: app.appId,
+            created_at: app.createdAtMs,
+            updated_at: app.updatedAtMs,
+          } as Insertable<AppsTable>)
+          .onConflict((conflict) => conflict.column('app_id').doNothing())
+          .executeTakeFirst();
+        if (numInsertedOrUpdatedRows === 0n) {
+          throw new AppError('app_already_exists', `There is an app ${app.appId} already`);
+        }
+        await noteChange(transaction, app.appId);
+      });
+    },
+
+    async findApp(appId) {
+      const row = await db.selectFrom('apps').selectAll().where('app_id', '=', appId).executeTakeFirst();
+      return row && toRecord(row);
+    },
+
+    async listApps(appIds, { offset, limit }) {
+      if (appIds?.length === 0) return [];
+      let query = db.selectFrom('apps').selectAll();
+      if (appIds !== null) query = query.where('app_id', 'in', appIds);
+      const rows = await query.orderBy('app_id').offset(offset).limit(limit).execute();
+      return rows.map(toRecord);
+    },
+
+    updateApp: (appId, change, nowMs) =>
+      database.change(async (transaction) => {
+        const row = await transaction
+          .updateTable('apps')
+          .set({ ...toColumns(change), updated_at: nowMs })
+          .where('app_id', '=', appId)
+          .returningAll()
+          .executeTakeFirst();
+        if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
+        await noteChange(transaction, appId);
+        return toRecord(row);
+      }),
+
+    deleteApp: (appId, nowMs) =>
+      database.change(async (transaction) => {
+        const objects = await transaction
+          .selectFrom('bundles')
+          .select('object_key')
+          .where('app_id', '=', appId)
+          .where('deleted_at', 'is', null)
+          .where('object_key', '<>', '')
+          .orderBy('id')
+          .execute();
+        await transaction
+          .insertInto('planned_deletions')
+          .columns(['object_key', 'due_at'])
+          .expression(
+            transaction
+              .selectFrom('bundles')
+              .select(({ cast, val }) => ['object_key', cast<number>(val(nowMs), 'bigint').as('due_at')])
+              .where('app_id', '=', appId)
+              .where('deleted_at', 'is', null)
+              .where('object_key', '<>', ''),
+          )
+          .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+          .execute();
+        await noteDevices(transaction, appId);
+        await noteChange(transaction, appId);
+        // Pins and choices of devices go with the channels.
+        for (const table of [
+          'deployments',
+          'channels',
+          'releases',
+          'bundles',
+          'device_failures',
+          'counters',
+        ] as const) {
+          await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
+        }
+        const { numDeletedRows } = await transaction
+          .deleteFrom('apps')
+          .where('app_id', '=', appId)
+          .executeTakeFirst();
+        if (numDeletedRows === 0n) throw new AppError('app_not_found', `There is no app ${appId}`);
+        await transaction
+          .insertInto('app_deletions')
+          .values({ app_id: appId, deleted_at: nowMs })
+          .onConflict((conflict) => conflict.column('app_id').doUpdateSet({ deleted_at: nowMs }))
+          .execute();
+        return objects.map((row) => row.object_key);
+      }),
+
+    async purgeDeletedApps(limit, nowMs) {
+      const deletions = await db.selectFrom('app_deletions').selectAll().orderBy('app_id').execute();
+      for (const { app_id, deleted_at } of deletions) {
+        const purged = await purge(app_id, limit);
+        if (purged > 0) return purged;
+        if (deleted_at + lateEventsMs > nowMs) continue;
+        await db
+          .deleteFrom('app_deletions')
+          .where('app_id', '=', app_id)
+          .where('deleted_at', '=', deleted_at)
+          .execute();
+      }
+      return 0;
+    },
+  };
+}
