@@ -77,6 +77,16 @@ const bundle = createRoute({
   path: 'bundles/$bundleId',
   component: lazyRouteComponent(() => import('./features/bundles/bundle-page.tsx'), 'BundlePage'),
 });
+const channels = createRoute({
+  getParentRoute: () => app,
+  path: 'channels',
+  component: lazyRouteComponent(() => import('./features/channels/channels-page.tsx'), 'ChannelsPage'),
+});
+const channel = createRoute({
+  getParentRoute: () => app,
+  path: 'channels/$channel',
+  component: lazyRouteComponent(() => import('./features/channels/channel-page.tsx'), 'ChannelPage'),
+});
 const releases = createRoute({
   getParentRoute: () => app,
   path: 'releases',
@@ -105,7 +115,7 @@ const routeTree = root.addChildren([
   inside.addChildren([
     home,
     start,
-    app.addChildren([overview, bundles, bundle, releases, devices, device]),
+    app.addChildren([overview, bundles, bundle, channels, channel, releases, devices, device]),
     server,
   ]),
 ]);

@@ -60,6 +60,7 @@ import { findNoFileSizes } from './services/file-sizes.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
 import { createReleases, type Releases } from './services/releases.ts';
+import { createRolloutHealth } from './services/rollout-health.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 
 /** The server with all its parts, not yet listening. */
@@ -266,7 +267,8 @@ export async function composeProduct(
     toRoutePath,
   });
   const documents = await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ bundles, releases, channels, deviceEvents, devices, updateChecks, appSnapshots, dependencies },
+    findRolloutHealth: createRolloutHealth({ log: store, appSnapshots, clock }),
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),

@@ -6,6 +6,7 @@ import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
+import { type ChannelRoutesDeps, channelRoutes } from './channels.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
@@ -22,6 +23,7 @@ export type ManagementApi = BundleRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
+  ChannelRoutesDeps &
   ExplainRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
@@ -60,6 +62,7 @@ export async function addManagementRoutes(
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
+    ...channelRoutes(api),
     ...explainRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
