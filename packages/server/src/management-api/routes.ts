@@ -13,6 +13,11 @@ import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
+import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
+import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
+import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
+import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { checkApiVersion, okRoutes } from './rest/ok.ts';
 import { addRoutes } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -25,6 +30,10 @@ export type ManagementApi = BundleRoutesDeps &
   DeviceRoutesDeps &
   ChannelRoutesDeps &
   ExplainRoutesDeps &
+  RestBundleRoutesDeps &
+  RestChannelRoutesDeps &
+  RestDeviceRoutesDeps &
+  RestAppRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
     readonly console: ConsoleFiles;
@@ -45,6 +54,7 @@ export async function addManagementRoutes(
 ): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
+  server.addHook('onRequest', checkApiVersion);
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {
@@ -64,6 +74,11 @@ export async function addManagementRoutes(
     ...deviceRoutes(api),
     ...channelRoutes(api),
     ...explainRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),

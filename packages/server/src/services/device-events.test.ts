@@ -7,7 +7,7 @@ import { readAllDeviceStates } from '../persistence/contract/read-device-state.t
 import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
-import type { ChannelSettings } from './channels.ts';
+import type { ChannelSettings } from './channel-changes.ts';
 
 type Row = Record<string, unknown>;
 
