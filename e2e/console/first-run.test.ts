@@ -56,7 +56,7 @@ describe.skipIf(noChromium)(`the first run${noChromium ? ` (${noChromium})` : ''
     await page.locator('input[webkitdirectory]').setInputFiles(join(folder, 'www'));
     await page.getByTestId('chosen').getByText('2 files, zipped here').waitFor();
     await page.getByRole('button', { name: 'Upload', exact: true }).click();
-    await page.getByText('Bundle 1.0.1 is here').waitFor();
+    await page.getByText('Every device gets what the channel production serves.').waitFor();
   });
 
   it('turns green when the first device comes, which the browser can play', async () => {

@@ -58,11 +58,23 @@ async function violationsOf(page: Page): Promise<string[]> {
     );
 }
 
+/**
+ * Waits until an expression of the page is true. As text, because the browser's types are not this program's; and
+ * evaluated from outside, because the page's own policy forbids it to evaluate any.
+ */
+async function untilTrue(page: Page, expression: string): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while ((await page.evaluate(expression)) !== true) {
+    if (Date.now() > deadline) throw new Error(`${page.url()}: not true in time: ${expression}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 /** Waits until nothing moves and nothing is on its way. */
 async function untilStill(page: Page): Promise<void> {
-  // As text: the browser's types are not this program's.
-  await page.waitForFunction(`document.querySelectorAll('[aria-busy="true"]').length === 0`);
-  await page.waitForFunction(
+  await untilTrue(page, `document.querySelectorAll('[aria-busy="true"]').length === 0`);
+  await untilTrue(
+    page,
     `document.getAnimations().every(({ playState, effect }) => playState !== 'running' || effect?.getTiming().iterations === Infinity)`,
   );
 }
@@ -91,7 +103,8 @@ export async function startOperator(url: string, key?: string): Promise<Operator
 
   async function inScheme(scheme: 'light' | 'dark'): Promise<void> {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-    await page.waitForFunction(
+    await untilTrue(
+      page,
       `document.documentElement.getAttribute('data-mantine-color-scheme') === '${scheme}'`,
     );
   }

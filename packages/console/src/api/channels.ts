@@ -105,7 +105,8 @@ export const channelsQuery = (appId: string) =>
 export const channelHealthQuery = (appId: string, channel: string) =>
   queryOptions({
     queryKey: ['channels', appId, channel, 'health'],
-    queryFn: ({ signal }) => api.get<ChannelHealthView>('channels.health', { app_id: appId, channel }, signal),
+    queryFn: ({ signal }) =>
+      api.get<ChannelHealthView>('channels.health', { app_id: appId, channel }, signal),
   });
 
 export const deploymentsQuery = (appId: string, channel: string) =>

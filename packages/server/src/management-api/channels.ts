@@ -121,7 +121,12 @@ export function channelRoutes(deps: ChannelRoutesDeps): readonly ManagementRoute
       },
     },
     {
-      ...{ method: 'POST', url: '/api/v1/channels.rollback', permission: 'channels.deploy', handler: rollback },
+      ...{
+        method: 'POST',
+        url: '/api/v1/channels.rollback',
+        permission: 'channels.deploy',
+        handler: rollback,
+      },
       docs: {
         ...{ operationId: 'channelsRollback', tag, summary: 'Go back to what a channel served before' },
         description:
@@ -132,7 +137,11 @@ export function channelRoutes(deps: ChannelRoutesDeps): readonly ManagementRoute
     {
       ...{ method: 'GET', url: '/api/v1/channels.health', permission: 'channels.read', handler: health },
       docs: {
-        ...{ operationId: 'channelsHealth', tag, summary: 'How a channel’s rollout fares against what stops it' },
+        ...{
+          operationId: 'channelsHealth',
+          tag,
+          summary: 'How a channel’s rollout fares against what stops it',
+        },
         ...{ query: ChannelHealthQuery, answer: ChannelHealthView },
       },
     },

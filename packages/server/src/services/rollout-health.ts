@@ -44,8 +44,7 @@ export function createRolloutHealth(deps: {
     return {
       ...{ isRolling, installs, failures },
       failureRateBps: attempts === 0 ? null : Math.round((failures / attempts) * fullBps),
-      certainRateBps:
-        attempts === 0 ? null : wilsonLowerBoundBps(failures, attempts, autoPause.confidence),
+      certainRateBps: attempts === 0 ? null : wilsonLowerBoundBps(failures, attempts, autoPause.confidence),
       verdict: judgeRollout(autoPause, outcomes, now),
     };
   };

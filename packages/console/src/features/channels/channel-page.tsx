@@ -24,20 +24,51 @@ export function ChannelPage() {
   const [isDeleting, deletion] = useDisclosure(false);
   const crumbs = [{ label: 'Channels', to: `/apps/${appId}/channels` }];
   const channel = channels.data?.find((each) => each.name === name);
-  if (channels.error) return <Page title={name} crumbs={crumbs}><Failure error={channels.error} onRetry={() => void channels.refetch()} /></Page>;
-  if (!channels.data) return <Page title={name} crumbs={crumbs}><LoadingRows /></Page>;
-  if (!channel) return <Page title={name} crumbs={crumbs}><Nothing icon={IconBroadcastOff} title="There is no such channel">It may have been deleted.</Nothing></Page>;
+  if (channels.error)
+    return (
+      <Page title={name} crumbs={crumbs}>
+        <Failure error={channels.error} onRetry={() => void channels.refetch()} />
+      </Page>
+    );
+  if (!channels.data)
+    return (
+      <Page title={name} crumbs={crumbs}>
+        <LoadingRows />
+      </Page>
+    );
+  if (!channel)
+    return (
+      <Page title={name} crumbs={crumbs}>
+        <Nothing icon={IconBroadcastOff} title="There is no such channel">
+          It may have been deleted.
+        </Nothing>
+      </Page>
+    );
   return (
     <Page
       title={channel.name}
       crumbs={crumbs}
       badges={
         <>
-          {channel.public && <Badge variant="light" color="teal" tt="none">public</Badge>}
-          {channel.allow_device_self_set && <Badge variant="light" color="blue" tt="none">self-assign</Badge>}
+          {channel.public && (
+            <Badge variant="light" color="teal" tt="none">
+              public
+            </Badge>
+          )}
+          {channel.allow_device_self_set && (
+            <Badge variant="light" color="blue" tt="none">
+              self-assign
+            </Badge>
+          )}
         </>
       }
-      actions={can('channels.delete') && <Button color="red" variant="light" leftSection={<IconTrash size={16} />} onClick={deletion.open}>Delete</Button>}
+      actions={
+        can('channels.delete') && (
+          <Button color="red" variant="light" leftSection={<IconTrash size={16} />} onClick={deletion.open}>
+            Delete
+          </Button>
+        )
+      }
     >
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Stack>
@@ -63,8 +94,8 @@ export function ChannelPage() {
           await queryClient.invalidateQueries({ queryKey: ['channels', appId] });
         }}
       >
-        Its devices are then served by the public channel or a release, or not at all. Pins of devices to it are forgotten.
-        Bundles and history stay.
+        Its devices are then served by the public channel or a release, or not at all. Pins of devices to it
+        are forgotten. Bundles and history stay.
       </Confirm>
     </Page>
   );

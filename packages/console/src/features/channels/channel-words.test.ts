@@ -4,8 +4,14 @@ import { rolloutState, rulesInWords } from './channel-words.ts';
 const rules = {
   public: true,
   ...{ ios: true, android: true, electron: true },
-  ...{ allow_device_self_set: false, allow_emulator: true, allow_device: true, allow_dev: true, allow_prod: true },
-  ...{ disableAutoUpdate: 'major', disableAutoUpdateUnderNative: true } as const,
+  ...{
+    allow_device_self_set: false,
+    allow_emulator: true,
+    allow_device: true,
+    allow_dev: true,
+    allow_prod: true,
+  },
+  ...({ disableAutoUpdate: 'major', disableAutoUpdateUnderNative: true } as const),
 };
 
 describe('the rules of a channel in words', () => {
@@ -18,7 +24,14 @@ describe('the rules of a channel in words', () => {
   });
 
   it('name the platforms it serves, and whom it turns away', () => {
-    const words = rulesInWords({ ...rules, public: false, allow_device_self_set: true, electron: false, allow_dev: false, allow_emulator: false });
+    const words = rulesInWords({
+      ...rules,
+      public: false,
+      allow_device_self_set: true,
+      electron: false,
+      allow_dev: false,
+      allow_emulator: false,
+    });
     expect(words[0]).toBe('Serves iOS and Android: devices that choose it or that you pin to it.');
     expect(words[1]).toBe('Turns away debug builds and emulators.');
   });
@@ -29,7 +42,12 @@ describe('the rules of a channel in words', () => {
 });
 
 it('the state of a rollout is one word', () => {
-  const rollout = { rollout_version_info: { id: 1, name: '1.0.1' }, rolloutEnabled: true, rolloutPausedAt: null, rolloutPercentageBps: 500 };
+  const rollout = {
+    rollout_version_info: { id: 1, name: '1.0.1' },
+    rolloutEnabled: true,
+    rolloutPausedAt: null,
+    rolloutPercentageBps: 500,
+  };
   expect(rolloutState({ ...rollout, rollout_version_info: null })).toBe('none');
   expect(rolloutState({ ...rollout, rolloutEnabled: false })).toBe('off');
   expect(rolloutState({ ...rollout, rolloutPausedAt: '2026-01-01T00:00:00Z' })).toBe('paused');

@@ -31,9 +31,12 @@ function listed(words: readonly string[]): string {
 
 /** Who gets the channel. */
 function audience(rules: Rules): string {
-  const platforms = (Object.keys(platformNames) as (keyof typeof platformNames)[]).filter((name) => rules[name]);
+  const platforms = (Object.keys(platformNames) as (keyof typeof platformNames)[]).filter(
+    (name) => rules[name],
+  );
   if (platforms.length === 0) return 'Serves no platform, so no device gets anything from it.';
-  const where = platforms.length === 3 ? 'every platform' : listed(platforms.map((name) => platformNames[name]));
+  const where =
+    platforms.length === 3 ? 'every platform' : listed(platforms.map((name) => platformNames[name]));
   if (rules.public) return `Serves ${where}: every device that names no other channel.`;
   return rules.allow_device_self_set
     ? `Serves ${where}: devices that choose it or that you pin to it.`
@@ -67,7 +70,10 @@ export function rulesInWords(rules: Rules): readonly string[] {
 
 /** How a rollout stands, in a word or two. */
 export function rolloutState(
-  channel: Pick<Channel, 'rollout_version_info' | 'rolloutEnabled' | 'rolloutPausedAt' | 'rolloutPercentageBps'>,
+  channel: Pick<
+    Channel,
+    'rollout_version_info' | 'rolloutEnabled' | 'rolloutPausedAt' | 'rolloutPercentageBps'
+  >,
 ): 'none' | 'off' | 'paused' | 'running' | 'everybody' {
   if (channel.rollout_version_info === null) return 'none';
   if (!channel.rolloutEnabled) return 'off';

@@ -5,11 +5,28 @@ import { policyWords, rulesInWords } from './channel-words.ts';
 import { useChannelChange } from './use-channel-change.ts';
 
 const switches = [
-  ...([['public', 'Public', 'Devices that name no channel get it'], ['allow_device_self_set', 'Self-assign', 'Devices may choose it']] as const),
-  ...([['ios', 'iOS', ''], ['android', 'Android', ''], ['electron', 'Electron', '']] as const),
-  ...([['allow_prod', 'Release builds', ''], ['allow_dev', 'Debug builds', '']] as const),
-  ...([['allow_device', 'Real devices', ''], ['allow_emulator', 'Emulators', '']] as const),
-  ['disableAutoUpdateUnderNative', 'Not below the native version', 'Never give a bundle older than the native app'],
+  ...([
+    ['public', 'Public', 'Devices that name no channel get it'],
+    ['allow_device_self_set', 'Self-assign', 'Devices may choose it'],
+  ] as const),
+  ...([
+    ['ios', 'iOS', ''],
+    ['android', 'Android', ''],
+    ['electron', 'Electron', ''],
+  ] as const),
+  ...([
+    ['allow_prod', 'Release builds', ''],
+    ['allow_dev', 'Debug builds', ''],
+  ] as const),
+  ...([
+    ['allow_device', 'Real devices', ''],
+    ['allow_emulator', 'Emulators', ''],
+  ] as const),
+  [
+    'disableAutoUpdateUnderNative',
+    'Not below the native version',
+    'Never give a bundle older than the native app',
+  ],
 ] as const;
 
 const policies: Readonly<Record<UpdatePolicy, string>> = {
@@ -29,7 +46,9 @@ export function RulesCard({ channel }: { readonly channel: Channel }) {
       <Stack>
         <Title order={2}>Who gets it</Title>
         <List size="sm" spacing={4} aria-label="Rules">
-          {rulesInWords(channel).map((words) => <List.Item key={words}>{words}</List.Item>)}
+          {rulesInWords(channel).map((words) => (
+            <List.Item key={words}>{words}</List.Item>
+          ))}
         </List>
         {mayChange && (
           <>
@@ -56,7 +75,13 @@ export function RulesCard({ channel }: { readonly channel: Channel }) {
             />
           </>
         )}
-        {!mayChange && <Group><Text size="xs" c="dimmed">Your role may look at rules, but not change them.</Text></Group>}
+        {!mayChange && (
+          <Group>
+            <Text size="xs" c="dimmed">
+              Your role may look at rules, but not change them.
+            </Text>
+          </Group>
+        )}
       </Stack>
     </Card>
   );

@@ -29,21 +29,51 @@ export function ServingCard({ channel }: { readonly channel: Channel }) {
           <Title order={2}>Serves</Title>
           {can('channels.deploy') && (
             <Group gap="xs">
-              <Button size="xs" variant="default" leftSection={<IconArrowBackUp size={14} />} onClick={rollback.open}>Roll back</Button>
-              <Button size="xs" leftSection={<IconBox size={14} />} onClick={() => { setVersion(channel.version?.name ?? builtin); setting.open(); }}>Set bundle</Button>
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconArrowBackUp size={14} />}
+                onClick={rollback.open}
+              >
+                Roll back
+              </Button>
+              <Button
+                size="xs"
+                leftSection={<IconBox size={14} />}
+                onClick={() => {
+                  setVersion(channel.version?.name ?? builtin);
+                  setting.open();
+                }}
+              >
+                Set bundle
+              </Button>
             </Group>
           )}
         </Group>
-        <Text fz={28} fw={700} lh={1.1} data-testid="serves">{channel.version?.name ?? 'builtin'}</Text>
+        <Text fz={28} fw={700} lh={1.1} data-testid="serves">
+          {channel.version?.name ?? 'builtin'}
+        </Text>
         <Text size="sm" c="dimmed">
-          {channel.version === null ? 'The bundle inside each native build.' : hasRollout ? 'Everybody outside of the rollout gets it.' : 'Every device of this channel gets it.'}
+          {channel.version === null
+            ? 'The bundle inside each native build.'
+            : hasRollout
+              ? 'Everybody outside of the rollout gets it.'
+              : 'Every device of this channel gets it.'}
         </Text>
       </Stack>
       <Modal opened={isSetting} onClose={setting.close} title={`What ${channel.name} serves`}>
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            change.mutate({ version: version === builtin ? null : version }, { onSuccess: () => { setting.close(); tellDone(`${channel.name} serves ${version}.`); } });
+            change.mutate(
+              { version: version === builtin ? null : version },
+              {
+                onSuccess: () => {
+                  setting.close();
+                  tellDone(`${channel.name} serves ${version}.`);
+                },
+              },
+            );
           }}
         >
           <Stack>
@@ -54,9 +84,20 @@ export function ServingCard({ channel }: { readonly channel: Channel }) {
               data-autofocus
               value={version}
               onChange={setVersion}
-              data={[{ value: builtin, label: 'builtin: back to the native build’s own' }, ...bundles.map(({ version_name }) => ({ value: version_name, label: version_name }))]}
+              data={[
+                { value: builtin, label: 'builtin: back to the native build’s own' },
+                ...bundles.map(({ version_name }) => ({ value: version_name, label: version_name })),
+              ]}
             />
-            <Group justify="flex-end"><Button type="submit" loading={change.isPending} disabled={version === null || version === (channel.version?.name ?? builtin)}>Serve it</Button></Group>
+            <Group justify="flex-end">
+              <Button
+                type="submit"
+                loading={change.isPending}
+                disabled={version === null || version === (channel.version?.name ?? builtin)}
+              >
+                Serve it
+              </Button>
+            </Group>
           </Stack>
         </form>
       </Modal>
