@@ -20,8 +20,6 @@ export interface AppSummary {
   readonly lastVersion: string | null;
 }
 
-/** A retention that never comes to an end. */
-export const endlessRetentionSeconds = 63_113_904;
 const rowsAPage = 1_000;
 
 export const appsQuery = queryOptions({
@@ -48,13 +46,3 @@ export const appQuery = (appId: string) =>
   });
 
 export const createApp = (appId: string, name: string) => rest.send('POST', '/app', { app_id: appId, name });
-export const changeApp = (
-  appId: string,
-  change: {
-    readonly name?: string;
-    readonly retention?: number | null;
-    readonly expose_metadata?: boolean;
-    readonly allow_device_custom_id?: boolean;
-  },
-) => rest.send('PUT', `/app/${encodeURIComponent(appId)}`, change);
-export const deleteApp = (appId: string) => rest.send('DELETE', `/app/${encodeURIComponent(appId)}`, {});

@@ -8,6 +8,7 @@ const maxRows = 100_000;
 export const countersQuery = (appId: string, from: string, to: string) =>
   queryOptions({
     queryKey: ['counters', appId, from, to],
-    queryFn: ({ signal }) => listAll<CounterView>('counters.list', { app_id: appId, from, to }, signal, maxRows),
+    queryFn: ({ signal }) =>
+      listAll<CounterView>('counters.list', { app_id: appId, from, to }, signal, maxRows),
     staleTime: 30_000,
   });

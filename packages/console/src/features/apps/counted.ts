@@ -39,7 +39,11 @@ export interface InstallSeries {
 export const otherBundles = 'other';
 
 /** @param most bundles that are shown by name */
-export function installSeries(rows: readonly CounterView[], dates: readonly string[], most: number): InstallSeries {
+export function installSeries(
+  rows: readonly CounterView[],
+  dates: readonly string[],
+  most: number,
+): InstallSeries {
   const totals = new Map<string, number>();
   for (const { bundle, install } of rows) {
     if (install > 0) totals.set(bundle, (totals.get(bundle) ?? 0) + install);

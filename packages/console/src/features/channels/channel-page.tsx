@@ -70,7 +70,7 @@ export function ChannelPage() {
         )
       }
     >
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} style={{ alignItems: 'start' }}>
         <Stack>
           <ServingCard channel={channel} />
           <RolloutCard channel={channel} devices={undefined} />
