@@ -23,12 +23,13 @@ describe('what is counted', () => {
   });
 
   it('becomes a series with every bundle in every day, and the small ones as one', () => {
-    const { bundles, days } = installSeries(rows, ['2026-01-01', '2026-01-02'], 2);
+    const { bundles, days, keys } = installSeries(rows, ['2026-01-01', '2026-01-02'], 2);
     expect(bundles).toEqual(['1.0.1', '1.0.0', 'other']);
     expect(days).toEqual([
-      { date: '2026-01-01', '1.0.0': 5, '1.0.1': 0, other: 0 },
-      { date: '2026-01-02', '1.0.0': 1, '1.0.1': 10, other: 1 },
+      { date: '2026-01-01', bundle0: 0, bundle1: 5, bundle2: 0 },
+      { date: '2026-01-02', bundle0: 10, bundle1: 1, bundle2: 1 },
     ]);
+    expect(keys).toEqual(['bundle0', 'bundle1', 'bundle2']);
   });
 
   it('is told by bundle, the most failures first', () => {

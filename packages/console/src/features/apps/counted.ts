@@ -27,13 +27,15 @@ export function totalsOf(rows: readonly CounterView[]): Totals {
   return { offered, installed, failed };
 }
 
-/** Installs of a day by bundle; every bundle is in every day. */
+/** Installs of a day by a series' key; every series is in every day. */
 export type InstallsOfDay = Readonly<Record<string, number | string>> & { readonly date: string };
 
 export interface InstallSeries {
   readonly days: readonly InstallsOfDay[];
   /** The bundles with the most installs, the most first; what is more is in `other`. */
   readonly bundles: readonly string[];
+  /** Of each bundle, in their order, the key it has in a day: chart libraries take the dots of a version for a path. */
+  readonly keys: readonly string[];
 }
 
 export const otherBundles = 'other';
@@ -51,14 +53,16 @@ export function installSeries(
   const ranked = [...totals].sort(([, a], [, b]) => b - a).map(([bundle]) => bundle);
   const named = new Set(ranked.slice(0, most));
   const bundles = ranked.length > most ? [...named, otherBundles] : [...named];
-  const days = new Map(dates.map((date) => [date, Object.fromEntries(bundles.map((bundle) => [bundle, 0]))]));
+  const keys = bundles.map((_bundle, index) => `bundle${index}`);
+  const keyOf = new Map(bundles.map((bundle, index) => [bundle, `bundle${index}`]));
+  const days = new Map(dates.map((date) => [date, Object.fromEntries(keys.map((key) => [key, 0]))]));
   for (const { date, bundle, install } of rows) {
     const day = days.get(date);
     if (!day || install === 0) continue;
-    const name = named.has(bundle) ? bundle : otherBundles;
-    day[name] = (day[name] ?? 0) + install;
+    const key = keyOf.get(named.has(bundle) ? bundle : otherBundles) ?? '';
+    day[key] = (day[key] ?? 0) + install;
   }
-  return { bundles, days: [...days].map(([date, counts]) => ({ ...counts, date })) };
+  return { bundles, keys, days: [...days].map(([date, counts]) => ({ ...counts, date })) };
 }
 
 export interface BundleRow extends Totals {

@@ -17,9 +17,10 @@ export function InstallsChart({ series }: { readonly series: InstallSeries }) {
       withDots={false}
       withLegend
       curveType="linear"
-      series={series.bundles.map((name, index) => ({
-        name,
-        color: name === otherBundles ? 'gray.5' : (colors[index % colors.length] ?? 'gray.5'),
+      series={series.bundles.map((label, index) => ({
+        name: series.keys[index] ?? label,
+        label,
+        color: label === otherBundles ? 'gray.5' : (colors[index % colors.length] ?? 'gray.5'),
       }))}
       valueFormatter={count}
       xAxisProps={{ tickFormatter: (date: string) => dayText(date).replace(/ \d{4}$/, ''), minTickGap: 32 }}

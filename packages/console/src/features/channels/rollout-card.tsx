@@ -11,7 +11,7 @@ import {
   Text,
   Title,
 } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { useDebouncedCallback, useDisclosure } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconRocket, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
@@ -164,6 +164,13 @@ export function RolloutCard({
   const [isPromoting, promotion] = useDisclosure(false);
   const [isCancelling, cancellation] = useDisclosure(false);
   useEffect(() => setPercent(channel.rolloutPercentageBps / 100), [channel.rolloutPercentageBps]);
+  // Each press of an arrow key ends a change: they are one when they follow each other.
+  const setShare = useDebouncedCallback((value: number) => {
+    const rolloutPercentageBps = Math.round(value * 100);
+    if (rolloutPercentageBps !== channel.rolloutPercentageBps) {
+      change.mutate({ rolloutPercentageBps, rolloutEnabled: true });
+    }
+  }, 500);
   const name = channel.rollout_version_info?.name;
 
   return (
@@ -259,10 +266,7 @@ export function RolloutCard({
               <Slider
                 value={percent}
                 onChange={setPercent}
-                onChangeEnd={(value) =>
-                  value * 100 !== channel.rolloutPercentageBps &&
-                  change.mutate({ rolloutPercentageBps: Math.round(value * 100), rolloutEnabled: true })
-                }
+                onChangeEnd={setShare}
                 min={0}
                 max={100}
                 step={1}
