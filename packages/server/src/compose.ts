@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import serverPackage from '../package.json' with { type: 'json' };
 import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
@@ -55,6 +54,7 @@ import type { Store } from './ports/store.ts';
 import { createApiKeyCallers } from './services/api-key-callers.ts';
 import { createApiKeyUses } from './services/api-key-uses.ts';
 import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
+import { consoleConnections, consoleFolder, serverFacts } from './server-facts.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { deleteOldBundles } from './services/bundle-retention.ts';
@@ -76,7 +76,9 @@ import { createObjectDeletions } from './services/object-deletions.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createSignIn, type SignIn } from './services/sign-in.ts';
+import { createRolloutHealth } from './services/rollout-health.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
+import { createUsage, deleteOldMinutes } from './services/usage.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -166,34 +168,6 @@ async function openDataDir(config: Config) {
   } catch (error) {
     throw asDataDirError(error);
   }
-}
-
-/** What `npm run build:console` makes. */
-const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
-const { version } = serverPackage;
-
-/** What the server tells operators of itself. */
-function serverFacts(config: Config) {
-  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
-  const [scheme = ''] = databaseUrl.split(':', 1);
-  return {
-    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
-    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
-    storage: s3 ? 's3' : 'files',
-    delivery: bundleDelivery.kind,
-    event_retention_days: statsRetentionDays,
-    max_bundle_bytes: maxBundleBytes,
-  };
-}
-
-/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
-function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
-  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
-  const isRedirecting = bundleDelivery.kind === 'redirect';
-  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
-  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
-  // The bucket's name is part of the host, the region may be.
-  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -290,7 +264,8 @@ export async function composeProduct(
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
-  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
+  const usage = createUsage({ store, appSnapshots, clock });
+  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, usage, rules });
   const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
@@ -315,6 +290,7 @@ export async function composeProduct(
       objectStorage,
       links,
       downloadUrls,
+      usage,
       metrics,
       clock,
       dependencies,
@@ -345,6 +321,7 @@ export async function composeProduct(
   });
   const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
     ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    findRolloutHealth: createRolloutHealth({ log: store, appSnapshots, clock }),
     ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);
@@ -396,6 +373,7 @@ export async function composeProduct(
     ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
+    recordUsage: () => usage.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     recordKeyUses: () => keyUses.flush(),
     refreshAll: () =>
@@ -406,6 +384,7 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
     deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
     deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
     purgeDeletedApps: () => apps.purgeDeleted(),
@@ -426,12 +405,13 @@ export async function composeProduct(
     },
     store,
     async close() {
-      await recorder.flush().catch((error: unknown) => {
+      for (const last of await Promise.allSettled([recorder.flush(), usage.flushAll()])) {
+        if (last.status === 'fulfilled') continue;
         logger.warn(
-          { event: 'unrecorded_checks', err: error },
+          { event: 'unrecorded_checks', err: last.reason },
           'the last update checks could not be recorded',
         );
-      });
+      }
       // What is lost of them is a minute of when a key was used.
       await keyUses.flush().catch(() => undefined);
       await giveUpLeases();

@@ -20,3 +20,9 @@ export function parseTimestamp(text: string): number | undefined {
   const epochMs = Date.parse(text.replace(' ', 'T'));
   return Number.isNaN(epochMs) ? undefined : epochMs;
 }
+
+/** Epoch milliseconds of any text that JavaScript takes for a time; undefined for others, and outside the years 1970 to 9999. */
+export function parseAnyTimestamp(text: string): number | undefined {
+  const epochMs = Date.parse(text);
+  return epochMs >= 0 && epochMs < Date.UTC(10_000, 0) ? epochMs : undefined;
+}

@@ -11,6 +11,8 @@ import type { Job } from './scheduler.ts';
 const recordChecksEveryMs = 250;
 /** When a key was used is told to the minute. */
 const recordKeyUsesEveryMs = 60_000;
+/** What a crash would lose of it is a few seconds of numbers. */
+const recordUsageEveryMs = 5_000;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
@@ -107,6 +109,7 @@ export function createJobs(deps: {
   readonly follower: ChangeFollower;
   readonly recordChecks: () => Promise<unknown>;
   readonly recordKeyUses: () => Promise<unknown>;
+  readonly recordUsage: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
   readonly manifestBuilder: ManifestBuilder;
@@ -116,6 +119,7 @@ export function createJobs(deps: {
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
+  readonly deleteOldMinutes: () => Promise<unknown>;
   readonly deleteOldBundles: () => Promise<unknown>;
   readonly deleteExpiredOverrides: () => Promise<unknown>;
   readonly purgeDeletedApps: () => Promise<unknown>;
@@ -124,6 +128,7 @@ export function createJobs(deps: {
   const ofEachNode: readonly Job[] = [
     { name: 'record-checks', everyMs: recordChecksEveryMs, run: deps.recordChecks },
     { name: 'record-key-uses', everyMs: recordKeyUsesEveryMs, run: deps.recordKeyUses },
+    { name: 'record-usage', everyMs: recordUsageEveryMs, run: deps.recordUsage },
     { name: 'follow-changes', everyMs: followEveryMs, run: followAloud(deps.follower, logger, clock) },
     { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: deps.refreshMissed },
     {
@@ -150,6 +155,7 @@ export function createJobs(deps: {
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
+    { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
     { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
     { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
     { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },

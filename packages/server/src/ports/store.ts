@@ -11,6 +11,7 @@ import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { ManifestStore } from './manifests.ts';
 import type { Page, PageRequest } from './page.ts';
+import type { StatisticsStore } from './statistics.ts';
 
 /**
  * Every method is one atomic step: it happens whole or not at all, also when several run at once on several nodes.
@@ -34,6 +35,7 @@ export interface Store
     CounterReader,
     DeviceInventory,
     ApiKeyStore,
+    StatisticsStore,
     ChangeLog,
     Leases {
   /** Rejects with `unavailable` when the store does not answer. */

@@ -3,6 +3,7 @@ import { type DecisionRules, decideUpdate, type UpdateDecision } from '../domain
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { CheckFacts, CheckRecorder } from './check-recorder.ts';
+import type { Usage } from './usage.ts';
 
 /** A decision with each step taken, in order, and why it went as it did. */
 export interface ExplainedDecision {
@@ -25,13 +26,16 @@ export function createUpdateChecks(deps: {
   readonly appSnapshots: AppSnapshots;
   readonly deviceStates: DeviceStates;
   readonly recorder: Pick<CheckRecorder, 'note'>;
+  readonly usage: Pick<Usage, 'countCheck'>;
   readonly rules: DecisionRules;
 }): UpdateChecks {
-  const { appSnapshots, deviceStates, recorder, rules } = deps;
+  const { appSnapshots, deviceStates, recorder, usage, rules } = deps;
   return {
     decide(device, facts) {
       const state = deviceStates.find(device);
-      const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules);
+      const app = appSnapshots.find(device.appId);
+      const decision = decideUpdate(app, device, state, rules);
+      if (app) usage.countCheck(app.appId);
       recorder.note(device, facts, decision);
       return decision;
     },

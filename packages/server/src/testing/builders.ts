@@ -7,6 +7,7 @@ import type { EventEffects } from '../domain/event-effects.ts';
 import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
 import type { Release } from '../domain/release.ts';
 import type { NewApiKey } from '../ports/api-keys.ts';
+import type { DeviceActivity } from '../domain/statistics.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
 
@@ -206,12 +207,21 @@ export function buildDeviceRecord(given: Partial<DeviceRecord> = {}): DeviceReco
 /** An event without effects and without a device record, unless they are given. */
 export function buildRecordedEvent(
   given: Partial<DeviceEvent> = {},
-  { effects, device }: { effects?: Partial<EventEffects>; device?: DeviceRecord } = {},
+  {
+    effects,
+    device,
+    activity,
+  }: {
+    effects?: Partial<EventEffects>;
+    device?: DeviceRecord;
+    activity?: DeviceActivity | undefined;
+  } = {},
 ): RecordedEvent {
   return {
     event: buildDeviceEvent(given),
-    effects: { counters: [], outcome: null, failedInstall: null, ...effects },
+    effects: { counters: [], outcome: null, statistics: [], failedInstall: null, ...effects },
     device,
+    activity: activity ?? null,
   };
 }
 

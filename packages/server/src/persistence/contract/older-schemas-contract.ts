@@ -81,7 +81,11 @@ export function describeOlderSchemas(name: string, open: () => Promise<EmptyData
       await db.destroy();
 
       const store = await opened.openStore();
-      expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, description: '' });
+      expect(await store.findBundle(bundle.id)).toStrictEqual({
+        ...{ ...bundle, description: '' },
+        // What it is made of is looked up in the background.
+        manifest: { state: 'pending', reason: null },
+      });
       expect((await store.findRelease(release.id))?.activeBundleId).toBe(bundle.id);
       // Numbered in order of arrival, those deleted as well.
       await store.insertBundle(buildBundle({ appId: bundle.appId, versionName: '9.0.0' }));

@@ -25,6 +25,7 @@ import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
+import { describeStatistics } from './statistics-contract.ts';
 
 /**
  * The suite every Store must pass.
@@ -58,6 +59,7 @@ export function describeStoreContract(
       return { log: store, destroy };
     });
     describeEventEffects(open);
+    describeStatistics(open);
     const openTwice = async (): Promise<OpenedNodes> => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };

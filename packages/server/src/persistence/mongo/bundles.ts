@@ -25,7 +25,7 @@ function toCrc(text: string): string {
 }
 
 /** When a record was made that does not say it: its id holds the second. */
-function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
+export function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
   return (created_at ?? _id.getTimestamp()).getTime();
 }
 

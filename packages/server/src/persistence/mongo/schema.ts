@@ -246,6 +246,31 @@ export interface DeviceDocument extends Committed {
   readonly install_source: string | null;
   readonly first_seen: number;
   readonly seen_at: number;
+  /** What it is counted under, on the day it was there last; all absent while it was never counted. */
+  readonly active_on?: string;
+  readonly active_platform?: string;
+  readonly active_bundle?: string;
+  readonly active_native?: string;
+  readonly active_plugin?: string;
+  readonly active_channel?: string;
+  readonly offered?: string | null;
+}
+
+export interface StatisticDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly metric: string;
+  readonly date: string;
+  readonly name: string;
+  readonly detail: string;
+  readonly amount: number;
+}
+
+export interface CheckMinuteDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly minute: number;
+  readonly checks: number;
 }
 
 /** Its id is the object key. */
@@ -283,6 +308,8 @@ export interface CommittedCollections {
   readonly device_events: DeviceEventDocument;
   readonly counters: CounterDocument;
   readonly devices: DeviceDocument;
+  readonly statistics: StatisticDocument;
+  readonly check_minutes: CheckMinuteDocument;
   readonly planned_deletions: PlannedDeletionDocument;
   readonly api_keys: ApiKeyDocument;
   readonly app_deletions: AppDeletionDocument;
@@ -298,6 +325,8 @@ export const collectionsWithDeletion = [
   'bundles',
   'deployments',
   'counters',
+  'statistics',
+  'check_minutes',
   'devices',
   'app_deletions',
   'releases',

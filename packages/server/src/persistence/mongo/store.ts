@@ -18,6 +18,7 @@ import { createMongoLeases } from './leases.ts';
 import { createMongoManifests } from './manifests.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
+import { createMongoStatistics } from './statistics.ts';
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -81,6 +82,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoDeviceEvents(database),
       ...createMongoCounters(database),
       ...createMongoDevices(database),
+      ...createMongoStatistics(database),
       ...createMongoPlannedDeletions(database),
       ...createMongoApiKeys(database),
       ...createMongoChanges(database),

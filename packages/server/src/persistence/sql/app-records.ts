@@ -105,7 +105,29 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .limit(limit),
       )
       .executeTakeFirst();
-    return Number(devices);
+    if (devices > 0n) return Number(devices);
+    // What a device is counted under goes with its row in the inventory.
+    const { numDeletedRows: counted } = await db
+      .deleteFrom('device_activity')
+      .where('app_id', '=', appId)
+      .where('device_id', 'in', ({ selectFrom }) =>
+        selectFrom('device_activity as activity')
+          .select('activity.device_id')
+          .where('activity.app_id', '=', appId)
+          .where(({ not, exists, selectFrom: from }) =>
+            not(
+              exists(
+                from('devices')
+                  .select('devices.device_id')
+                  .where('devices.app_id', '=', appId)
+                  .whereRef('devices.device_id', '=', 'activity.device_id'),
+              ),
+            ),
+          )
+          .limit(limit),
+      )
+      .executeTakeFirst();
+    return Number(counted);
   }
 
   return {
@@ -189,6 +211,8 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           'bundles',
           'device_failures',
           'counters',
+          'statistics',
+          'check_minutes',
         ] as const) {
           await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
         }

@@ -17,6 +17,7 @@ import { createSqlManifests } from './manifests.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
+import { createSqlStatistics } from './statistics.ts';
 
 /** The Store over a migrated SQL database, which it closes with itself. */
 export function createSqlStore(database: SqlDatabase): Store {
@@ -34,6 +35,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlDeviceEvents(database),
     ...createSqlCounters(database),
     ...createSqlDevices(database),
+    ...createSqlStatistics(database),
     ...createSqlPlannedDeletions(database),
     ...createSqlApiKeys(database),
     ...createSqlChanges(database),
