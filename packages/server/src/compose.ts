@@ -13,6 +13,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { defaultOrganizationId } from './domain/organization.ts';
 import { claimsNeeded } from './domain/sign-in.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
@@ -37,6 +38,7 @@ import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
 import { openDatabase, openDatabaseHints, openStoreNow, reasonOf } from './open-database.ts';
+import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
 import { loadApiKeyIndex } from './persistence/api-key-index.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
@@ -64,6 +66,7 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
+import { createExternalBundles } from './services/external-bundles.ts';
 import { createFindFileSizes } from './services/file-sizes.ts';
 import { sweepUnusedFiles } from './services/file-sweep.ts';
 import { createManifestBuilder } from './services/manifest-builder.ts';
@@ -263,6 +266,10 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const node = ids.next();
   const manifests = createManifests({ store });
   const preparedManifests = createPreparedManifests({
@@ -338,6 +345,7 @@ export async function composeProduct(
   });
   const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
     ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);
       return (objectKey) => downloadUrlOf(base, objectKey);

@@ -218,6 +218,15 @@ const schema = {
     whenWrong:
       '`true` where strangers hold keys: they can make the server call what only it can reach; `false`: external bundles and webhooks inside the network are refused.',
   },
+  verifyExternalBundles: {
+    variable: 'VERIFY_EXTERNAL_BUNDLES',
+    default: 'true',
+    read: single(truth),
+    description:
+      'Whether the zip of an external bundle is fetched and checked before the bundle is made, as an upload is: `true` or `false`.',
+    whenWrong:
+      '`false`: a wrong URL, checksum or zip is found out by the devices; `true` where the server cannot reach what devices can: external bundles are refused.',
+  },
   tlsCertFile: {
     variable: 'TLS_CERT_FILE',
     read: single(readableFile),

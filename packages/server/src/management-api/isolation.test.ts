@@ -226,9 +226,8 @@ async function ask(server: TestServer, route: ManagementRoute, request: Request)
     payload = Buffer.from(JSON.stringify(request.body));
     type = { 'content-type': 'application/json' };
   }
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(request.query)) query.set(name, String(value));
-  const search = query.toString();
+  const query = Object.entries(request.query).map(([name, value]): [string, string] => [name, String(value)]);
+  const search = new URLSearchParams(query).toString();
   const answer = await server.product.managementApi.inject({
     method: route.method,
     url: `${request.path}${search === '' ? '' : `?${search}`}`,
@@ -300,7 +299,7 @@ it('the same of an operator: what is compared here does differ between the two s
   }
 });
 
-it.each<readonly ['GET' | 'POST', string, object?]>([
+it.each<[method: 'GET' | 'POST', url: string, body?: object]>([
   ['GET', `/api/v1/bundles.list?app_id=${foreignApp}`],
   ['GET', `/api/v1/releases.list?app_id=${foreignApp}`],
   ['GET', `/api/v1/events.list?app_id=${foreignApp}`],

@@ -15,6 +15,11 @@ import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
+import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
+import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
+import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
+import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { checkApiVersion, okRoutes } from './rest/ok.ts';
 import { addRoutes, type ManagementRoute } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -27,6 +32,10 @@ export type ManagementApi = BundleRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
+  RestBundleRoutesDeps &
+  RestChannelRoutesDeps &
+  RestDeviceRoutesDeps &
+  RestAppRoutesDeps &
   ApiKeyRoutesDeps &
   RestApiKeyRoutesDeps &
   SignInRoutesDeps &
@@ -53,6 +62,11 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...explainRoutes(api),
     ...apiKeyRoutes(api),
     ...restApiKeyRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),
@@ -68,6 +82,7 @@ export interface AddedRoutes {
 export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<AddedRoutes> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
+  server.addHook('onRequest', checkApiVersion);
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {

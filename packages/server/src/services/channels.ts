@@ -146,7 +146,7 @@ export function createChannels(deps: {
   async function insert(empty: Channel, given: ChannelPatch, actor: string): Promise<Channel> {
     if (given.rollout?.bundleId) {
       throw new AppError(
-        'rollout_not_found',
+        'channel_not_found',
         `There is no channel ${empty.name} yet; make it first, with the bundle for those outside of the rollout`,
       );
     }

@@ -22,6 +22,10 @@ export interface Devices {
   listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
   findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
+  /** How many devices of each of the apps are pinned; none, where an app is left out. */
+  countOverrides(appIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Takes back what the device was pinned to and what it chose, where that is kept here. */
+  forgetChannels(device: DeviceKey): Promise<void>;
   /** Forgets pins that have ended; answers how many. */
   deleteExpiredOverrides(): Promise<number>;
 }
@@ -65,6 +69,14 @@ export function createDevices(deps: {
         return overrideChannelId === null ? [] : [[device.deviceId, overrideChannelId]];
       });
       return new Map(pinned);
+    },
+    countOverrides: (appIds) => store.countDeviceOverrides(appIds, clock.now()),
+    async forgetChannels(given) {
+      const device = normalised(given);
+      // The choice first: between the two the device must not be given what it was pinned away from.
+      await store.setSelfSetChannel(device, null);
+      await store.setDeviceOverride(device, null);
+      await deviceStates.refresh([device]);
     },
     async deleteExpiredOverrides() {
       for (let deleted = 0; ; ) {

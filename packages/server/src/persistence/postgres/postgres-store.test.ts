@@ -1,11 +1,8 @@
 import { Kysely } from 'kysely';
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
-
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
-
 import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
-
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';

@@ -6,11 +6,9 @@ import { createInterface } from 'node:readline';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
 import { buildBundle, buildRecordedEvent } from '../../testing/builders.ts';
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
-
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
 import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
