@@ -4,6 +4,7 @@ import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
 import { toSettings } from './apps.ts';
 import type { MongoDatabase } from './database.ts';
 import { appDefaults, toAppFields } from './ensure-app.ts';
+import { deleteFilesOfApp } from './files.ts';
 import { planDeletions } from './planned-deletions.ts';
 import { type AppDocument, notGone } from './schema.ts';
 
@@ -135,6 +136,12 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
           .toArray();
         const objectKeys = bundles.flatMap(({ object_key }) => (object_key ? [object_key] : []));
         await planDeletions(database, draft, objectKeys, nowMs);
+        await deleteFilesOfApp(
+          database,
+          draft,
+          { appId, bundleIds: bundles.map(({ _id }) => _id.toHexString()) },
+          nowMs,
+        );
         for (const name of ofDevices) {
           for (const deviceId of await database
             .collection(name)

@@ -140,6 +140,29 @@ export async function addFiles(
   return [...known, ...added];
 }
 
+/** Deletes all files of an app with its manifests, and plans the deletion of their objects, as part of a commit. */
+export async function deleteFilesOfApp(
+  database: MongoDatabase,
+  draft: Draft,
+  { appId, bundleIds }: { readonly appId: string; readonly bundleIds: readonly string[] },
+  nowMs: number,
+): Promise<void> {
+  for (const some of inChunks(bundleIds)) draft.set('manifests', some, { gone: true });
+  const files = await database
+    .collection('files')
+    .find({ app_id: appId, ...notGone }, { projection: { object_key: 1 } })
+    .toArray();
+  await planDeletions(
+    database,
+    draft,
+    files.map((file) => file.object_key),
+    nowMs,
+  );
+  for (const some of inChunks(files.map(({ _id }) => _id))) {
+    draft.set('files', some, { gone: true, released_at: null });
+  }
+}
+
 /** Deletes unused files as part of a commit; answers how many. */
 export async function sweepFiles(
   database: MongoDatabase,

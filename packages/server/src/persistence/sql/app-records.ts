@@ -4,6 +4,7 @@ import { AppError } from '../../domain/errors.ts';
 import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
 import { toSettings } from './apps.ts';
 import { noteChange } from './changes.ts';
+import { deleteFilesOfApp } from './files.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
 
 function toRecord(row: Selectable<AppsTable>): AppRecord {
@@ -176,6 +177,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           )
           .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
           .execute();
+        await deleteFilesOfApp(transaction, appId, nowMs);
         await noteDevices(transaction, appId);
         await noteChange(transaction, appId);
         // Pins and choices of devices go with the channels.

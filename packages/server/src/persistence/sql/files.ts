@@ -116,6 +116,32 @@ export async function addFiles(
   }
 }
 
+/** Deletes all files of an app with its manifests, and plans the deletion of their objects. */
+export async function deleteFilesOfApp(
+  transaction: Kysely<Schema>,
+  appId: string,
+  nowMs: number,
+): Promise<void> {
+  await transaction
+    .deleteFrom('manifests')
+    .where('bundle_id', 'in', ({ selectFrom }) =>
+      selectFrom('bundles').select('id').where('app_id', '=', appId),
+    )
+    .execute();
+  await transaction
+    .insertInto('planned_deletions')
+    .columns(['object_key', 'due_at'])
+    .expression(
+      transaction
+        .selectFrom('files')
+        .select(({ cast, val }) => ['object_key', cast<number>(val(nowMs), 'bigint').as('due_at')])
+        .where('app_id', '=', appId),
+    )
+    .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+    .execute();
+  await transaction.deleteFrom('files').where('app_id', '=', appId).execute();
+}
+
 export async function sweepFiles(
   database: SqlDatabase,
   transaction: Kysely<Schema>,
