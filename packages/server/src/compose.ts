@@ -66,8 +66,10 @@ import { createManifestBuilder } from './services/manifest-builder.ts';
 import { createManifests, type Manifests } from './services/manifests.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createOverviews } from './services/overview.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
+import { createStatistics } from './services/statistics.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 import { createUsage, deleteOldMinutes } from './services/usage.ts';
 
@@ -329,6 +331,9 @@ export async function composeProduct(
       return (objectKey) => downloadUrlOf(base, objectKey);
     },
     counters: store,
+    statistics: createStatistics({ store, clock }),
+    overviews: createOverviews({ store, clock }),
+    findAppsOfOrganization: async (id) => (id === defaultOrganizationId ? apps.listIds(null) : undefined),
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
     ),

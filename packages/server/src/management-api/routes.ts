@@ -12,12 +12,14 @@ import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
+import { type OverviewRoutesDeps, overviewRoutes } from './overview.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
 import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
 import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
 import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
 import { checkApiVersion, okRoutes } from './rest/ok.ts';
+import { type RestStatisticsRoutesDeps, restStatisticsRoutes } from './rest/statistics.ts';
 import { addRoutes } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -34,6 +36,8 @@ export type ManagementApi = BundleRoutesDeps &
   RestChannelRoutesDeps &
   RestDeviceRoutesDeps &
   RestAppRoutesDeps &
+  RestStatisticsRoutesDeps &
+  OverviewRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
     readonly console: ConsoleFiles;
@@ -74,11 +78,13 @@ export async function addManagementRoutes(
     ...eventRoutes(api),
     ...deviceRoutes(api),
     ...explainRoutes(api),
+    ...overviewRoutes(api),
     ...okRoutes(),
     ...restBundleRoutes(api),
     ...restChannelRoutes(api),
     ...restDeviceRoutes(api),
     ...restAppRoutes(api),
+    ...restStatisticsRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),
