@@ -43,7 +43,7 @@ function* faultsOf(schema: JsonSchema, where: string, isField: boolean): Generat
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     yield* faultsOf(property, `${where}.${name}`, true);
   }
-  if (schema.items) yield* faultsOf(schema.items, `${where}[]`, false);
+  if (schema.items && !schema.examples) yield* faultsOf(schema.items, `${where}[]`, false);
   for (const [index, part] of parts.entries()) {
     if (!schema.examples) yield* faultsOf(part, `${where}|${index}`, false);
     else
