@@ -14,6 +14,7 @@ const servedJourneys = ['e2e/database-faults.test.ts', 'e2e/two-nodes.test.ts'];
 /** What every engine and every storage is held to. */
 const mainJourneys = [
   'e2e/update-journey.test.ts',
+  'e2e/delta-journey.test.ts',
   'e2e/channel-journey.test.ts',
   'e2e/failure-journey.test.ts',
   'e2e/encrypted-bundle.test.ts',

@@ -213,9 +213,11 @@ describe('real answers', () => {
     const device = requestOf(UpdateCheckBody);
     await post(`${server.userUrl}/updates`, device);
     await post(`${server.userUrl}/stats`, requestOf(DeviceEventBody));
+    const key = await post(`${server.managementUrl}/apikey`, { name: 'documented', role: 'read' });
+    parameters['getApiKey'] = { id: String(key['id']) };
     // What is answered may be made in the background.
     for (const job of server.product.jobs) await job.run();
-    parameters['bundlesManifest'] = { bundle_id: update.id };
+    parameters['bundlesManifest'] = { bundle_id: builtin.id };
     parameters['bundlesDiff'] = { from: builtin.id, to: update.id };
     parameters['download'] = { key: update.public_download_url.split('/attachments/')[1] ?? '' };
   }, 60_000);

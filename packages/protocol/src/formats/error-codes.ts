@@ -29,6 +29,7 @@ export const errorCodes = [
   'release_not_found',
   'channel_not_found',
   'device_not_found',
+  'api_key_not_found',
   'rollout_not_found',
   // what the request would break
   'invalid_bundle',

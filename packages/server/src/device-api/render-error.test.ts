@@ -34,6 +34,7 @@ describe('an error of the device API', () => {
     release_not_found: 404,
     channel_not_found: 404,
     device_not_found: 404,
+    api_key_not_found: 404,
     rollout_not_found: 404,
     invalid_bundle: 400,
     version_already_exists: 409,

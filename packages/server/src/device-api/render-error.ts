@@ -25,6 +25,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   release_not_found: 404,
   channel_not_found: 404,
   device_not_found: 404,
+  api_key_not_found: 404,
   rollout_not_found: 404,
   invalid_bundle: 400,
   version_already_exists: 409,

@@ -33,6 +33,7 @@ function jobsOf(
     ...{
       refreshAllEveryMs: 600_000,
       recordChecks: note('records'),
+      recordKeyUses: nothing,
       recordUsage: nothing,
       refreshMissed: nothing,
       refreshAll: nothing,

@@ -9,6 +9,8 @@ import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
 const recordChecksEveryMs = 250;
+/** When a key was used is told to the minute. */
+const recordKeyUsesEveryMs = 60_000;
 /** What a crash would lose of it is a few seconds of numbers. */
 const recordUsageEveryMs = 5_000;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
@@ -106,6 +108,7 @@ export function createJobs(deps: {
   readonly refreshAllEveryMs: number;
   readonly follower: ChangeFollower;
   readonly recordChecks: () => Promise<unknown>;
+  readonly recordKeyUses: () => Promise<unknown>;
   readonly recordUsage: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
@@ -124,6 +127,7 @@ export function createJobs(deps: {
   const { logger, clock, leases, node } = deps;
   const ofEachNode: readonly Job[] = [
     { name: 'record-checks', everyMs: recordChecksEveryMs, run: deps.recordChecks },
+    { name: 'record-key-uses', everyMs: recordKeyUsesEveryMs, run: deps.recordKeyUses },
     { name: 'record-usage', everyMs: recordUsageEveryMs, run: deps.recordUsage },
     { name: 'follow-changes', everyMs: followEveryMs, run: followAloud(deps.follower, logger, clock) },
     { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: deps.refreshMissed },

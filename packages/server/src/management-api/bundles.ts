@@ -10,6 +10,7 @@ import {
 } from '@capgo-server/protocol/management/bundles';
 import { ListQuery } from '@capgo-server/protocol/management/pages';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Bundles } from '../services/bundles.ts';
@@ -24,6 +25,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
+import { appsAsSeen, requireSeen, requireSeenBundle } from './scope.ts';
 
 /**
  * Absolute URLs of bundles' zips, on the device API's origin as seen from a request. Rejects with `invalid_request` when
@@ -72,21 +74,22 @@ function createHandlers(deps: BundleRoutesDeps) {
       );
     },
 
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const urlOf = bundleUrls(request);
       const page = await bundles.list(
-        { appId: appIdParameter(query) },
+        appsAsSeen(caller, appIdParameter(query)),
         pageParameters(query, defaultRecordRows),
       );
       return listAnswer(page, (bundle) => toView(bundle, urlOf(bundle)));
     },
 
-    async upload(request: FastifyRequest) {
+    async upload(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       // Before anything is kept: an upload that cannot be answered must not have happened.
       const urlOf = bundleUrls(request);
       const { fields, staged } = await readBundleForm(request, bundles, bundleUploadFields);
       try {
+        requireSeen(caller, fields.app_id ?? '');
         const bundle = await staged.create({
           appId: fields.app_id ?? '',
           versionName: fields.version_name ?? '',
@@ -107,9 +110,10 @@ function createHandlers(deps: BundleRoutesDeps) {
       }
     },
 
-    async delete(request: FastifyRequest, _reply: FastifyReply) {
-      const body = parseBody(BundleDeleteBody, request.body);
-      await bundles.delete(recordId(body.bundle_id, 'bundle_id'));
+    async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
+      const id = recordId(parseBody(BundleDeleteBody, request.body).bundle_id, 'bundle_id');
+      await requireSeenBundle(bundles, caller, id);
+      await bundles.delete(id);
       return { message: 'Bundle deleted successfully' };
     },
   };

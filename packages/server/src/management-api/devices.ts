@@ -10,7 +10,8 @@ import {
   DeviceListQuery,
   type DeviceView,
 } from '@capgo-server/protocol/management/devices';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, DeviceFilter, InventoryDevice } from '../ports/device-events.ts';
 import type { Devices } from '../services/devices.ts';
@@ -25,6 +26,7 @@ import {
   textParameter,
 } from './page-query.ts';
 import type { ManagementRoute } from './route.ts';
+import { appAsSeen } from './scope.ts';
 
 const defaultRows = 100;
 
@@ -107,24 +109,25 @@ export interface DeviceRoutesDeps {
 function createHandlers(deps: DeviceRoutesDeps) {
   const { devices, counters } = deps;
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const filter = { ...filterOf(query), appId: requiredAppId(query) };
+      const filter = { ...filterOf(query), appId: appAsSeen(caller, requiredAppId(query)) };
       const page = await devices.list(filter, pageParameters(query, defaultRows));
       return listAnswer(page, toDeviceView);
     },
 
-    async get(request: FastifyRequest) {
+    async get(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const device = await devices.find({ appId: requiredAppId(query), deviceId: requiredDeviceId(query) });
+      const appId = appAsSeen(caller, requiredAppId(query));
+      const device = await devices.find({ appId, deviceId: requiredDeviceId(query) });
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
       return { data: toDeviceView(device) };
     },
 
-    async listCounters(request: FastifyRequest) {
+    async listCounters(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const filter = {
-        appId: requiredAppId(query),
+        appId: appAsSeen(caller, requiredAppId(query)),
         fromDate: dateParameter(query, 'from') ?? '0000-01-01',
         toDate: dateParameter(query, 'to') ?? '9999-12-31',
       };

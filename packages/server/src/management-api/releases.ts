@@ -10,7 +10,8 @@ import {
   ReleaseUpdateBody,
   type ReleaseView,
 } from '@capgo-server/protocol/management/releases';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { actorOf, type Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { Releases } from '../services/releases.ts';
@@ -24,9 +25,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
-
-/** Who is named in the deployment log: all that a management token says of its holder. */
-const actor = 'management token';
+import { appsAsSeen, asSeen, requireSeen } from './scope.ts';
 
 function toView(release: Release): ReleaseView {
   return {
@@ -60,18 +59,26 @@ export interface ReleaseRoutesDeps {
 }
 
 function createHandlers({ releases }: ReleaseRoutesDeps) {
+  /** The id of a release that the caller may see; rejects with `release_not_found`. */
+  async function seenId(text: string, caller: Caller): Promise<string> {
+    const id = recordId(text, 'release_id');
+    if (asSeen(caller, await releases.find(id))) return id;
+    throw new AppError('release_not_found', `There is no release with id ${id}`);
+  }
+
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const page = await releases.list(
-        { appId: appIdParameter(query) },
+        appsAsSeen(caller, appIdParameter(query)),
         pageParameters(query, defaultRecordRows),
       );
       return listAnswer(page, toView);
     },
 
-    async create(request: FastifyRequest) {
+    async create(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseCreateBody, request.body);
+      requireSeen(caller, body.app_id);
       const release = await releases.create({
         appId: body.app_id,
         platform: body.platform,
@@ -82,28 +89,25 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
       return { message: 'Release created successfully', release: toView(release) };
     },
 
-    async update(request: FastifyRequest) {
+    async update(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseUpdateBody, request.body);
       if (body.release_date === undefined) throw new AppError('invalid_request', 'release_date is missing');
-      const id = recordId(body.release_id, 'release_id');
-      const release = await releases.setReleaseDate(id, releaseDate(body.release_date));
+      const date = releaseDate(body.release_date);
+      const release = await releases.setReleaseDate(await seenId(body.release_id, caller), date);
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
-    async setActive(request: FastifyRequest) {
+    async setActive(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseSetActiveBody, request.body);
       const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
-      const release = await releases.setActiveBundle(
-        recordId(body.release_id, 'release_id'),
-        bundleId,
-        actor,
-      );
+      const id = await seenId(body.release_id, caller);
+      const release = await releases.setActiveBundle(id, bundleId, actorOf(caller));
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
-    async delete(request: FastifyRequest) {
+    async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseDeleteBody, request.body);
-      await releases.delete(recordId(body.release_id, 'release_id'));
+      await releases.delete(await seenId(body.release_id, caller));
       return { message: 'Release deleted successfully' };
     },
   };

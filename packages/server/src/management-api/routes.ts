@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
+import { type ApiKeyRoutesDeps, apiKeyRoutes } from './api-keys.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
@@ -14,13 +15,14 @@ import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type OverviewRoutesDeps, overviewRoutes } from './overview.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
+import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
 import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
 import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
 import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
 import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
 import { checkApiVersion, okRoutes } from './rest/ok.ts';
 import { type RestStatisticsRoutesDeps, restStatisticsRoutes } from './rest/statistics.ts';
-import { addRoutes } from './route.ts';
+import { addRoutes, type ManagementRoute } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
@@ -38,6 +40,8 @@ export type ManagementApi = BundleRoutesDeps &
   RestAppRoutesDeps &
   RestStatisticsRoutesDeps &
   OverviewRoutesDeps &
+  ApiKeyRoutesDeps &
+  RestApiKeyRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
     readonly console: ConsoleFiles;
@@ -51,11 +55,37 @@ export type ManagementApi = BundleRoutesDeps &
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Every URL an operator can ask, with who may; answers the documents that say so. */
-export async function addManagementRoutes(
-  server: FastifyInstance,
-  api: ManagementApi,
-): Promise<readonly ServedDocument[]> {
+/** Every URL an operator can ask, with who may. */
+function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
+  return [
+    ...bundleRoutes(api),
+    ...manifestRoutes(api),
+    ...releaseRoutes(api),
+    ...eventRoutes(api),
+    ...deviceRoutes(api),
+    ...explainRoutes(api),
+    ...overviewRoutes(api),
+    ...apiKeyRoutes(api),
+    ...restApiKeyRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
+    ...restStatisticsRoutes(api),
+    ...signInRoutes(api),
+    ...sessionRoutes(),
+    ...serverRoutes(api),
+  ];
+}
+
+export interface AddedRoutes {
+  readonly routes: readonly ManagementRoute[];
+  readonly documents: readonly ServedDocument[];
+}
+
+/** Adds them all; answers them, and the documents that say so. */
+export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<AddedRoutes> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   server.addHook('onRequest', checkApiVersion);
@@ -71,24 +101,7 @@ export async function addManagementRoutes(
   addHealthRoutes(server, api.dependencies);
   addConsole(server, api.console);
 
-  const routes = [
-    ...bundleRoutes(api),
-    ...manifestRoutes(api),
-    ...releaseRoutes(api),
-    ...eventRoutes(api),
-    ...deviceRoutes(api),
-    ...explainRoutes(api),
-    ...overviewRoutes(api),
-    ...okRoutes(),
-    ...restBundleRoutes(api),
-    ...restChannelRoutes(api),
-    ...restDeviceRoutes(api),
-    ...restAppRoutes(api),
-    ...restStatisticsRoutes(api),
-    ...signInRoutes(api),
-    ...sessionRoutes(),
-    ...serverRoutes(api),
-  ];
+  const routes = managementRoutes(api);
   addRoutes(server, api.auth, routes);
   const documents = [
     { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
@@ -96,5 +109,5 @@ export async function addManagementRoutes(
     ...api.otherDocuments,
   ];
   await addDocsPage(server, documents);
-  return documents;
+  return { routes, documents };
 }

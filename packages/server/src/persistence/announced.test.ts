@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../ports/store.ts';
 import {
   buildBundle,
+  buildNewApiKey,
   buildNewChannel,
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  newKeyHash,
   someDeviceId,
   someTimeMs,
 } from '../testing/builders.ts';
@@ -54,6 +56,7 @@ it('every change that is to be followed is announced once, when it is committed'
   const release = buildRelease({ appId, builtinBundleId: bundle.id });
   const device = { appId, deviceId: someDeviceId };
   let channelId = 0;
+  let keyId = 0;
   const changes: Record<string, () => Promise<unknown>> = {
     insertBundle: () => store.insertBundle(bundle),
     insertRelease: () => store.insertRelease(release),
@@ -72,6 +75,11 @@ it('every change that is to be followed is announced once, when it is committed'
       await plain.insertBundle(incomplete);
       return store.setMissingChecksum(incomplete.id, { checksum: 'ab'.repeat(32), sizeBytes: 1 });
     },
+    insertApiKey: async () => {
+      keyId = (await store.insertApiKey(buildNewApiKey(), newKeyHash())).id;
+    },
+    updateApiKey: () => store.updateApiKey(keyId, (key) => ({ key })),
+    deleteApiKey: () => store.deleteApiKey(keyId),
     deleteChannel: () => store.deleteChannel(channelId),
     deleteRelease: () => store.deleteRelease(release.id),
     deleteBundle: async () => {
@@ -84,13 +92,15 @@ it('every change that is to be followed is announced once, when it is committed'
   }
 });
 
-it('what fails, reads or changes nothing that update checks are answered from is not announced', async () => {
+it('what fails, reads or changes nothing that is answered from memory is not announced', async () => {
   const appId = newAppId();
   const nothing = { isChanged: false, announced: 0 };
   for (const call of [
     () => store.deleteBundle('000000000000000000000000', someTimeMs),
     () => store.readAppState(appId),
     () => store.appendDeviceEvents([buildRecordedEvent({ appId })]),
+    () => store.recordApiKeyUses([{ id: 1, usedAtMs: someTimeMs }]),
+    () => store.deleteApiKey(2_000_000_000),
     () => store.planObjectDeletion('apps/key', someTimeMs),
     () => store.ping(),
   ]) {

@@ -4,6 +4,7 @@ import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
+import type { ApiKeyStore } from './api-keys.ts';
 import type { AppRecords } from './app-records.ts';
 import type { BundleRecords } from './bundle-records.ts';
 import type { ChangeLog, Leases } from './changes.ts';
@@ -33,6 +34,7 @@ export interface Store
     DeviceEventLog,
     CounterReader,
     DeviceInventory,
+    ApiKeyStore,
     StatisticsStore,
     ChangeLog,
     Leases {
@@ -40,6 +42,12 @@ export interface Store
   ping(): Promise<void>;
   /** Finishes what is under way and lets go of the database. */
   close(): Promise<void>;
+}
+
+/** Which apps something is asked of; all of them when nothing is said. */
+export interface AppFilter {
+  readonly appId?: string | undefined;
+  readonly appIds?: readonly string[] | undefined;
 }
 
 export interface BundleStore {
@@ -53,8 +61,8 @@ export interface BundleStore {
   isVersionNameTaken(appId: string, versionName: string): Promise<boolean>;
   /** The bundle, unless it was deleted. */
   findBundle(id: string): Promise<Bundle | undefined>;
-  /** Bundles that were not deleted, of one app or of all; paging holds while bundles are added and deleted. */
-  listBundles(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
+  /** Bundles that were not deleted, of some apps or of all; paging holds while bundles are added and deleted. */
+  listBundles(filter: AppFilter, page: PageRequest): Promise<Page<Bundle>>;
   /**
    * Marks the bundle deleted, plans the deletion of its object for now, forgets what devices failed to install of it, and
    * marks the files of its manifest that no other bundle has as unused; its version name stays taken.
@@ -87,7 +95,8 @@ export interface ReleaseStore {
    */
   insertRelease(release: Release): Promise<void>;
   findRelease(id: string): Promise<Release | undefined>;
-  listReleases(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Release>>;
+  /** Of some apps or of all. */
+  listReleases(filter: AppFilter, page: PageRequest): Promise<Page<Release>>;
   /** Rejects with `release_not_found`. */
   setReleaseDate(id: string, releaseDateMs: number | null, nowMs: number): Promise<Release>;
   /**

@@ -10,7 +10,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { BundleStore } from '../ports/store.ts';
+import type { AppFilter, BundleStore } from '../ports/store.ts';
 import { type BundleFacts, checkBundleTexts, checkFacts, statedChecksum } from './bundle-facts.ts';
 import type { ObjectDeletions } from './object-deletions.ts';
 
@@ -38,11 +38,13 @@ export interface StagedBundle {
 export interface Bundles {
   /** Takes the bytes in; rejects with `payload_too_large` past the limit and with the source's error when cut. */
   stage(source: AsyncIterable<Uint8Array>): Promise<StagedBundle>;
+  list(filter: AppFilter, page: PageRequest): Promise<Page<Bundle>>;
+  /** Undefined for one that was deleted, too. */
+  find(id: string): Promise<Bundle | undefined>;
   /** A bundle whose bytes lie elsewhere, as its uploader describes it: nobody looks at them. */
   registerUnseen(facts: BundleFacts, externalUrl: string): Promise<Bundle>;
   /** Rejects with `version_already_exists` when the app has, or ever had, that version. */
   requireNewVersion(facts: Pick<BundleFacts, 'appId' | 'versionName'>): Promise<void>;
-  list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   listRecords: BundleRecords['listBundleRecords'];
   findRecords: BundleRecords['findBundleRecords'];
   /** Sets what is given; '' stands for nothing. Rejects with `bundle_not_found`, and `invalid_request` as an upload. */
@@ -243,6 +245,7 @@ export function createBundles(deps: {
     requireNewVersion,
 
     list: (filter, page) => store.listBundles(filter, page),
+    find: (id) => store.findBundle(id),
     listRecords: (appId, rows) => store.listBundleRecords(appId, rows),
     findRecords: (appId, names) => store.findBundleRecords(appId, names),
 

@@ -14,8 +14,12 @@ export interface ExplainedDecision {
 export interface UpdateChecks {
   /** Answers from memory: no database and no storage is asked, and nothing waits for the recording of it. */
   decide(device: DeviceCheck, facts: CheckFacts): UpdateDecision;
-  /** What `decide` would answer now, with its reasons; nothing is recorded. */
-  explain(device: DeviceCheck): ExplainedDecision;
+  /**
+   * What `decide` would answer now, with its reasons; nothing is recorded.
+   *
+   * @param isAppSeen whether who asks may know of the app; if not it is answered as one that nobody has
+   */
+  explain(device: DeviceCheck, isAppSeen: boolean): ExplainedDecision;
 }
 
 export function createUpdateChecks(deps: {
@@ -35,12 +39,11 @@ export function createUpdateChecks(deps: {
       recorder.note(device, facts, decision);
       return decision;
     },
-    explain(device) {
+    explain(device, isAppSeen) {
       const steps: { step: string; why: string }[] = [];
       const state = deviceStates.find(device);
-      const decision = decideUpdate(appSnapshots.find(device.appId), device, state, rules, (step, why) =>
-        steps.push({ step, why }),
-      );
+      const app = isAppSeen ? appSnapshots.find(device.appId) : undefined;
+      const decision = decideUpdate(app, device, state, rules, (step, why) => steps.push({ step, why }));
       return { decision, steps };
     },
   };

@@ -1,3 +1,4 @@
+import { hash, randomUUID } from 'node:crypto';
 import { type AppRecord, appProfileDefaults, appSettingDefaults } from '../domain/app.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
@@ -6,6 +7,7 @@ import type { EventEffects } from '../domain/event-effects.ts';
 import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
 import type { Release } from '../domain/release.ts';
 import type { DeviceActivity } from '../domain/statistics.ts';
+import type { NewApiKey } from '../ports/api-keys.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
 
@@ -100,6 +102,26 @@ export function buildNewChannel(given: Partial<Omit<Channel, 'id'>> = {}): Omit<
     updatedAtMs: someTimeMs,
     ...given,
   };
+}
+
+/** A key that is not stored yet, good for ever and for all apps. */
+export function buildNewApiKey(given: Partial<NewApiKey> = {}): NewApiKey {
+  return {
+    name: 'some key',
+    role: 'write',
+    apps: null,
+    rbacId: randomUUID(),
+    createdBy: 'management-token-1',
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
+    expiresAtMs: null,
+    ...given,
+  };
+}
+
+/** The hash of a key that no other test has. */
+export function newKeyHash(): string {
+  return hash('sha256', randomUUID());
 }
 
 /** A deployment of builtin, unless a bundle is given. */

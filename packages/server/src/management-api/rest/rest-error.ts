@@ -56,6 +56,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   release_not_found: [404],
   channel_not_found: [400, 'cannot_find_channel'],
   device_not_found: [404],
+  api_key_not_found: [404],
   rollout_not_found: [400, 'missing_rollout_version'],
   invalid_bundle: [400],
   version_already_exists: [400],

@@ -7,6 +7,7 @@ import {
   buildAppRecord,
   buildBundle,
   buildDeviceRecord,
+  buildFile,
   buildNewChannel,
   buildNewDeployment,
   buildRecordedEvent,
@@ -16,6 +17,7 @@ import {
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { readDeviceState } from './read-device-state.ts';
+import { add, entriesFor } from './stored-files.ts';
 
 const otherDeviceId = someDeviceId.replace(/^./, '0');
 
@@ -169,14 +171,25 @@ export function describeAppRecords(open: OpenStore): void {
       await store.appendDeviceEvents([eventOf(appId, someTimeMs), eventOf(other, someTimeMs)]);
       const foreign = buildBundle({ appId: other });
       await store.insertBundle(foreign);
+      const [used, unused] = await add(store, [buildFile({ appId }), buildFile({ appId })]);
+      const fileKeys = [used, unused].map((file) => file?.objectKey ?? '');
+      await store.setManifest(active.id, entriesFor(used ? [used] : []));
 
       const { revision } = await store.readChanges(null);
-      expect(await store.deleteApp(appId, someTimeMs + 100)).toStrictEqual(
-        [builtin, active].map(objectKeyOf),
+      const objectKeys = [...[builtin, active].map(objectKeyOf), ...fileKeys];
+      expect((await store.deleteApp(appId, someTimeMs + 100)).toSorted()).toStrictEqual(
+        objectKeys.toSorted(),
       );
       expect(await store.listDueObjectDeletions(someTimeMs + 100, 1_000)).toEqual(
-        expect.arrayContaining([objectKeyOf(builtin), objectKeyOf(active)]),
+        expect.arrayContaining(objectKeys),
       );
+      expect(await store.readManifest(active.id)).toBeUndefined();
+      expect(
+        await store.findFiles(
+          appId,
+          [used, unused].map((file) => file?.name ?? ''),
+        ),
+      ).toStrictEqual([]);
       expect(await store.listDueObjectDeletions(someTimeMs + 100, 1_000)).not.toContain(objectKeyOf(deleted));
       expect(await store.findApp(appId)).toBeUndefined();
       expect(await store.readAppState(appId)).toBeUndefined();

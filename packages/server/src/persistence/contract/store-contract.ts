@@ -6,6 +6,7 @@ import {
   buildRelease,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeApiKeys } from './api-keys-contract.ts';
 import { describeAppRecords } from './app-records-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
@@ -50,6 +51,7 @@ export function describeStoreContract(
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
+    describeApiKeys(open);
     describeManifests(open, manyFiles);
     describeChanges(open);
     describeDeviceEvents(async () => {

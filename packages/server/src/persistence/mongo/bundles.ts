@@ -10,6 +10,7 @@ import { ensureApp } from './ensure-app.ts';
 import { releaseFiles } from './files.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
+import { ofApps } from './of-apps.ts';
 import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
@@ -204,7 +205,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
       );
       await log.settle();
       const found = await bundles
-        .find({ ...(filter.appId === undefined ? {} : { app_id: filter.appId }), ...notDeleted, ...after })
+        .find({ ...ofApps(filter), ...notDeleted, ...after })
         .sort(newestFirst)
         .limit(page.limit + 1)
         .toArray();

@@ -280,6 +280,21 @@ export interface PlannedDeletionDocument extends Committed {
   readonly due_at: number;
 }
 
+export interface ApiKeyDocument extends Committed {
+  readonly _id: number;
+  readonly name: string;
+  readonly role: string;
+  readonly apps: readonly string[] | null;
+  /** SHA-256 of the key, in lower-case hex. */
+  readonly key_hash: string;
+  readonly rbac_id: string;
+  readonly created_by: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly expires_at: number | null;
+  readonly last_used_at: number | null;
+}
+
 /** The collections that commits write. */
 export interface CommittedCollections {
   readonly apps: AppDocument;
@@ -297,6 +312,7 @@ export interface CommittedCollections {
   readonly statistics: StatisticDocument;
   readonly check_minutes: CheckMinuteDocument;
   readonly planned_deletions: PlannedDeletionDocument;
+  readonly api_keys: ApiKeyDocument;
   readonly app_deletions: AppDeletionDocument;
   readonly files: FileDocument;
   readonly manifests: ManifestDocument;
@@ -320,6 +336,7 @@ export const collectionsWithDeletion = [
   'device_self_channels',
   'device_failures',
   'planned_deletions',
+  'api_keys',
   'files',
   'manifests',
 ] as const satisfies readonly CollectionName[];

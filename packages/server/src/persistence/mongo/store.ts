@@ -1,5 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
+import { createMongoApiKeys } from './api-keys.ts';
 import { createMongoAppRecords } from './app-records.ts';
 import { createMongoAppStates } from './apps.ts';
 import { createMongoBundleRecords } from './bundle-records.ts';
@@ -83,6 +84,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoDevices(database),
       ...createMongoStatistics(database),
       ...createMongoPlannedDeletions(database),
+      ...createMongoApiKeys(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),
       ping: () => database.ping(),

@@ -4,6 +4,7 @@ import { AppError } from '../../domain/errors.ts';
 import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
 import { toSettings } from './apps.ts';
 import { noteChange } from './changes.ts';
+import { planDeletions } from './planned-deletions.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
 
 function toRecord(row: Selectable<AppsTable>): AppRecord {
@@ -177,7 +178,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
 
     deleteApp: (appId, nowMs) =>
       database.change(async (transaction) => {
-        const objects = await transaction
+        const bundles = await transaction
           .selectFrom('bundles')
           .select('object_key')
           .where('app_id', '=', appId)
@@ -185,26 +186,28 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .where('object_key', '<>', '')
           .orderBy('id')
           .execute();
-        await transaction
-          .insertInto('planned_deletions')
-          .columns(['object_key', 'due_at'])
-          .expression(
-            transaction
-              .selectFrom('bundles')
-              .select(({ cast, val }) => ['object_key', cast<number>(val(nowMs), 'bigint').as('due_at')])
-              .where('app_id', '=', appId)
-              .where('deleted_at', 'is', null)
-              .where('object_key', '<>', ''),
-          )
-          .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+        const files = await transaction
+          .selectFrom('files')
+          .select('object_key')
+          .where('app_id', '=', appId)
+          .orderBy('id')
           .execute();
+        const objectKeys = [...bundles, ...files].map((row) => row.object_key);
+        await planDeletions(database, transaction, objectKeys, nowMs);
         await noteDevices(transaction, appId);
         await noteChange(transaction, appId);
+        await transaction
+          .deleteFrom('manifests')
+          .where('bundle_id', 'in', ({ selectFrom }) =>
+            selectFrom('bundles').select('id').where('app_id', '=', appId),
+          )
+          .execute();
         // Pins and choices of devices go with the channels.
         for (const table of [
           'deployments',
           'channels',
           'releases',
+          'files',
           'bundles',
           'device_failures',
           'counters',
@@ -223,7 +226,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .values({ app_id: appId, deleted_at: nowMs })
           .onConflict((conflict) => conflict.column('app_id').doUpdateSet({ deleted_at: nowMs }))
           .execute();
-        return objects.map((row) => row.object_key);
+        return objectKeys;
       }),
 
     async purgeDeletedApps(limit, nowMs) {

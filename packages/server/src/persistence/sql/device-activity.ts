@@ -46,7 +46,15 @@ function readJoined(
         .onRef('device_activity.app_id', '=', 'devices.app_id')
         .onRef('device_activity.device_id', '=', 'devices.device_id'),
     )
-    .select(['devices.device_id', 'devices.first_seen', 'active_on', 'counted_at', 'bundle', 'native_version', 'channel'])
+    .select([
+      'devices.device_id',
+      'devices.first_seen',
+      'active_on',
+      'counted_at',
+      'bundle',
+      'native_version',
+      'channel',
+    ])
     .select([
       'device_activity.platform as active_platform',
       'device_activity.plugin_version as active_plugin',

@@ -3,6 +3,7 @@ import * as initial from './migrations/0001-initial.ts';
 import * as channels from './migrations/0002-channels.ts';
 import * as nodes from './migrations/0003-nodes.ts';
 import * as manifests from './migrations/0004-manifests.ts';
+import * as apiKeys from './migrations/0005-api-keys.ts';
 import * as rest from './migrations/0006-rest.ts';
 import * as statistics from './migrations/0008-statistics.ts';
 
@@ -11,6 +12,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0002-channels': { up: channels.up },
   '0003-nodes': { up: nodes.up },
+  '0005-api-keys': { up: apiKeys.up },
   '0008-statistics': { up: statistics.up },
   '0006-rest': { up: rest.up },
   '0004-manifests': { up: manifests.up },

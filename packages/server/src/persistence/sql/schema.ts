@@ -30,6 +30,7 @@ export interface Schema {
   statistics: StatisticsTable;
   check_minutes: CheckMinutesTable;
   planned_deletions: PlannedDeletionsTable;
+  api_keys: ApiKeysTable;
   sequences: SequencesTable;
   app_deletions: AppDeletionsTable;
   changes: ChangesTable;
@@ -283,6 +284,22 @@ interface PlannedDeletionsTable {
   due_at: number;
 }
 
+export interface ApiKeysTable {
+  id: Generated<number>;
+  name: string;
+  role: string;
+  /** A JSON list of app ids. */
+  apps: string | null;
+  /** SHA-256 of the key, in lower-case hex. */
+  key_hash: string;
+  rbac_id: string;
+  created_by: string;
+  created_at: number;
+  updated_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
 /** The last number that was given out, under the name of what it numbers. */
 interface SequencesTable {
   name: string;
@@ -297,6 +314,7 @@ interface AppDeletionsTable {
 
 interface ChangesTable {
   revision: Generated<number>;
+  /** '' when it is about an API key. */
   app_id: string;
   device_id: string | null;
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
+import { createSqlApiKeys } from './api-keys.ts';
 import { createSqlAppRecords } from './app-records.ts';
 import { createSqlAppStates } from './apps.ts';
 import { createSqlBundleRecords } from './bundle-records.ts';
@@ -36,6 +37,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlDevices(database),
     ...createSqlStatistics(database),
     ...createSqlPlannedDeletions(database),
+    ...createSqlApiKeys(database),
     ...createSqlChanges(database),
     ...createSqlLeases(database),
     async ping() {
