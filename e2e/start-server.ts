@@ -10,7 +10,7 @@ import { createJourneyStorage, type JourneyStorage, storageBelow } from './stora
 
 const repository = join(import.meta.dirname, '..');
 const token = 'e2e-management-token';
-const startDeadlineMs = 30_000;
+const startDeadlineMsDefault = 30_000;
 const stopDeadlineMs = 20_000;
 
 export interface ServerOptions {
@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly dataDir?: string;
   /** A program and its parameters that run the command given as its last ones, such as `unshare`, and become it. */
   readonly within?: readonly string[];
+  /** How long it may take to listen. */
+  readonly startDeadlineMs?: number;
   /** Told every line of its log, also before it listens. */
   readonly onLog?: (line: string) => void;
 }
@@ -123,6 +125,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
 
   let ports: ListeningLine;
   try {
+    const { startDeadlineMs = startDeadlineMsDefault } = options;
     ports = await before(startDeadlineMs, listening.promise, () => `no listening line; it wrote:\n${output}`);
   } catch (error) {
     child.kill('SIGKILL');

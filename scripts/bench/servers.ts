@@ -21,6 +21,9 @@ export interface BareRoute extends MeasuredServer {
   stop(): Promise<void>;
 }
 
+/** A large database takes a while to be read. */
+const startDeadlineMs = 300_000;
+
 /** @param profileDir where to leave a CPU profile at the end, if anywhere */
 export async function startOurServer(
   dataDir: string,
@@ -28,7 +31,7 @@ export async function startOurServer(
   profileDir: string | undefined,
 ): Promise<OurServer> {
   const running = await startServer({
-    dataDir,
+    ...{ dataDir, startDeadlineMs },
     env: {
       LOG_LEVEL: 'info',
       ...env,

@@ -1,4 +1,4 @@
-import type { Collection, Document, Filter, Sort } from 'mongodb';
+import type { Collection, Document, Filter, Sort, WithId } from 'mongodb';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { RecordedEvent } from '../../ports/device-events.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
@@ -97,25 +97,22 @@ function toFailureFact(document: DeviceFailuresDocument): DeviceFact {
   };
 }
 
-/** Every document that matches in the order of a sort; where one read ends the next one starts. */
-async function* readInParts<T extends Document & { readonly _id: string }>(
+/** Every document that matches in the order of a sort, so many at a time. */
+async function* readInParts<T extends Document>(
   collection: Collection<T>,
   filter: Filter<T>,
   sort: Sort,
-  after: (last: T) => Filter<T>,
-): AsyncGenerator<T[]> {
-  let behindLast: Filter<T> = {};
-  for (;;) {
-    const found = (await collection
-      .find({ ...filter, ...behindLast })
-      .sort(sort)
-      .limit(documentsPerRead)
-      .toArray()) as unknown as T[];
-    if (found.length > 0) yield found;
-    const last = found.at(-1);
-    if (!last || found.length < documentsPerRead) return;
-    behindLast = after(last);
+): AsyncGenerator<WithId<T>[]> {
+  // One cursor, so that a database without the index reads and sorts them once.
+  const cursor = collection.find(filter).sort(sort).batchSize(documentsPerRead);
+  let part: WithId<T>[] = [];
+  for await (const found of cursor) {
+    part.push(found);
+    if (part.length < documentsPerRead) continue;
+    yield part;
+    part = [];
   }
+  if (part.length > 0) yield part;
 }
 
 export function createMongoDeviceStates(database: MongoDatabase): DeviceStateStore {
@@ -238,7 +235,7 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
       await log.settle();
       for (const kind of ['override', 'self_set'] as const) {
         const collection = database.collection(channelCollections[kind]);
-        const parts = readInParts(collection, notGone, { _id: 1 }, ({ _id }) => ({ _id: { $gt: _id } }));
+        const parts = readInParts(collection, notGone, { _id: 1 });
         for await (const found of parts) yield found.map(toChannelFact(kind));
       }
       if (minFailures === null) return;
@@ -246,9 +243,6 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
         failures,
         { failures: { $gte: minFailures }, ...notGone },
         { last_failed_at: 1, _id: 1 },
-        ({ last_failed_at, _id }) => ({
-          $or: [{ last_failed_at: { $gt: last_failed_at } }, { last_failed_at, _id: { $gt: _id } }],
-        }),
       );
       for await (const found of parts) yield found.map(toFailureFact);
     },
