@@ -73,10 +73,12 @@ import { createManifestBuilder } from './services/manifest-builder.ts';
 import { createManifests, type Manifests } from './services/manifests.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createOverviews } from './services/overview.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createRolloutHealth } from './services/rollout-health.ts';
+import { createStatistics } from './services/statistics.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 import { createUsage, deleteOldMinutes } from './services/usage.ts';
 
@@ -328,6 +330,9 @@ export async function composeProduct(
       return (objectKey) => downloadUrlOf(base, objectKey);
     },
     counters: store,
+    statistics: createStatistics({ store, clock }),
+    overviews: createOverviews({ store, clock }),
+    findAppsOfOrganization: async (id) => (id === defaultOrganizationId ? apps.listIds(null) : undefined),
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
     ),

@@ -4,7 +4,10 @@ import { AppId, count, day, nullable, text, timestamp } from './fields.ts';
 export const OverviewQuery = Type.Object({
   app_id: AppId,
   from: Type.Optional(
-    text('The first day: a date, a date-time with zone, or epoch milliseconds; 29 days before `to` by default', '2026-01-01'),
+    text(
+      'The first day: a date, a date-time with zone, or epoch milliseconds; 29 days before `to` by default',
+      '2026-01-01',
+    ),
   ),
   to: Type.Optional(text('The last day, included; today by default', '2026-01-31')),
 });
@@ -77,7 +80,10 @@ const FunnelView = Type.Object(
     installed: count('Installs', 270),
     failed: count('Failures', 3),
     failure_rate: nullable(
-      Type.Number({ description: 'Failures as part of failures and installs; null of neither', examples: [0.011] }),
+      Type.Number({
+        description: 'Failures as part of failures and installs; null of neither',
+        examples: [0.011],
+      }),
     ),
     running: filter('devices.list', { bundle: '1.0.1' }),
     failing: filter('devices.list', { failed_bundle: '1.0.1' }),
@@ -89,10 +95,9 @@ const FailureView = Type.Object(
   {
     action: text('What went wrong; `other` for what the protocol does not know', 'checksum_fail'),
     count: count('How often', 2),
-    bundles: Type.Array(
-      Type.Object({ bundle: text('A bundle', '1.0.1'), count: count('How often', 2) }),
-      { description: 'With which bundles, the most first' },
-    ),
+    bundles: Type.Array(Type.Object({ bundle: text('A bundle', '1.0.1'), count: count('How often', 2) }), {
+      description: 'With which bundles, the most first',
+    }),
     filter: filter('events.list', { action: 'checksum_fail', from: '2026-01-01', to: '2026-02-01' }),
   },
   { title: 'FailureReason', description: 'A reason of failures' },
@@ -117,7 +122,10 @@ export const OverviewView = Type.Object(
     funnel: Type.Array(FunnelView, { description: 'Of each bundle, the most offered first' }),
     failures: Type.Array(FailureView, { description: 'Why things failed, the most frequent first' }),
     failure_rate: nullable(
-      Type.Number({ description: 'Failures as part of failures and installs; null of neither', examples: [0.011] }),
+      Type.Number({
+        description: 'Failures as part of failures and installs; null of neither',
+        examples: [0.011],
+      }),
     ),
     checks: Type.Object(
       {

@@ -4,7 +4,10 @@ import { percentages } from './percentages.ts';
 
 it.each([
   [[], []],
-  [[0, 0], [0, 0]],
+  [
+    [0, 0],
+    [0, 0],
+  ],
   [[5], [100]],
   [
     [1, 1, 1],

@@ -1,5 +1,6 @@
 import { formatTimestamp, parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { ReportedPlatform } from './device.ts';
+import { isRecentEnough } from './device-record.ts';
 
 /**
  * What is counted per app and UTC day, each with what its name and its detail are:
@@ -41,6 +42,8 @@ export interface StatisticIncrement {
 
 /** That a device was there on a day, and as what; null for what it did not tell. */
 export interface DeviceActivity {
+  readonly atMs: number;
+  /** The UTC day of that. */
   readonly date: string;
   readonly platform: ReportedPlatform;
   /** A bundle's version name, `builtin` or `unknown`. */
@@ -55,6 +58,8 @@ export interface DeviceActivity {
 
 /** What a device is counted under, on the day it was there last. */
 export interface CountedDevice {
+  /** Of the activity that made it what it is. */
+  readonly atMs: number;
   readonly date: string;
   readonly platform: string;
   readonly bundle: string;
@@ -134,13 +139,17 @@ export function countActivity(
   if (before && isLate(date, before.date)) return { counted: before, increments: [] };
   const told = (metric: FreeMetric, given: string | null, last: string | undefined) =>
     given === null ? (last ?? untoldName) : name(metric, given, date);
-  const counted: CountedDevice = {
-    ...{ date, platform, channel: activity.channel },
-    bundle: activity.bundle ?? before?.bundle ?? untoldName,
-    nativeVersion: told('active_native', activity.nativeVersion, before?.nativeVersion),
-    pluginVersion: told('active_plugin', activity.pluginVersion, before?.pluginVersion),
-    offered: activity.offered ?? before?.offered ?? null,
-  };
+  // Update checks are written a moment after they came, events at once: what is older than what is known moves nothing.
+  const isOlder = before?.date === date && !isRecentEnough(before.atMs, activity.atMs);
+  const counted: CountedDevice = isOlder
+    ? { ...before, offered: before.offered ?? activity.offered }
+    : {
+        ...{ atMs: activity.atMs, date, platform, channel: activity.channel },
+        bundle: activity.bundle ?? before?.bundle ?? untoldName,
+        nativeVersion: told('active_native', activity.nativeVersion, before?.nativeVersion),
+        pluginVersion: told('active_plugin', activity.pluginVersion, before?.pluginVersion),
+        offered: activity.offered ?? before?.offered ?? null,
+      };
   const increments: StatisticIncrement[] = [];
   if (before?.date === date) {
     const now = oneEach(counted, 1);

@@ -56,7 +56,35 @@ async function fill(store: Store, appId: string, digit: string): Promise<Named> 
   );
   await store.setDeviceOverride({ appId, deviceId }, channel.id);
   await store.appendDeviceEvents([
-    buildRecordedEvent({ appId, deviceId }, { device: buildDeviceRecord({ appId, deviceId }) }),
+    buildRecordedEvent(
+      { appId, deviceId },
+      {
+        device: buildDeviceRecord({ appId, deviceId }),
+        activity: {
+          ...{
+            atMs: Date.now(),
+            date: new Date().toISOString().slice(0, 10),
+            platform: 'ios',
+            bundle: names.version,
+          },
+          ...{
+            nativeVersion: `9.${digit}.0`,
+            pluginVersion: `8.${digit}.0`,
+            channel: names.channel,
+            offered: null,
+          },
+        },
+      },
+    ),
+  ]);
+  await store.addToStatistics([
+    {
+      appId,
+      increment: {
+        ...{ metric: 'bandwidth', date: new Date().toISOString().slice(0, 10), name: 'served', detail: '' },
+        amount: 1_000 + Number(digit),
+      },
+    },
   ]);
   const records = await store.listBundleRecords(appId, { offset: 0, limit: 5 });
   return {

@@ -21,16 +21,25 @@ const defaultDays = 30;
 const maxDays = 366;
 
 function daysOf(query: Query, today: string): { readonly fromDate: string; readonly toDate: string } {
-  const toDate = dateParameter(query, 'to') ?? today;
+  // What has not come yet is nothing.
+  const asked = dateParameter(query, 'to') ?? today;
+  const toDate = asked < today ? asked : today;
   const fromDate = dateParameter(query, 'from') ?? addDays(toDate, 1 - defaultDays);
-  if (fromDate > toDate) throw new AppError('invalid_request', 'from must not be a day after to');
+  if (fromDate > toDate)
+    throw new AppError('invalid_request', 'from must not be a day after to, nor after today');
   if ((startOfDay(toDate) - startOfDay(fromDate)) / dayMs >= maxDays) {
     throw new AppError('invalid_request', `Ask for at most ${maxDays} days`);
   }
   return { fromDate, toDate };
 }
 
-function rateOf({ installed, failed }: { readonly installed: number; readonly failed: number }): number | null {
+function rateOf({
+  installed,
+  failed,
+}: {
+  readonly installed: number;
+  readonly failed: number;
+}): number | null {
   return installed + failed === 0 ? null : failed / (installed + failed);
 }
 
@@ -101,7 +110,10 @@ function toView(
       failed: days.reduce((sum, { failed }) => sum + failed, 0),
     }),
     checks: {
-      per_minute: overview.minutes.map(({ minuteMs, checks }) => ({ minute: formatTimestamp(minuteMs), checks })),
+      per_minute: overview.minutes.map(({ minuteMs, checks }) => ({
+        minute: formatTimestamp(minuteMs),
+        checks,
+      })),
     },
   };
 }

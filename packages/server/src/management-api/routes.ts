@@ -14,6 +14,7 @@ import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
+import { type OverviewRoutesDeps, overviewRoutes } from './overview.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
 import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
@@ -21,6 +22,7 @@ import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
 import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
 import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
 import { checkApiVersion, okRoutes } from './rest/ok.ts';
+import { type RestStatisticsRoutesDeps, restStatisticsRoutes } from './rest/statistics.ts';
 import { addRoutes, type ManagementRoute } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -38,6 +40,8 @@ export type ManagementApi = BundleRoutesDeps &
   RestChannelRoutesDeps &
   RestDeviceRoutesDeps &
   RestAppRoutesDeps &
+  RestStatisticsRoutesDeps &
+  OverviewRoutesDeps &
   ApiKeyRoutesDeps &
   RestApiKeyRoutesDeps &
   SignInRoutesDeps &
@@ -63,6 +67,7 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...deviceRoutes(api),
     ...channelRoutes(api),
     ...explainRoutes(api),
+    ...overviewRoutes(api),
     ...apiKeyRoutes(api),
     ...restApiKeyRoutes(api),
     ...okRoutes(),
@@ -70,6 +75,7 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...restChannelRoutes(api),
     ...restDeviceRoutes(api),
     ...restAppRoutes(api),
+    ...restStatisticsRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),

@@ -78,7 +78,7 @@ function tellsState({ action }: Pick<DeviceEvent, 'action'>): boolean {
 function activityOf(event: DeviceEvent, running: string | null, app: AppSnapshot): DeviceActivity {
   const isOffer = event.action === 'get' && event.isProd && !event.isEmulator;
   return {
-    date: dayOf(event.receivedAtMs),
+    ...{ atMs: event.receivedAtMs, date: dayOf(event.receivedAtMs) },
     platform: reportedPlatform(event),
     bundle: running === null ? null : countedBundle(running, event, app),
     nativeVersion: event.nativeVersion,

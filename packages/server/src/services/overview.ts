@@ -96,7 +96,12 @@ function toSeries(rows: readonly StatisticRow[], dates: readonly string[]): Seri
 function toFailures(rows: readonly StatisticRow[]): FailureReason[] {
   return [...sumBy(rows, ({ detail }) => detail)].toSorted(most).map(([action, count]) => ({
     ...{ action, count },
-    bundles: [...sumBy(rows.filter(({ detail }) => detail === action), ({ name }) => name)]
+    bundles: [
+      ...sumBy(
+        rows.filter(({ detail }) => detail === action),
+        ({ name }) => name,
+      ),
+    ]
       .toSorted(most)
       .map(([bundle, ofBundle]) => ({ bundle, count: ofBundle })),
   }));

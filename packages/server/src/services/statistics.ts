@@ -1,6 +1,12 @@
 import { percentages } from '../domain/percentages.ts';
 import { addDays, dayOf } from '../domain/statistics.ts';
-import { momentsOf, type UsageData, type UsagePoint, type UsageRange, usagePoints } from '../domain/usage-points.ts';
+import {
+  momentsOf,
+  type UsageData,
+  type UsagePoint,
+  type UsageRange,
+  usagePoints,
+} from '../domain/usage-points.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StatisticsStore, StorageChange } from '../ports/statistics.ts';
 
@@ -47,7 +53,11 @@ function addTo(map: Map<string, number>, key: string, amount: number): void {
 }
 
 /** A day without data is like the one before, unless it is today, which is not over. */
-function toShares(counted: ReadonlyMap<string, ReadonlyMap<string, number>>, labels: readonly string[], today: string): Shares {
+function toShares(
+  counted: ReadonlyMap<string, ReadonlyMap<string, number>>,
+  labels: readonly string[],
+  today: string,
+): Shares {
   const names = [...counted.keys()];
   const countsOf = (name: string) => labels.map((day) => counted.get(name)?.get(day) ?? 0);
   const total = (name: string) => countsOf(name).reduce((sum, count) => sum + count, 0);
@@ -73,7 +83,10 @@ function toShares(counted: ReadonlyMap<string, ReadonlyMap<string, number>>, lab
   };
 }
 
-export function createStatistics(deps: { readonly store: StatisticsStore; readonly clock: Clock }): Statistics {
+export function createStatistics(deps: {
+  readonly store: StatisticsStore;
+  readonly clock: Clock;
+}): Statistics {
   const { store, clock } = deps;
 
   /** Of each app that has any. */
@@ -127,7 +140,12 @@ export function createStatistics(deps: { readonly store: StatisticsStore; readon
     const [fromDate, lastDate] = [dayOf(span.fromMs), dayOf(span.toMs)];
     const labels: string[] = [];
     for (let day = fromDate; day <= lastDate && day <= today; day = addDays(day, 1)) labels.push(day);
-    const rows = await store.readStatistics({ appIds: [appId], metrics: [metric], fromDate, toDate: lastDate });
+    const rows = await store.readStatistics({
+      appIds: [appId],
+      metrics: [metric],
+      fromDate,
+      toDate: lastDate,
+    });
     const counted = new Map<string, Map<string, number>>();
     for (const row of rows) {
       const label = labelOf(row);
@@ -153,6 +171,11 @@ export function createStatistics(deps: { readonly store: StatisticsStore; readon
     readBundleShares: (appId, fromMs, toMs) =>
       readShares(appId, 'active_bundle', { fromMs, toMs }, ({ name }) => name),
     readNativeShares: (appId, fromMs, toMs) =>
-      readShares(appId, 'active_native', { fromMs, toMs }, ({ name, detail }) => `${platformNames[detail] ?? detail} ${name}`),
+      readShares(
+        appId,
+        'active_native',
+        { fromMs, toMs },
+        ({ name, detail }) => `${platformNames[detail] ?? detail} ${name}`,
+      ),
   };
 }

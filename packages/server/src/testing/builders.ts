@@ -6,8 +6,8 @@ import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts
 import type { EventEffects } from '../domain/event-effects.ts';
 import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
 import type { Release } from '../domain/release.ts';
-import type { NewApiKey } from '../ports/api-keys.ts';
 import type { DeviceActivity } from '../domain/statistics.ts';
+import type { NewApiKey } from '../ports/api-keys.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
 

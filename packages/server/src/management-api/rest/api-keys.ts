@@ -20,6 +20,7 @@ import type { ManagementRoute } from '../route.ts';
 import { apiKeyInput, modeOf } from './api-key-input.ts';
 import { audienceOf, RestError } from './rest-error.ts';
 import { bodyInput, type RestInput } from './rest-input.ts';
+import { inWords, type RestWords } from './restated.ts';
 
 export interface RestApiKeyRoutesDeps {
   readonly apiKeys: ApiKeys;
@@ -56,20 +57,22 @@ interface KeyWords {
 }
 
 /** Our own refusals in the codes that an endpoint has for them. */
-async function inWordsOf<Result>(words: KeyWords, run: () => Promise<Result>): Promise<Result> {
-  try {
-    return await run();
-  } catch (error) {
-    if (!(error instanceof AppError) || error instanceof RestError) throw error;
-    const restated = ([code, status]: readonly [string, number], documentedText?: string) =>
-      new RestError(code, error.message, { status, ...(documentedText && { documentedText }), cause: error });
-    if (error.code === 'api_key_not_found') throw restated(words.missing, 'API key not found');
-    if (error.code === 'forbidden') {
-      throw restated(words.refused, 'Insufficient permissions to manage API keys');
+function inWordsOf<Result>({ missing, refused }: KeyWords, run: () => Promise<Result>): Promise<Result> {
+  const words = ([code, status]: readonly [string, number], documentedText: string): RestWords => ({
+    ...{ code, status, documentedText },
+  });
+  const all = {
+    api_key_not_found: words(missing, 'API key not found'),
+    forbidden: words(refused, 'Insufficient permissions to manage API keys'),
+  };
+  return inWords(all, async () => {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.details?.['field'] !== 'expires_at') throw error;
+      throw new RestError('invalid_expiration_date', error.message, { cause: error });
     }
-    if (error.details?.['field'] === 'expires_at') throw restated(['invalid_expiration_date', 400]);
-    throw error;
-  }
+  });
 }
 
 const created: KeyWords = {

@@ -25,7 +25,7 @@ import { audienceOf, RestError } from './rest-error.ts';
 import { queryInput } from './rest-input.ts';
 
 export interface RestStatisticsRoutesDeps {
-  readonly apps: Pick<Apps, 'find' | 'list'>;
+  readonly apps: Pick<Apps, 'find' | 'listIds'>;
   readonly statistics: Statistics;
   /** The apps of an organization; undefined when there is none of that id. */
   readonly findAppsOfOrganization: (organizationId: string) => Promise<readonly string[] | undefined>;
@@ -105,7 +105,6 @@ function newest(series: readonly ShareSeries[]): RestNativeUsage['latestVersion'
   return { name: first?.label ?? '', percentage: (first?.data.at(-1) ?? 0).toFixed(1) };
 }
 
-const rowsPerRead = 1_000;
 const ofRoutes = { tag: 'statistics' } as const;
 const badRange = { code: 'invalid_body', status: 400 } as const;
 const noAppErrors = [
@@ -123,15 +122,6 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
     return appId;
   }
 
-  async function appIdsOf(caller: Caller): Promise<string[]> {
-    const appIds: string[] = [];
-    for (let offset = 0; ; offset += rowsPerRead) {
-      const some = await apps.list(caller.apps && [...caller.apps], { offset, limit: rowsPerRead });
-      appIds.push(...some.map(({ appId }) => appId));
-      if (some.length < rowsPerRead) return appIds;
-    }
-  }
-
   return [
     {
       ...{ method: 'GET', url: '/statistics/app/:app_id', permission: 'statistics.read' },
@@ -141,7 +131,11 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
         return points.map(toPoint(request, caller));
       },
       docs: {
-        ...{ ...ofRoutes, operationId: 'restAppStatistics', summary: 'Devices, storage and bandwidth of an app' },
+        ...{
+          ...ofRoutes,
+          operationId: 'restAppStatistics',
+          summary: 'Devices, storage and bandwidth of an app',
+        },
         ...{ params: RestAppIdParams, query: RestUsageQuery, answer: RestUsage, hostedAnswer: HostedUsage },
         errors: noAppErrors,
       },
@@ -153,7 +147,11 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
         return toUsage(await statistics.readBundleShares(await appIdOf(request, caller), fromMs, toMs));
       },
       docs: {
-        ...{ ...ofRoutes, operationId: 'restBundleUsage', summary: 'Which bundles the devices of an app ran' },
+        ...{
+          ...ofRoutes,
+          operationId: 'restBundleUsage',
+          summary: 'Which bundles the devices of an app ran',
+        },
         ...{ params: RestAppIdParams, query: RestRangeQuery, answer: RestBundleUsage, errors: noAppErrors },
       },
     },
@@ -206,7 +204,7 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
       ...{ method: 'GET', url: '/statistics/user', permission: 'statistics.read' },
       handler: async (request, _reply, caller) => {
         const range = rangeOf(request);
-        const appIds = await appIdsOf(caller);
+        const appIds = await apps.listIds(caller.apps && [...caller.apps]);
         if (appIds.length === 0) throw new RestError('apps_not_found', 'Apps not found', { status: 404 });
         return (await statistics.readUsage(appIds, range)).map(toPoint(request, caller));
       },

@@ -65,9 +65,7 @@ export function describeAppRecords(open: OpenStore): void {
           effects: {
             counters: [counter],
             failedInstall: '1.0.1',
-            statistics: [
-              { metric: 'downloaded', date: '2026-01-15', name: '1.0.1', detail: '', amount: 1 },
-            ],
+            statistics: [{ metric: 'downloaded', date: '2026-01-15', name: '1.0.1', detail: '', amount: 1 }],
           },
           device: buildDeviceRecord({ appId, deviceId, seenAtMs: receivedAtMs }),
         },
@@ -273,7 +271,9 @@ export function describeAppRecords(open: OpenStore): void {
       const days = { fromDate: '0000-01-01', toDate: '9999-12-31' };
       expect((await store.listCounters({ appId, ...days }, { limit: 5 })).items).toMatchObject([{ get: 1 }]);
       const metrics = ['downloaded'] as const;
-      expect(await store.readStatistics({ appIds: [appId], metrics, ...days })).toMatchObject([{ amount: 1 }]);
+      expect(await store.readStatistics({ appIds: [appId], metrics, ...days })).toMatchObject([
+        { amount: 1 },
+      ]);
       expect(await readDeviceState(store, appId, otherDeviceId)).toMatchObject({
         failedInstalls: new Map([['1.0.1', 1]]),
       });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildEntry, buildFile, someTimeMs } from '../../testing/builders.ts';
+import { buildBundle, buildEntry, buildFile, buildNewChannel, someTimeMs } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { add, entriesFor, farAwayMs, fileIdsOf, insertPending, isPlanned, namesOf } from './stored-files.ts';
 
@@ -224,6 +224,34 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       expect(await store.sweepFiles(someTimeMs + 8, someTimeMs, 10)).toBe(1);
       expect(await store.findFiles(appId, namesOf(files))).toStrictEqual([]);
       expect(await isPlanned(store, both)).toBe(true);
+    });
+
+    it('let go of a file once for each bundle, when several are deleted in one step', async () => {
+      await sweepAll();
+      const appId = newAppId();
+      const bundles = [0, 1, 2].map((each) => ({ createdAtMs: someTimeMs + each }));
+      const [one, other, kept] = [
+        await insertPending(store, appId, bundles[0]),
+        await insertPending(store, appId, bundles[1]),
+        await insertPending(store, appId, bundles[2]),
+      ];
+      const files = await add(store, [buildFile({ appId }), buildFile({ appId })]);
+      const [inAll, inTwo] = files as [StoredFile, StoredFile];
+      const twice = [...entriesFor([inAll, inTwo]), buildEntry(inTwo, 'again.js')];
+      await store.setManifest(one.id, twice);
+      await store.setManifest(other.id, twice);
+      await store.setManifest(kept.id, entriesFor([inAll]));
+      await store.insertChannel(buildNewChannel({ appId, bundleId: kept.id }));
+      const deleted = await store.deleteUnusedBundles(
+        appId,
+        { createdUntilMs: null, exceptIds: [], limit: 10 },
+        someTimeMs + 5,
+      );
+      expect(deleted).toHaveLength(2);
+      expect(await store.findBundle(other.id)).toBeUndefined();
+      expect(await store.findUsedFiles(appId, namesOf(files))).toStrictEqual([inAll]);
+      expect(await store.sweepFiles(farAwayMs, someTimeMs, 10)).toBe(1);
+      expect(await store.findFiles(appId, namesOf(files))).toStrictEqual([inAll]);
     });
 
     it('take a file that is about to be swept into use again, and it stays', async () => {

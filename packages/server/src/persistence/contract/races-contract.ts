@@ -55,6 +55,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     it('a device is counted once a day', async () => {
       const appId = newAppId();
       const activity: DeviceActivity = {
+        atMs: someTimeMs,
         ...{ date: '2026-01-15', platform: 'ios' as const, bundle: '1.0.0', nativeVersion: '1.0.0' },
         ...{ pluginVersion: '8.0.0', channel: '', offered: '1.0.1' },
       };

@@ -37,6 +37,7 @@ function active(
         versionName: given.bundle ?? '1.0.0',
       }),
       activity: {
+        atMs: receivedAtMs,
         ...{ date: today, platform: 'ios', bundle: '1.0.0', nativeVersion: '1.0.0', pluginVersion: '8.0.0' },
         ...{ channel: '', offered: null },
         ...given,
@@ -90,6 +91,15 @@ export function describeStatistics(open: OpenStore): void {
       expect(await read(appId, 'active_bundle')).toEqual({ [`${today} 1.0.0`]: 1, [`${today} 1.0.1`]: 1 });
       expect(await read(appId, 'active_channel')).toEqual({ [`${today} `]: 1, [`${today} beta`]: 1 });
       expect(await read(appId, 'active')).toEqual({ [`${today} ios`]: 2 });
+    });
+
+    it('does not move a device with what is told late', async () => {
+      const appId = newAppId();
+      const told = (bundle: string, atMs: number) => active(appId, 1, { bundle, atMs });
+      await store.appendDeviceEvents([told('1.0.0', someTimeMs)]);
+      await store.appendDeviceEvents([told('1.0.1', someTimeMs + 500)]);
+      await store.appendDeviceEvents([told('1.0.0', someTimeMs + 250)]);
+      expect(await read(appId, 'active_bundle')).toEqual({ [`${today} 1.0.1`]: 1 });
     });
 
     it('counts a device each day, as new once a month, and not on a day that is over', async () => {

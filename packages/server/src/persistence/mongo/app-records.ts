@@ -29,7 +29,16 @@ function toRecord(document: AppDocument): AppRecord {
 /** What is remembered of devices. */
 const ofDevices = ['device_overrides', 'device_self_channels', 'device_failures'] as const;
 /** What goes away with an app, beside its bundles and what is deleted in parts. */
-const ofApp = ['deployments', 'channels', 'releases', 'files', 'counters', 'statistics', 'check_minutes', ...ofDevices] as const;
+const ofApp = [
+  'deployments',
+  'channels',
+  'releases',
+  'files',
+  'counters',
+  'statistics',
+  'check_minutes',
+  ...ofDevices,
+] as const;
 
 export function createMongoAppRecords(database: MongoDatabase): AppRecords {
   const { log } = database;

@@ -63,6 +63,7 @@ function toDevice(document: DeviceDocument): InventoryDevice {
 type CountedFields = Pick<
   DeviceDocument,
   | 'active_on'
+  | 'counted_at'
   | 'active_platform'
   | 'active_bundle'
   | 'active_native'
@@ -74,6 +75,7 @@ type CountedFields = Pick<
 function toCountedFields(counted: CountedDevice): CountedFields {
   return {
     active_on: counted.date,
+    counted_at: counted.atMs,
     active_platform: counted.platform,
     active_bundle: counted.bundle,
     active_native: counted.nativeVersion,
@@ -87,6 +89,7 @@ function toCounted(document: DeviceDocument): CountedDevice | undefined {
   if (!document.active_on) return undefined;
   return {
     date: document.active_on,
+    atMs: Number(document.counted_at ?? 0),
     platform: document.active_platform ?? '',
     bundle: document.active_bundle ?? '',
     nativeVersion: document.active_native ?? '',
@@ -99,6 +102,7 @@ function toCounted(document: DeviceDocument): CountedDevice | undefined {
 /** What stands in a document again that was deleted. */
 const neverCounted = {
   active_on: '',
+  counted_at: 0,
   active_platform: '',
   active_bundle: '',
   active_native: '',

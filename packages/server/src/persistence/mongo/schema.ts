@@ -248,6 +248,7 @@ export interface DeviceDocument extends Committed {
   readonly seen_at: number;
   /** What it is counted under, on the day it was there last; all absent while it was never counted. */
   readonly active_on?: string;
+  readonly counted_at?: number;
   readonly active_platform?: string;
   readonly active_bundle?: string;
   readonly active_native?: string;

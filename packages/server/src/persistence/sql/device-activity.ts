@@ -10,6 +10,7 @@ interface JoinedRow {
   readonly device_id: string;
   readonly first_seen: number;
   readonly active_on: string | null;
+  readonly counted_at: number | null;
   readonly active_platform: string | null;
   readonly bundle: string | null;
   readonly native_version: string | null;
@@ -22,6 +23,7 @@ function toCounted(row: JoinedRow): CountedDevice | undefined {
   if (row.active_on === null) return undefined;
   return {
     date: row.active_on,
+    atMs: row.counted_at ?? 0,
     platform: row.active_platform ?? '',
     bundle: row.bundle ?? '',
     nativeVersion: row.native_version ?? '',
@@ -44,7 +46,15 @@ function readJoined(
         .onRef('device_activity.app_id', '=', 'devices.app_id')
         .onRef('device_activity.device_id', '=', 'devices.device_id'),
     )
-    .select(['devices.device_id', 'devices.first_seen', 'active_on', 'bundle', 'native_version', 'channel'])
+    .select([
+      'devices.device_id',
+      'devices.first_seen',
+      'active_on',
+      'counted_at',
+      'bundle',
+      'native_version',
+      'channel',
+    ])
     .select([
       'device_activity.platform as active_platform',
       'device_activity.plugin_version as active_plugin',
@@ -103,6 +113,7 @@ export async function addEventStatistics(
       app_id: appId,
       device_id: deviceId,
       active_on: counted.date,
+      counted_at: counted.atMs,
       platform: counted.platform,
       bundle: counted.bundle,
       native_version: counted.nativeVersion,
@@ -115,6 +126,7 @@ export async function addEventStatistics(
   await database.upsertMany(transaction, 'device_activity', rows, (conflict) =>
     conflict.columns(['app_id', 'device_id']).doUpdateSet(({ ref }) => ({
       active_on: ref('excluded.active_on'),
+      counted_at: ref('excluded.counted_at'),
       platform: ref('excluded.platform'),
       bundle: ref('excluded.bundle'),
       native_version: ref('excluded.native_version'),

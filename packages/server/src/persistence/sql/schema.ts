@@ -252,6 +252,7 @@ export interface DeviceActivityTable {
   app_id: string;
   device_id: string;
   active_on: string;
+  counted_at: number;
   platform: string;
   bundle: string;
   native_version: string;

@@ -28,6 +28,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('app_id', 'text', (column) => column.notNull())
     .addColumn('device_id', 'text', (column) => column.notNull())
     .addColumn('active_on', 'text', (column) => column.notNull())
+    .addColumn('counted_at', 'bigint', (column) => column.notNull())
     .addColumn('platform', 'text', (column) => column.notNull())
     .addColumn('bundle', 'text', (column) => column.notNull())
     .addColumn('native_version', 'text', (column) => column.notNull())
