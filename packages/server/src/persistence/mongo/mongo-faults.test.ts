@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,6 +64,12 @@ const deleteScript = `
   console.log('deleted');
   process.exit();
 `;
+
+/** All there are. */
+async function migrationNames(): Promise<string[]> {
+  const files = await readdir(join(import.meta.dirname, 'migrations'));
+  return files.map((file) => file.replace(/\.ts$/, '')).toSorted();
+}
 
 describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout: 300_000 }, () => {
   let folder: string;
@@ -186,7 +192,10 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
       migrations: (await db.collection('migrations').find().toArray()).map(({ _id }) => String(_id)),
       locks: await db.collection('locks').countDocuments(),
     }));
-    expect(left).toStrictEqual({ migrations: ['0001-initial'], locks: 0 });
+    expect({ ...left, migrations: left.migrations.toSorted() }).toStrictEqual({
+      migrations: await migrationNames(),
+      locks: 0,
+    });
   });
 
   it('is made ready although the node that was at it died', async () => {
@@ -195,7 +204,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
         .collection<{ _id: string }>('locks')
         .insertOne({ _id: 'migrations', owner: 'dead', beat: 7 } as never);
       await migrateToLatest(db, { deadAfterMs: 200 });
-      expect(await db.collection('migrations').countDocuments()).toBe(1);
+      expect(await db.collection('migrations').countDocuments()).toBe((await migrationNames()).length);
     });
   });
 
