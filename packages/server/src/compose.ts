@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import serverPackage from '../package.json' with { type: 'json' };
 import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
@@ -52,6 +51,7 @@ import type { ObjectStorage } from './ports/object-storage.ts';
 import type { RequestLimits } from './ports/request-limits.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
+import { consoleConnections, consoleFolder, serverFacts } from './server-facts.ts';
 import { createApiKeyCallers } from './services/api-key-callers.ts';
 import { createApiKeyUses } from './services/api-key-uses.ts';
 import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
@@ -76,6 +76,7 @@ import { createObjectDeletions } from './services/object-deletions.ts';
 import { createOverviews } from './services/overview.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
+import { createRolloutHealth } from './services/rollout-health.ts';
 import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createStatistics } from './services/statistics.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
@@ -169,34 +170,6 @@ async function openDataDir(config: Config) {
   } catch (error) {
     throw asDataDirError(error);
   }
-}
-
-/** What `npm run build:console` makes. */
-const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
-const { version } = serverPackage;
-
-/** What the server tells operators of itself. */
-function serverFacts(config: Config) {
-  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
-  const [scheme = ''] = databaseUrl.split(':', 1);
-  return {
-    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
-    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
-    storage: s3 ? 's3' : 'files',
-    delivery: bundleDelivery.kind,
-    event_retention_days: statsRetentionDays,
-    max_bundle_bytes: maxBundleBytes,
-  };
-}
-
-/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
-function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
-  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
-  const isRedirecting = bundleDelivery.kind === 'redirect';
-  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
-  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
-  // The bucket's name is part of the host, the region may be.
-  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -350,6 +323,7 @@ export async function composeProduct(
   });
   const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
     ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    findRolloutHealth: createRolloutHealth({ log: store, appSnapshots, clock }),
     ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);

@@ -122,19 +122,14 @@ export const RestChannelListQuery = Type.Object(
   },
   { description: 'Which channels' },
 );
+const rows = { description: 'The oldest first, 50 a page' };
 export const RestChannelList = Type.Union(
   [
-    Type.Object(
-      { data: Type.Array(RestChannel, { description: 'The oldest first, 50 a page' }) },
-      { description: 'Channels of the app' },
-    ),
+    Type.Object({ data: Type.Array(RestChannel, rows) }, { description: 'Channels of the app' }),
+    Type.Array(RestChannel, rows),
     RestChannel,
   ],
-  { description: 'Channels, or with a name that one' },
-);
-export const RestChannelRows = Type.Union(
-  [Type.Array(RestChannel, { description: 'The oldest first, 50 a page' }), RestChannel],
-  { description: 'Channels, or with a name that one' },
+  { description: 'Channels, a bare array of them to who sends capgo_api; or with a name that one' },
 );
 
 export const RestChannelSaveBody = Type.Object(

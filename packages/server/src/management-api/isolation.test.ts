@@ -86,10 +86,11 @@ async function fill(store: Store, appId: string, digit: string): Promise<Named> 
       },
     },
   ]);
+  const records = await store.listBundleRecords(appId, { offset: 0, limit: 5 });
   return {
     apps: [appId],
     records: [bundle.id, unused.id, release.id],
-    numbers: [channel.id],
+    numbers: [channel.id, ...records.map(({ number }) => number)],
     devices: [deviceId],
     names: Object.values(names),
   };

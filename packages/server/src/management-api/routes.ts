@@ -7,6 +7,7 @@ import { acceptJsonBodies } from '../http/json-body.ts';
 import { type ApiKeyRoutesDeps, apiKeyRoutes } from './api-keys.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
+import { type ChannelRoutesDeps, channelRoutes } from './channels.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
@@ -33,6 +34,7 @@ export type ManagementApi = BundleRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
+  ChannelRoutesDeps &
   ExplainRoutesDeps &
   RestBundleRoutesDeps &
   RestChannelRoutesDeps &
@@ -63,6 +65,7 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
+    ...channelRoutes(api),
     ...explainRoutes(api),
     ...overviewRoutes(api),
     ...apiKeyRoutes(api),

@@ -5,7 +5,6 @@ import {
   RestChannelDeleteBody,
   RestChannelList,
   RestChannelListQuery,
-  RestChannelRows,
   RestChannelSaveBody,
   RestChannelSaved,
 } from '@capgo-server/protocol/management/rest-channels';
@@ -198,7 +197,7 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
           tag,
           summary: 'Channels of an app, the oldest first, or one of them',
         },
-        ...{ query: RestChannelListQuery, answer: RestChannelList, hostedAnswer: RestChannelRows },
+        ...{ query: RestChannelListQuery, answer: RestChannelList },
         errors: refusals(
           ...['missing_app_id', 'invalid_app_id', 'cannot_access_app', 'cannot_find_version', 'invalid_page'],
         ),

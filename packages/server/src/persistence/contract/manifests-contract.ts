@@ -257,6 +257,34 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       expect(await store.setManifest(bundle.id, entriesFor([again]))).toStrictEqual({ kind: 'set' });
     });
 
+    it('go with their app, and their files do', async () => {
+      const [appId, other] = [newAppId(), newAppId()];
+      const [bundle, foreign] = [await insertPending(store, appId), await insertPending(store, other)];
+      const [used, unused] = (await add(store, [buildFile({ appId }), buildFile({ appId })])) as [
+        StoredFile,
+        StoredFile,
+      ];
+      const [kept] = (await add(store, [buildFile({ appId: other })])) as [StoredFile];
+      await store.setManifest(bundle.id, entriesFor([used]));
+      await store.setManifest(foreign.id, entriesFor([kept]));
+      await store.deleteApp(appId, someTimeMs);
+
+      expect(await store.readManifest(bundle.id)).toBeUndefined();
+      expect(await store.findFiles(appId, namesOf([used, unused]))).toStrictEqual([]);
+      for (const file of [used, unused]) expect(await isPlanned(store, file)).toBe(true);
+      expect(await store.findUsedFiles(other, [kept.name])).toStrictEqual([kept]);
+      expect(await store.readManifest(foreign.id)).toMatchObject({ fileCount: 1 });
+      // Somebody who is still at it has nothing to add to.
+      const late = buildFile({ appId });
+      expect(await add(store, [late])).toStrictEqual([]);
+      expect(await isPlanned(store, late)).toBe(true);
+      expect(await store.setManifest(bundle.id, [])).toStrictEqual({ kind: 'not_wanted' });
+      // Registered again, it begins with nothing.
+      const again = await insertPending(store, appId);
+      const files = await add(store, [buildFile({ appId, name: used.name })]);
+      expect(await store.setManifest(again.id, entriesFor(files))).toStrictEqual({ kind: 'set' });
+    });
+
     it('are there again, with the uses of their files, when the store is opened again', async ({ skip }) => {
       const { store: before, reopen, destroy } = await open();
       try {
