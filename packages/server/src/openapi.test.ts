@@ -210,7 +210,7 @@ describe('real answers', () => {
       release_id: (created['release'] as Json)['id'],
       bundle_id: update.id,
     });
-    await post(`${server.managementUrl}/channel`, { app_id: appId, channel: 'production' });
+    await post(`${server.managementUrl}/channel`, { app_id: appId, channel: 'production', version: '1.0.1' });
     const device = requestOf(UpdateCheckBody);
     await post(`${server.userUrl}/updates`, device);
     await post(`${server.userUrl}/stats`, requestOf(DeviceEventBody));
