@@ -255,7 +255,7 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots });
+  const apps = createApps({ store, appSnapshots, clock });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
@@ -264,13 +264,13 @@ export async function composeProduct(
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
-  const devices = createDevices({ store, deviceStates });
+  const devices = createDevices({ store, deviceStates, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
   const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
-  const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
+  const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates, clock });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
     { name: 'database', ping: () => store.ping() },

@@ -50,6 +50,8 @@ export interface Caller {
   readonly id: string;
   /** For people. */
   readonly name: string;
+  /** A person's address, when the issuer tells it. */
+  readonly email?: string;
   readonly role: Role;
   /** The apps it may see and change; null for all, also those to come. */
   readonly apps: ReadonlySet<string> | null;

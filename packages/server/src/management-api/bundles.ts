@@ -6,6 +6,8 @@ import {
 } from '@capgo-server/protocol/management/bundles';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Bundles, StagedBundle } from '../services/bundles.ts';
@@ -151,7 +153,7 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
       return listAnswer(page, (bundle) => toView(bundle, urlOf(bundle)));
     },
 
-    async upload(request: FastifyRequest) {
+    async upload(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       // Before anything is kept: an upload that cannot be answered must not have happened.
       const urlOf = bundleUrls(request);
       const { fields, staged } = await readForm(request).catch((error: unknown) => {
@@ -159,7 +161,7 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
         throw error;
       });
       try {
-        const bundle = await staged.create({
+        const facts = {
           appId: fields.app_id ?? '',
           versionName: fields.version_name ?? '',
           description: fields.description ?? '',
@@ -169,7 +171,8 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
           minUpdateVersion: fields.min_update_version ?? '',
           link: fields.link ?? '',
           comment: fields.comment ?? '',
-        });
+        };
+        const bundle = await staged.create(facts, actorOf(caller));
         return {
           message: 'Bundle uploaded successfully',
           bundle: toView(bundle, urlOf(bundle)),
@@ -179,9 +182,9 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
       }
     },
 
-    async delete(request: FastifyRequest, _reply: FastifyReply) {
+    async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(BundleDeleteBody, request.body);
-      await bundles.delete(recordId(body.bundle_id, 'bundle_id'));
+      await bundles.delete(recordId(body.bundle_id, 'bundle_id'), actorOf(caller));
       return { message: 'Bundle deleted successfully' };
     },
   };

@@ -6,7 +6,9 @@ import {
   ReleaseUpdateBody,
   type ReleaseView,
 } from '@capgo-server/protocol/management/releases';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { Releases } from '../services/releases.ts';
@@ -19,9 +21,6 @@ import {
   recordId,
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
-
-/** Who is named in the deployment log: all that a management token says of its holder. */
-const actor = 'management token';
 
 function toView(release: Release): ReleaseView {
   return {
@@ -61,40 +60,41 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
       return listAnswer(page, toView);
     },
 
-    async create(request: FastifyRequest) {
+    async create(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseCreateBody, request.body);
-      const release = await releases.create({
+      const facts = {
         appId: body.app_id,
         platform: body.platform,
         versionName: body.version_name,
         versionCode: body.version_code,
         builtinBundleId: recordId(body.builtin_bundle_id, 'builtin_bundle_id'),
-      });
+      };
+      const release = await releases.create(facts, actorOf(caller));
       return { message: 'Release created successfully', release: toView(release) };
     },
 
-    async update(request: FastifyRequest) {
+    async update(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseUpdateBody, request.body);
       if (body.release_date === undefined) throw new AppError('invalid_request', 'release_date is missing');
       const id = recordId(body.release_id, 'release_id');
-      const release = await releases.setReleaseDate(id, releaseDate(body.release_date));
+      const release = await releases.setReleaseDate(id, releaseDate(body.release_date), actorOf(caller));
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
-    async setActive(request: FastifyRequest) {
+    async setActive(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseSetActiveBody, request.body);
       const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
       const release = await releases.setActiveBundle(
         recordId(body.release_id, 'release_id'),
         bundleId,
-        actor,
+        actorOf(caller),
       );
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
-    async delete(request: FastifyRequest) {
+    async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseDeleteBody, request.body);
-      await releases.delete(recordId(body.release_id, 'release_id'));
+      await releases.delete(recordId(body.release_id, 'release_id'), actorOf(caller));
       return { message: 'Release deleted successfully' };
     },
   };

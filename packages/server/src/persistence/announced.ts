@@ -52,6 +52,11 @@ const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<S
     deleteOldChanges: never,
     takeLease: never,
     releaseLease: never,
+    listAudit: never,
+    countAudit: never,
+    readAuditAfter: never,
+    lastAuditId: never,
+    deleteAuditBefore: never,
     ping: never,
     close: never,
   };

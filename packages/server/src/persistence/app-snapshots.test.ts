@@ -3,7 +3,7 @@ import { type AppState, appSettingDefaults } from '../domain/app.ts';
 import { AppError } from '../domain/errors.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { AppStateReader, Store } from '../ports/store.ts';
-import { buildBundle, buildRelease, nextId } from '../testing/builders.ts';
+import { buildBundle, buildRelease, nextId, someAuthor } from '../testing/builders.ts';
 import { loadAppSnapshots } from './app-snapshots.ts';
 import { newAppId } from './contract/opened-store.ts';
 import { openSqliteStore } from './sqlite/open-sqlite-store.ts';
@@ -65,8 +65,8 @@ describe('app snapshots', () => {
 
   async function addRelease(ofApp: string): Promise<void> {
     const bundle = buildBundle({ appId: ofApp });
-    await store.insertBundle(bundle);
-    await store.insertRelease(buildRelease({ appId: ofApp, builtinBundleId: bundle.id }));
+    await store.insertBundle(bundle, someAuthor);
+    await store.insertRelease(buildRelease({ appId: ofApp, builtinBundleId: bundle.id }), someAuthor);
   }
 
   const releaseCount = (ofApp: string) => snapshots.find(ofApp)?.releases.size;
@@ -91,9 +91,9 @@ describe('app snapshots', () => {
       builtinBundleId: builtin.id,
       activeBundleId: active.id,
     });
-    await store.insertBundle(builtin);
-    await store.insertBundle(active);
-    await store.insertRelease(release);
+    await store.insertBundle(builtin, someAuthor);
+    await store.insertBundle(active, someAuthor);
+    await store.insertRelease(release, someAuthor);
     await snapshots.refresh(otherAppId);
     expect([...(snapshots.find(otherAppId)?.releases.values() ?? [])]).toStrictEqual([
       { release, activeBundle: active },
@@ -229,7 +229,7 @@ describe('app snapshots', () => {
 
   it('are replaced, never changed: one that was looked up stays as it was', async () => {
     const before = snapshots.find(appId);
-    await store.deleteRelease([...(before?.releases.values() ?? [])][0]?.release.id ?? nextId());
+    await store.deleteRelease([...(before?.releases.values() ?? [])][0]?.release.id ?? nextId(), someAuthor);
     await snapshots.refresh(appId);
     expect(before?.releases.size).toBe(1);
     expect(releaseCount(appId)).toBe(0);

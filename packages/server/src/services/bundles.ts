@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import { isVersionName } from '@capgo-server/protocol/formats/semver';
+import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
@@ -41,7 +42,7 @@ export interface BundleFacts {
 /** A bundle's bytes that have arrived whole and are not yet a bundle. */
 export interface StagedBundle {
   /** Checks facts and bytes and makes them a bundle, visible to the next update check. */
-  create(facts: BundleFacts): Promise<Bundle>;
+  create(facts: BundleFacts, actor: Actor): Promise<Bundle>;
   /** To be called in any case at the end; leaves no file unless `create` succeeded. */
   discard(): Promise<void>;
 }
@@ -51,7 +52,7 @@ export interface Bundles {
   stage(source: AsyncIterable<Uint8Array>): Promise<StagedBundle>;
   list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   /** Rejects with `bundle_not_found` or `bundle_in_use`. */
-  delete(id: string): Promise<void>;
+  delete(id: string, actor: Actor): Promise<void>;
 }
 
 const limitsOfTexts = {
@@ -148,11 +149,11 @@ export function createBundles(deps: {
       const staged = await objectStorage.stage(measured());
       const digests: Digests = { sha256: sha256.digest('hex'), crc32: formatCrc32(crc) };
 
-      async function storeObject(bundle: Bundle, objectKey: string): Promise<void> {
+      async function storeObject(bundle: Bundle, objectKey: string, by: ChangedBy): Promise<void> {
         await objectDeletions.planUnlessClaimed(objectKey);
         try {
           await staged.store(objectKey);
-          await store.insertBundle(bundle);
+          await store.insertBundle(bundle, by);
         } catch (error) {
           // The insert can have been committed although its answer was lost; only without a row is the object ours
           // to remove. When the store cannot tell, the plan made above removes it later, unless a row claimed it.
@@ -166,7 +167,7 @@ export function createBundles(deps: {
       }
 
       return {
-        async create(facts) {
+        async create(facts, actor) {
           checkFacts(facts);
           if (await store.isVersionNameTaken(facts.appId, facts.versionName)) {
             throw new AppError(
@@ -201,7 +202,7 @@ export function createBundles(deps: {
             comment: facts.comment === '' ? null : facts.comment,
             createdAtMs: clock.now(),
           };
-          await storeObject(bundle, objectKey);
+          await storeObject(bundle, objectKey, { actor, atMs: bundle.createdAtMs });
           await appSnapshots.refresh(bundle.appId);
           return bundle;
         },
@@ -211,8 +212,8 @@ export function createBundles(deps: {
 
     list: (filter, page) => store.listBundles(filter, page),
 
-    async delete(id) {
-      const bundle = await store.deleteBundle(id, clock.now());
+    async delete(id, actor) {
+      const bundle = await store.deleteBundle(id, { actor, atMs: clock.now() });
       await appSnapshots.refresh(bundle.appId);
       // The row is gone whatever happens here; a failed deletion stays planned and is tried again.
       if (bundle.objectKey !== null) await objectDeletions.carryOut(bundle.objectKey).catch(() => undefined);

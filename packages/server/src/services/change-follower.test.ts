@@ -8,7 +8,13 @@ import { newAppId } from '../persistence/contract/opened-store.ts';
 import { loadDeviceStates } from '../persistence/device-states.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
-import { buildBundle, buildNewChannel, buildRecordedEvent, someDeviceId } from '../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildRecordedEvent,
+  someAuthor,
+  someDeviceId,
+} from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { createChangeFollower } from './change-follower.ts';
 
@@ -71,11 +77,11 @@ describe('a node that follows another', () => {
   it('knows what the other changed, and reads each app and all devices once however often they changed', async () => {
     const { appSnapshots, deviceStates, follower, reads } = await startNode();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
-    await there.insertBundle(buildBundle({ appId }));
-    const { id } = await there.insertChannel(buildNewChannel({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
+    const { id } = await there.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     for (const deviceId of [someDeviceId, someDeviceId, 'other'])
-      await there.setDeviceOverride({ appId, deviceId }, id);
+      await there.setDeviceOverride({ appId, deviceId }, id, someAuthor);
     await there.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]);
     expect(appSnapshots.find(appId)).toBeUndefined();
     await follower.follow();
@@ -95,7 +101,7 @@ describe('a node that follows another', () => {
   it('reads everything anew when the changes are too many to be told', async () => {
     const { appSnapshots, deviceStates, follower, reads } = await startNode();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
     const many = Array.from({ length: 10_001 }, (_each, index) =>
       buildRecordedEvent({ appId, deviceId: `device-${index}` }, { effects: { failedInstall: '1.0.0' } }),
     );
@@ -110,7 +116,7 @@ describe('a node that follows another', () => {
     const { appSnapshots, follower, setDown } = await startNode();
     const startedAtMs = clock.now();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
     setDown(true);
     clock.advance(60_000);
     await expect(follower.follow()).rejects.toBe(outage);
@@ -126,7 +132,7 @@ describe('a node that follows another', () => {
     const appIds = Array.from({ length: 20 }, newAppId);
     await Promise.all(
       appIds.map(async (appId) => {
-        await there.insertBundle(buildBundle({ appId }));
+        await there.insertBundle(buildBundle({ appId }), someAuthor);
         await follower.follow();
         expect(appSnapshots.find(appId)).toBeDefined();
       }),

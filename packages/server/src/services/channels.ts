@@ -1,4 +1,5 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
+import { type Actor, systemActor } from '../domain/actor.ts';
 import { type AutoPause, judgeRollout, type RolloutOutcomes } from '../domain/auto-pause.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
@@ -39,25 +40,25 @@ export type RolloutSettings = Partial<
 export interface Channels {
   create(
     facts: { readonly appId: string; readonly name: string } & ChannelSettings,
-    actor: string,
+    actor: Actor,
   ): Promise<Channel>;
-  changeSettings(id: number, settings: ChannelSettings): Promise<Channel>;
+  changeSettings(id: number, settings: ChannelSettings, actor: Actor): Promise<Channel>;
   /** @param bundleId null for builtin */
-  setBundle(id: number, bundleId: string | null, actor: string): Promise<Channel>;
-  changeRollout(id: number, settings: RolloutSettings, actor: string): Promise<Channel>;
+  setBundle(id: number, bundleId: string | null, actor: Actor): Promise<Channel>;
+  changeRollout(id: number, settings: RolloutSettings, actor: Actor): Promise<Channel>;
   /**
    * Nobody new gets the rollout bundle; who has it keeps it. One that is paused already stays as it is, with the first
    * reason. Rejects with `invalid_request` without a rollout bundle.
    *
    * @param why for people, in the rollout and in the deployment
    */
-  pauseRollout(id: number, actor: string, why: string): Promise<Channel>;
+  pauseRollout(id: number, actor: Actor, why: string): Promise<Channel>;
   /** Takes new devices again; one that is not paused stays as it is. Rejects as `pauseRollout`. */
-  resumeRollout(id: number, actor: string, why?: string): Promise<Channel>;
+  resumeRollout(id: number, actor: Actor, why?: string): Promise<Channel>;
   /** The rollout bundle becomes the stable one, for everybody. Rejects with `invalid_request` without a rollout. */
-  promoteRollout(id: number, actor: string): Promise<Channel>;
+  promoteRollout(id: number, actor: Actor): Promise<Channel>;
   /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
-  cancelRollout(id: number, actor: string, why?: string): Promise<Channel>;
+  cancelRollout(id: number, actor: Actor, why?: string): Promise<Channel>;
   /**
    * A rollout that serves somebody, also a paused one, is cancelled and the stable bundle stays; without one the stable
    * bundle gives way to the one before it, rollback after rollback further back. Who has what was taken back is sent
@@ -69,7 +70,7 @@ export interface Channels {
    *
    * Rejects with `invalid_request` when there is nothing to go back to.
    */
-  rollback(id: number, actor: string): Promise<Channel>;
+  rollback(id: number, actor: Actor): Promise<Channel>;
   /**
    * Does with a rollout that fails too often what its channel says (protocol §2.6), and marks it, in one step. Changes
    * nothing and answers undefined when by then the rollout is another one or takes no devices, or the channel's rules
@@ -81,11 +82,11 @@ export interface Channels {
   get(id: number): Promise<Channel>;
   list(appId: string): Promise<readonly Channel[]>;
   listDeployments(id: number, page: PageRequest): Promise<Page<Deployment>>;
-  delete(id: number): Promise<void>;
+  delete(id: number, actor: Actor): Promise<void>;
 }
 
 const maxNameLength = 255;
-const autoPauseActor = 'auto-pause';
+const autoPauseActor = systemActor('auto-pause');
 
 function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
@@ -159,12 +160,15 @@ export function createChannels(deps: {
   /** @param served the channel as it serves from now on */
   function deployment(
     served: Pick<Channel, 'bundleId' | 'rollout'>,
-    actor: string,
+    actor: Actor,
     reason: string,
   ): NewDeployment {
     const { bundleId, rollout } = served;
     const createdAtMs = clock.now();
-    return { id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId, actor, reason, createdAtMs };
+    return {
+      ...{ id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId },
+      ...{ actor: actor.name, reason, createdAtMs },
+    };
   }
 
   async function published(channel: Channel): Promise<Channel> {
@@ -173,15 +177,18 @@ export function createChannels(deps: {
   }
 
   /** A change that answers the very channel it was given changes nothing, not even its date. */
-  async function update(id: number, change: (current: Channel) => ChannelChange): Promise<Channel> {
+  async function update(
+    id: number,
+    actor: Actor,
+    change: (current: Channel) => ChannelChange,
+  ): Promise<Channel> {
     const updatedAtMs = clock.now();
-    return published(
-      await store.updateChannel(id, (current) => {
-        const { channel, deployment: deployed } = change(current);
-        if (channel === current) return { channel };
-        return { channel: { ...channel, updatedAtMs }, deployment: deployed };
-      }),
-    );
+    const dated = (current: Channel): ChannelChange => {
+      const { channel, deployment: deployed } = change(current);
+      if (channel === current) return { channel };
+      return { channel: { ...channel, updatedAtMs }, deployment: deployed };
+    };
+    return published(await store.updateChannel(id, dated, { actor, atMs: updatedAtMs }));
   }
 
   function merge(channel: Channel, settings: ChannelSettings): Channel {
@@ -191,7 +198,7 @@ export function createChannels(deps: {
   }
 
   /** The stable bundle, with a deployment when it is another one. */
-  function serve(current: Channel, bundleId: string | null, actor: string, reason: string): ChannelChange {
+  function serve(current: Channel, bundleId: string | null, actor: Actor, reason: string): ChannelChange {
     const channel = { ...current, bundleId };
     if (bundleId === current.bundleId) return { channel };
     return { channel, deployment: deployment(channel, actor, reason) };
@@ -205,7 +212,7 @@ export function createChannels(deps: {
   }
 
   /** Who has the rollout bundle is sent back to the stable one. */
-  function cancel(current: Channel, actor: string, why?: string): ChannelChange {
+  function cancel(current: Channel, actor: Actor, why?: string): ChannelChange {
     const channel = { ...current, rollout: noRollout(current.rollout) };
     if (current.rollout.bundleId === null) return { channel };
     return {
@@ -215,7 +222,7 @@ export function createChannels(deps: {
   }
 
   /** A rollout that is paused already keeps the reason and the time of the first pause. */
-  function pause(current: Channel, actor: string, why: string): ChannelChange {
+  function pause(current: Channel, actor: Actor, why: string): ChannelChange {
     requireRollout(current);
     if (current.rollout.pausedAtMs !== null) return { channel: current };
     const rollout = { ...current.rollout, pausedAtMs: clock.now(), pauseReason: why };
@@ -225,7 +232,7 @@ export function createChannels(deps: {
     };
   }
 
-  function resume(current: Channel, actor: string, why?: string): ChannelChange {
+  function resume(current: Channel, actor: Actor, why?: string): ChannelChange {
     requireRollout(current);
     if (current.rollout.pausedAtMs === null) return { channel: current };
     const rollout = { ...current.rollout, pausedAtMs: null, pauseReason: null };
@@ -252,14 +259,16 @@ export function createChannels(deps: {
         ...{ createdAtMs: now, updatedAtMs: now },
       };
       const { id: _unset, ...channel } = merge(empty, settings);
-      return published(await store.insertChannel(channel, deployment(empty, actor, 'created')));
+      const created = deployment(empty, actor, 'created');
+      return published(await store.insertChannel(channel, created, { actor, atMs: now }));
     },
-    changeSettings: (id, settings) => update(id, (current) => ({ channel: merge(current, settings) })),
+    changeSettings: (id, settings, actor) =>
+      update(id, actor, (current) => ({ channel: merge(current, settings) })),
     setBundle: (id, bundleId, actor) =>
-      update(id, (current) => serve(current, bundleId, actor, 'set bundle')),
+      update(id, actor, (current) => serve(current, bundleId, actor, 'set bundle')),
 
     changeRollout: (id, settings, actor) =>
-      update(id, (current) => {
+      update(id, actor, (current) => {
         const isNew = settings.bundleId !== undefined && settings.bundleId !== current.rollout.bundleId;
         // A new bundle starts from nobody: a share that an older one had earned must not be given to it at once.
         const before = isNew
@@ -278,15 +287,15 @@ export function createChannels(deps: {
           rollout.bundleId === null ? rolloutReason(current, 'cancelled') : rolloutReason(channel, share);
         return { channel, deployment: deployment(channel, actor, reason) };
       }),
-    pauseRollout: (id, actor, why) => update(id, (current) => pause(current, actor, why)),
-    resumeRollout: (id, actor, why) => update(id, (current) => resume(current, actor, why)),
+    pauseRollout: (id, actor, why) => update(id, actor, (current) => pause(current, actor, why)),
+    resumeRollout: (id, actor, why) => update(id, actor, (current) => resume(current, actor, why)),
     promoteRollout: (id, actor) =>
-      update(id, (current) => {
+      update(id, actor, (current) => {
         const bundleId = requireRollout(current);
         const reason = rolloutReason(current, 'promoted');
         return serve({ ...current, rollout: noRollout(current.rollout) }, bundleId, actor, reason);
       }),
-    cancelRollout: (id, actor, why) => update(id, (current) => cancel(current, actor, why)),
+    cancelRollout: (id, actor, why) => update(id, actor, (current) => cancel(current, actor, why)),
 
     async rollback(id, actor) {
       const asked = await find(id);
@@ -296,7 +305,7 @@ export function createChannels(deps: {
         servedNow: asked.bundleId,
         base: undefined,
       });
-      return update(id, (current) => {
+      return update(id, actor, (current) => {
         if (isTakenBack(asked, current)) return { channel: current };
         if (rollsOutAnother(current)) return cancel(current, actor, rollbackReason);
         if (previous === undefined)
@@ -309,7 +318,7 @@ export function createChannels(deps: {
 
     async triggerAutoPause(judged, outcomes) {
       let isTriggered = false;
-      const channel = await update(judged.id, (current) => {
+      const channel = await update(judged.id, autoPauseActor, (current) => {
         const now = clock.now();
         isTriggered =
           current.rollout.id === judged.rollout.id &&
@@ -318,7 +327,7 @@ export function createChannels(deps: {
         if (!isTriggered) return { channel: current };
         const marked = { ...current, autoPause: { ...current.autoPause, lastTriggeredAtMs: now } };
         const { installs, failures } = outcomes;
-        const why = `${autoPauseActor}: ${failures} of ${installs + failures} installs failed`;
+        const why = `${autoPauseActor.name}: ${failures} of ${installs + failures} installs failed`;
         switch (current.autoPause.action) {
           case 'pause':
             return pause(marked, autoPauseActor, why);
@@ -337,8 +346,8 @@ export function createChannels(deps: {
       await find(id);
       return store.listDeployments({ kind: 'channel', channelId: id }, page);
     },
-    async delete(id) {
-      await published(await store.deleteChannel(id));
+    async delete(id, actor) {
+      await published(await store.deleteChannel(id, { actor, atMs: clock.now() }));
     },
   };
 }

@@ -3,7 +3,15 @@ import { loadDeviceStates } from '../persistence/device-states.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Store } from '../ports/store.ts';
-import { buildDeviceRecord, buildNewChannel, buildRecordedEvent, someDeviceId } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceRecord,
+  buildNewChannel,
+  buildRecordedEvent,
+  someAuthor,
+  someDeviceId,
+} from '../testing/builders.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
 import { createDevices, type Devices } from './devices.ts';
 
 let store: Store;
@@ -16,7 +24,7 @@ let appCount = 0;
 beforeAll(async () => {
   store = await openSqliteStore(':memory:');
   deviceStates = await loadDeviceStates(store, { minFailures: 1 });
-  devices = createDevices({ store, deviceStates });
+  devices = createDevices({ store, deviceStates, clock: createFakeClock() });
 });
 afterAll(() => store.close());
 beforeEach(() => {
@@ -28,16 +36,22 @@ const state = () => deviceStates.find({ appId, deviceId: someDeviceId });
 
 describe('an operator', () => {
   it('pins a device to a channel and unpins it, for the next update check, in any letter case', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId }));
-    await devices.setOverride({ appId, deviceId: someDeviceId.toUpperCase() }, id);
+    const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+    await devices.setOverride({ appId, deviceId: someDeviceId.toUpperCase() }, id, buildActor());
     expect(state().overrideChannelId).toBe(id);
-    await devices.setOverride({ appId, deviceId: someDeviceId }, null);
+    await devices.setOverride({ appId, deviceId: someDeviceId }, null, buildActor());
     expect(state().overrideChannelId).toBeNull();
   });
 
   it('pins no device to a channel of another app', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId: `${appId}.other` }));
-    await expect(devices.setOverride({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
+    const { id } = await store.insertChannel(
+      buildNewChannel({ appId: `${appId}.other` }),
+      undefined,
+      someAuthor,
+    );
+    await expect(
+      devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor()),
+    ).rejects.toMatchObject({
       code: 'channel_not_found',
     });
     expect(state().overrideChannelId).toBeNull();

@@ -1,4 +1,6 @@
+import type { Actor } from '../domain/actor.ts';
 import type { DeviceKey } from '../domain/device.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
@@ -7,7 +9,7 @@ import type { DeviceStateStore } from '../ports/store.ts';
 /** What operators see and decide of single devices; every change is visible to the next update check. */
 export interface Devices {
   /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
-  setOverride(device: DeviceKey, channelId: number | null): Promise<void>;
+  setOverride(device: DeviceKey, channelId: number | null, actor: Actor): Promise<void>;
   /** Offers the device again what failed on it: one bundle, or all. */
   clearFailures(device: DeviceKey, versionName?: string): Promise<void>;
   /** Undefined for a device that was never heard of. */
@@ -19,16 +21,17 @@ export interface Devices {
 export function createDevices(deps: {
   readonly store: DeviceInventory & DeviceStateStore;
   readonly deviceStates: DeviceStates;
+  readonly clock: Clock;
 }): Devices {
-  const { store, deviceStates } = deps;
+  const { store, deviceStates, clock } = deps;
 
   /** The case of a device's id is its plugin's habit (protocol §10). */
   const normalised = ({ appId, deviceId }: DeviceKey) => ({ appId, deviceId: deviceId.toLowerCase() });
 
   return {
-    async setOverride(given, channelId) {
+    async setOverride(given, channelId, actor) {
       const device = normalised(given);
-      await store.setDeviceOverride(device, channelId);
+      await store.setDeviceOverride(device, channelId, { actor, atMs: clock.now() });
       await deviceStates.refresh([device]);
     },
     async clearFailures(given, versionName) {

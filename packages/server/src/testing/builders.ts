@@ -1,3 +1,4 @@
+import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
@@ -10,6 +11,14 @@ import type { NewDeployment } from '../ports/store.ts';
 export const someAppId = 'com.example.app';
 export const someDeviceId = 'b5c2b0b4-7b8f-4b33-9d7f-0a6c1f0f7c11';
 export const someTimeMs = Date.UTC(2026, 0, 15, 12);
+
+/** Somebody with an API key. */
+export function buildActor(name = 'tester'): Actor {
+  return { kind: 'api_key', id: `key-of-${name}`, name, email: null };
+}
+
+/** Who changes things where a test is not about that. */
+export const someAuthor: ChangedBy = { actor: buildActor(), atMs: someTimeMs };
 
 let lastNumber = 0;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noDeviceState } from '../../domain/device-state.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildNewChannel, buildRecordedEvent, someDeviceId } from '../../testing/builders.ts';
+import { buildNewChannel, buildRecordedEvent, someAuthor, someDeviceId } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { readAllDeviceStates, readDeviceState } from './read-device-state.ts';
 
@@ -18,7 +18,8 @@ export function describeDeviceStates(open: OpenStore): void {
     });
     afterAll(() => opened.destroy());
 
-    const insertedChannel = (appId: string) => store.insertChannel(buildNewChannel({ appId }));
+    const insertedChannel = (appId: string) =>
+      store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     const failTo = (appId: string, deviceId: string, ...versionNames: string[]) =>
       store.appendDeviceEvents(
         versionNames.map((failedInstall) =>
@@ -38,13 +39,14 @@ export function describeDeviceStates(open: OpenStore): void {
     ] as const)('hold %s, replace it and forget it', async (_what, set, field) => {
       const appId = newAppId();
       for (const { id } of [await insertedChannel(appId), await insertedChannel(appId)]) {
-        await store[set]({ appId, deviceId: someDeviceId }, id);
+        await store[set]({ appId, deviceId: someDeviceId }, id, someAuthor);
         const expected = { ...noDeviceState, [field]: id };
         expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(expected);
       }
       expect(await readDeviceState(store, appId, otherDeviceId)).toStrictEqual(noDeviceState);
       expect(await readDeviceState(store, newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
-      for (let times = 0; times < 2; times += 1) await store[set]({ appId, deviceId: someDeviceId }, null);
+      for (let times = 0; times < 2; times += 1)
+        await store[set]({ appId, deviceId: someDeviceId }, null, someAuthor);
       expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(noDeviceState);
     });
 
@@ -53,13 +55,13 @@ export function describeDeviceStates(open: OpenStore): void {
       async (set) => {
         const appId = newAppId();
         const kept = await insertedChannel(appId);
-        await store[set]({ appId, deviceId: someDeviceId }, kept.id);
+        await store[set]({ appId, deviceId: someDeviceId }, kept.id, someAuthor);
         const before = await readDeviceState(store, appId, someDeviceId);
         const deleted = await insertedChannel(appId);
-        await store.deleteChannel(deleted.id);
+        await store.deleteChannel(deleted.id, someAuthor);
         const foreign = await insertedChannel(newAppId());
         for (const id of [2_000_000_000, deleted.id, foreign.id]) {
-          await expect(store[set]({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
+          await expect(store[set]({ appId, deviceId: someDeviceId }, id, someAuthor)).rejects.toMatchObject({
             code: 'channel_not_found',
           });
         }
@@ -85,7 +87,7 @@ export function describeDeviceStates(open: OpenStore): void {
     it('forget a device’s failures of one bundle, or of all', async () => {
       const appId = newAppId();
       const { id } = await insertedChannel(appId);
-      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id, someAuthor);
       await failTo(appId, someDeviceId, '1.0.0', '1.0.0-rc', '2.0.0');
       await failTo(appId, otherDeviceId, '1.0.0');
       await store.clearFailedInstalls({ appId, deviceId: someDeviceId }, '1.0.0');
@@ -149,12 +151,12 @@ export function describeDeviceStates(open: OpenStore): void {
       try {
         const appIds = [newAppId(), newAppId()];
         for (const appId of appIds) {
-          const { id } = await own.store.insertChannel(buildNewChannel({ appId }));
-          await own.store.setDeviceOverride({ appId, deviceId: 'all' }, id);
+          const { id } = await own.store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+          await own.store.setDeviceOverride({ appId, deviceId: 'all' }, id, someAuthor);
           await own.store.setSelfSetChannel({ appId, deviceId: 'all' }, id);
           await own.store.setSelfSetChannel({ appId, deviceId: 'chose' }, id);
-          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, id);
-          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, null);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, id, someAuthor);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, null, someAuthor);
           const failing = (deviceId: string, failedInstall: string) =>
             buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } });
           await own.store.appendDeviceEvents([

@@ -7,6 +7,7 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
@@ -35,7 +36,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
 
     async function insertedBundle(appId: string) {
       const bundle = buildBundle({ appId });
-      await here.insertBundle(bundle);
+      await here.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -54,7 +55,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const rivals = Array.from({ length: 20 }, () => buildBundle({ appId, versionName: '1.0.0' }));
       const outcomes = await outcomesOf(
-        rivals.map((rival, index) => (index % 2 === 0 ? here : there).insertBundle(rival)),
+        rivals.map((rival, index) => (index % 2 === 0 ? here : there).insertBundle(rival, someAuthor)),
       );
       expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === 'version_already_exists')).toHaveLength(19);
@@ -67,8 +68,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const [exposeMetadata, allowDeviceCustomId] = [round % 2 === 0, round % 2 === 1];
         const outcomes = await atOnce(
           round,
-          () => here.updateAppSettings(appId, { exposeMetadata }),
-          () => there.updateAppSettings(appId, { allowDeviceCustomId }),
+          () => here.updateAppSettings(appId, { exposeMetadata }, someAuthor),
+          () => there.updateAppSettings(appId, { allowDeviceCustomId }, someAuthor),
         );
         expect(outcomes).toStrictEqual(['done', 'done']);
         const { settings } = (await here.readAppState(appId)) ?? {};
@@ -80,13 +81,13 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const builtin = await insertedBundle(appId);
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
-      await here.insertRelease(release);
+      await here.insertRelease(release, someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const bundle = await insertedBundle(appId);
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id })),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () => there.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         const isActive = (await here.findRelease(release.id))?.activeBundleId === bundle.id;
@@ -95,7 +96,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
             ? { outcomes: ['done', 'bundle_not_found'], isDeleted: true, isActive: false }
             : { outcomes: ['bundle_in_use', 'done'], isDeleted: false, isActive: true },
         );
-        await here.deployToRelease(release.id, buildNewDeployment({ bundleId: null }));
+        await here.deployToRelease(release.id, buildNewDeployment({ bundleId: null }), someAuthor);
       }
     });
 
@@ -106,8 +107,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const release = buildRelease({ appId, builtinBundleId: bundle.id });
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.insertRelease(release),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () => there.insertRelease(release, someAuthor),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, isKept: (await here.findRelease(release.id)) !== undefined }).toStrictEqual(
@@ -120,13 +121,18 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
 
     it('a bundle is either deleted or served by a channel, never both', async () => {
       const appId = newAppId();
-      const { id } = await here.insertChannel(buildNewChannel({ appId }));
+      const { id } = await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const bundle = await insertedBundle(appId);
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: bundle.id } })),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () =>
+            there.updateChannel(
+              id,
+              (channel) => ({ channel: { ...channel, bundleId: bundle.id } }),
+              someAuthor,
+            ),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, servedId: (await here.findChannel(id))?.bundleId }).toStrictEqual(
@@ -134,7 +140,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
             ? { outcomes: ['done', 'bundle_not_found'], servedId: null }
             : { outcomes: ['bundle_in_use', 'done'], servedId: bundle.id },
         );
-        await here.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: null } }));
+        await here.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: null } }), someAuthor);
       }
     });
 
@@ -142,11 +148,11 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const ids: number[] = [];
       for (let each = 0; each < 2; each += 1) {
-        ids.push((await here.insertChannel(buildNewChannel({ appId }))).id);
+        ids.push((await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id);
       }
       const [first, second] = ids as [number, number];
       const publish = (store: Store, id: number) =>
-        store.updateChannel(id, (channel) => ({ channel: { ...channel, isPublic: true } }));
+        store.updateChannel(id, (channel) => ({ channel: { ...channel, isPublic: true } }), someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const outcomes = await atOnce(
           round,
@@ -159,14 +165,18 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     });
 
     it('changes of one channel are all kept', async () => {
-      const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }));
+      const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
       const increase = (store: Store) =>
-        store.updateChannel(id, (channel) => {
-          const { rollout } = channel;
-          return {
-            channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
-          };
-        });
+        store.updateChannel(
+          id,
+          (channel) => {
+            const { rollout } = channel;
+            return {
+              channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
+            };
+          },
+          someAuthor,
+        );
       await Promise.all(
         Array.from({ length: 20 }, (_each, index) => increase(index % 2 === 0 ? here : there)),
       );
@@ -176,11 +186,11 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     it('a device is never left pinned to a channel that is deleted', async () => {
       const appId = newAppId();
       for (let round = 0; round < rounds; round += 1) {
-        const { id } = await here.insertChannel(buildNewChannel({ appId }));
+        const { id } = await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
         await atOnce(
           round,
-          () => here.deleteChannel(id),
-          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id),
+          () => here.deleteChannel(id, someAuthor),
+          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id, someAuthor),
         );
         expect(await readDeviceState(here, appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
       }
@@ -213,8 +223,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         for (const rival of rivals) await here.planObjectDeletion(objectKeyOf(rival), someTimeMs);
         const outcomes = await atOnce(
           round,
-          () => here.insertBundle(rivals[0]),
-          () => there.insertBundle(rivals[1]),
+          () => here.insertBundle(rivals[0], someAuthor),
+          () => there.insertBundle(rivals[1], someAuthor),
         );
         const planned = await there.listDueObjectDeletions(someTimeMs, 10_000);
         for (const [index, rival] of rivals.entries()) {

@@ -4,10 +4,12 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
+import { describeAudit } from './audit-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
 import { describeChanges } from './changes-contract.ts';
 import { describeChannels } from './channels-contract.ts';
@@ -39,6 +41,7 @@ export function describeStoreContract(
     describeDeviceStates(open);
     describeAppStates(open);
     describeAppSettings(open);
+    describeAudit(open);
     describePlannedDeletions(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
@@ -70,14 +73,14 @@ function describeLife(open: OpenStore): void {
         await expect(store.ping()).resolves.toBeUndefined();
         await store.close();
         await expect(store.ping()).rejects.toThrow();
-        await expect(store.insertBundle(buildBundle())).rejects.toThrow();
+        await expect(store.insertBundle(buildBundle(), someAuthor)).rejects.toThrow();
       }));
 
     it('finishes what is under way when it is closed', () =>
       withOpened(async ({ store }) => {
         const appId = newAppId();
         const underWay = [
-          store.insertBundle(buildBundle({ appId })),
+          store.insertBundle(buildBundle({ appId }), someAuthor),
           store.appendDeviceEvents([buildRecordedEvent({ appId })]),
           store.readAppState(appId),
         ];
@@ -106,16 +109,17 @@ function describeLife(open: OpenStore): void {
         const [builtin, active, deleted] = [0, 1, 2].map((each) =>
           buildBundle({ appId, createdAtMs: someTimeMs + each, description: 'Grüße 👋' }),
         ) as [ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>];
-        for (const bundle of [builtin, active, deleted]) await store.insertBundle(bundle);
+        for (const bundle of [builtin, active, deleted]) await store.insertBundle(bundle, someAuthor);
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
-        await store.insertRelease(release);
-        await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
-        await store.updateAppSettings(appId, { exposeMetadata: true });
+        await store.insertRelease(release, someAuthor);
+        await store.setReleaseDate(release.id, someTimeMs, someAuthor);
+        await store.updateAppSettings(appId, { exposeMetadata: true }, someAuthor);
         await store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
+          someAuthor,
         );
-        await store.deleteBundle(deleted.id, someTimeMs);
+        await store.deleteBundle(deleted.id, someAuthor);
         await store.planObjectDeletion('planned', someTimeMs + 1);
         const events = [buildRecordedEvent({ appId, metadata: { a: 'b' } }), buildRecordedEvent({ appId })];
         await store.appendDeviceEvents(events);

@@ -1,7 +1,9 @@
 import type { WithId } from 'mongodb';
 import { type AppSettings, type AppState, appSettingDefaults } from '../../domain/app.ts';
+import { appChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
+import { draftAudit, findDefaultOrganizationId } from './audit.ts';
 import { toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import type { MongoDatabase } from './database.ts';
@@ -111,16 +113,24 @@ export function createMongoAppStates(database: MongoDatabase): AppStateReader {
 
 export function createMongoAppSettings(database: MongoDatabase): AppSettingsStore {
   return {
-    updateAppSettings: (appId, change) =>
+    updateAppSettings: (appId, change, by) =>
       database.log.commit(async (draft) => {
         const app = await database.collection('apps').findOne({ _id: appId });
         if (!app) throw new AppError('app_not_found', `There is no app ${appId}`);
-        const settings: AppSettings = { ...toSettings(app), ...change };
+        const before = toSettings(app);
+        const settings: AppSettings = { ...before, ...change };
         draft.noteChange(appId);
         draft.set('apps', [appId], {
           expose_metadata: settings.exposeMetadata,
           allow_device_custom_id: settings.allowDeviceCustomId,
         });
+        const organizationId = app.owner_org ?? (await findDefaultOrganizationId(database));
+        const audited = { appId, organizationId, createdAtMs: app.created_at };
+        const ofApp = appChange({
+          before: { ...audited, settings: before },
+          after: { ...audited, settings },
+        });
+        await draftAudit(database, draft, by, ofApp);
         return settings;
       }),
   };

@@ -1,8 +1,11 @@
 import type { Document, Filter, WithId } from 'mongodb';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
+import { draftAudit } from './audit.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
@@ -104,7 +107,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
   const isTaken = async (appId: string, versionName: string) =>
     (await bundles.findOne({ app_id: appId, version_name: versionName })) !== null;
 
-  async function draftInsert(draft: Draft, bundle: Bundle): Promise<void> {
+  async function draftInsert(draft: Draft, bundle: Bundle, by: ChangedBy): Promise<void> {
     const _id = toObjectId(bundle.id);
     if (!_id) throw new TypeError(`${bundle.id} is no id of a bundle`);
     if (await isTaken(bundle.appId, bundle.versionName)) {
@@ -113,7 +116,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         `App ${bundle.appId} already has, or had, a bundle ${bundle.versionName}; a version name is never reused`,
       );
     }
-    await ensureApp(database, draft, bundle.appId, bundle.createdAtMs);
+    await ensureApp(database, draft, bundle.appId, by);
     draft.noteChange(bundle.appId);
     draft.insert('bundles', [
       {
@@ -136,11 +139,12 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         deleted_at: null,
       },
     ]);
+    await draftAudit(database, draft, by, bundleChange({ before: null, after: bundle }));
     if (bundle.objectKey !== null) await forgetPlannedDeletion(database, draft, bundle.objectKey);
   }
 
   return {
-    insertBundle: (bundle) => log.commit((draft) => draftInsert(draft, bundle)),
+    insertBundle: (bundle, by) => log.commit((draft) => draftInsert(draft, bundle, by)),
 
     async isVersionNameTaken(appId, versionName) {
       await log.settle();
@@ -171,20 +175,22 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
       );
     },
 
-    deleteBundle: (id, nowMs) =>
+    deleteBundle: (id, by) =>
       log.commit(async (draft) => {
         const found = await findLive(database, id);
         if (!found) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         const bundle = toBundle(found);
         await requireUnused(database, found, bundle);
         draft.noteChange(bundle.appId);
-        draft.set('bundles', [found._id], { deleted_at: toStoredTime(nowMs) });
+        draft.set('bundles', [found._id], { deleted_at: toStoredTime(by.atMs) });
         draft.setWhere(
           'device_failures',
           { app_id: bundle.appId, version_name: bundle.versionName },
           { gone: true },
         );
-        if (bundle.objectKey !== null) await planDeletion(database, draft, bundle.objectKey, nowMs);
+        if (bundle.objectKey !== null) await planDeletion(database, draft, bundle.objectKey, by.atMs);
+        const after = { ...bundle, isDeleted: true };
+        await draftAudit(database, draft, by, bundleChange({ before: bundle, after }));
         return bundle;
       }),
   };
@@ -213,7 +219,7 @@ export function createMongoMissingChecksums(database: MongoDatabase): MissingChe
       return found.map(toBundle);
     },
 
-    setMissingChecksum: (id, { checksum, sizeBytes }) =>
+    setMissingChecksum: (id, { checksum, sizeBytes }, by) =>
       log.commit(async (draft) => {
         const found = await findLive(database, id);
         if (!found) return false;
@@ -221,6 +227,8 @@ export function createMongoMissingChecksums(database: MongoDatabase): MissingChe
         if (bundle.checksum !== '' || bundle.externalUrl === null) return false;
         draft.noteChange(bundle.appId);
         draft.set('bundles', [found._id], { checksum, size: sizeBytes });
+        const after = { ...bundle, checksum, sizeBytes };
+        await draftAudit(database, draft, by, bundleChange({ before: bundle, after }));
         return true;
       }),
   };

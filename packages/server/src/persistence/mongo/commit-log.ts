@@ -83,8 +83,13 @@ export interface Head {
   readonly revision: number;
 }
 
+/** Numbers that one commit can give; those of more commits than will ever be made are still whole. */
+const numbersPerCommit = 1_000_000;
+
 /** What a commit is to write, while it is put together. */
 export interface Draft {
+  /** A number that was never given, larger than those of all commits before. */
+  nextNumber(): number;
   /** Logs a change of the app, or of what is remembered of one of its devices. */
   noteChange(appId: string, deviceId?: string | null): void;
   /** Adds documents whose ids are not in the collection. */
@@ -171,6 +176,19 @@ class DraftedCommit implements Draft {
   changeCount = 0;
   changes: { a: string; d: string | null }[] = [];
   size = 0;
+  readonly #firstNumber: number;
+  #givenNumbers = 0;
+
+  /** @param number of the commit, if nobody else is faster */
+  constructor(number: number) {
+    this.#firstNumber = number * numbersPerCommit;
+  }
+
+  nextNumber(): number {
+    if (this.#givenNumbers === numbersPerCommit) throw new RangeError('A commit cannot give so many numbers');
+    this.#givenNumbers += 1;
+    return this.#firstNumber + this.#givenNumbers - 1;
+  }
 
   noteChange(appId: string, deviceId: string | null = null): void {
     this.changeCount += 1;
@@ -467,7 +485,7 @@ export function createCommitLog(
     let head = await yieldToOthers(await settle());
     for (; ; head = await settle()) {
       const startedMs = performance.now();
-      const draft = new DraftedCommit();
+      const draft = new DraftedCommit(head.number + 1);
       let result: Result;
       try {
         result = await prepare(draft);

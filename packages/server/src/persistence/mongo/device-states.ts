@@ -1,7 +1,10 @@
 import type { Collection, Document, Filter, Sort } from 'mongodb';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { overrideChange } from '../../domain/audit-records.ts';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { RecordedEvent } from '../../ports/device-events.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { draftAudit } from './audit.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
@@ -14,19 +17,30 @@ const documentsPerRead = 2_000;
 const channelCollections = { override: 'device_overrides', self_set: 'device_self_channels' } as const;
 type ChannelCollection = (typeof channelCollections)[keyof typeof channelCollections];
 
-/** Keeps, replaces or (null) forgets a device's document in one of the collections of channels. */
+/**
+ * Keeps, replaces or (null) forgets a device's document in one of the collections of channels.
+ *
+ * @param by who does it, where that is audited
+ */
 async function draftDeviceChannel(
   database: MongoDatabase,
   draft: Draft,
   name: ChannelCollection,
   device: DeviceKey,
   channelId: number | null,
+  by?: ChangedBy,
 ): Promise<void> {
   const { appId, deviceId } = device;
   if (channelId !== null) await requireChannelOfApp(database, channelId, appId);
   draft.noteChange(appId, deviceId);
   const _id = keyOf(appId, deviceId);
   const found = await database.collection(name).findOne({ _id });
+  const current = found && !found.gone ? found.channel_id : null;
+  if (by && (current !== null || channelId !== null)) {
+    const pin = (to: number | null) => (to === null ? null : { appId, deviceId, channelId: to });
+    const change = overrideChange({ before: pin(current), after: pin(channelId) });
+    await draftAudit(database, draft, by, change);
+  }
   if (channelId === null) {
     if (found) draft.set(name, [_id], { gone: true });
   } else if (found) {
@@ -118,8 +132,6 @@ async function* readInParts<T extends Document & { readonly _id: string }>(
 export function createMongoDeviceStates(database: MongoDatabase): DeviceStateStore {
   const { log } = database;
   const failures = database.collection('device_failures');
-  const write = (name: ChannelCollection) => (device: DeviceKey, channelId: number | null) =>
-    log.commit((draft) => draftDeviceChannel(database, draft, name, device, channelId));
 
   /** What is remembered of some devices of one app. */
   async function readFactsOf(
@@ -156,8 +168,10 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
   }
 
   return {
-    setDeviceOverride: write('device_overrides'),
-    setSelfSetChannel: write('device_self_channels'),
+    setDeviceOverride: (device, channelId, by) =>
+      log.commit((draft) => draftDeviceChannel(database, draft, 'device_overrides', device, channelId, by)),
+    setSelfSetChannel: (device, channelId) =>
+      log.commit((draft) => draftDeviceChannel(database, draft, 'device_self_channels', device, channelId)),
 
     clearFailedInstalls: ({ appId, deviceId }, versionName) =>
       log.commit(async (draft) => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Db, ObjectId } from 'mongodb';
 import { isDuplicateKey } from './errors.ts';
 import * as initial from './migrations/0001-initial.ts';
+import * as organization from './migrations/0005-organization.ts';
 import type { StoredTime } from './stored-time.ts';
 
 interface Migration {
@@ -12,6 +13,7 @@ interface Migration {
 /** Forward only; a name, once released, never changes. */
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
+  '0005-organization': { up: organization.up },
 };
 
 interface LockDocument {

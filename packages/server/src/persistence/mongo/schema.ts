@@ -56,6 +56,8 @@ export interface AppDocument extends Committed {
   /** Absent, as the next one, while nobody has decided otherwise than the defaults. */
   readonly expose_metadata?: boolean;
   readonly allow_device_custom_id?: boolean;
+  /** Absent of apps that are older than organizations: they are in the default one. */
+  readonly owner_org?: string;
 }
 
 export interface ChannelDocument extends Committed {
@@ -199,6 +201,54 @@ export interface PlannedDeletionDocument extends Committed {
   readonly due_at: number;
 }
 
+/** Its id is a UUID. */
+export interface OrganizationDocument extends Committed {
+  readonly _id: string;
+  readonly name: string;
+  /** Of the one that apps belong to when nobody says another. */
+  readonly is_default: boolean;
+  readonly logo: string | null;
+  readonly website: string | null;
+  readonly management_email: string | null;
+  readonly created_by: string | null;
+  readonly require_key_expiration: boolean;
+  readonly max_key_expiration_days: number | null;
+  readonly enforce_hashed_keys: boolean;
+  readonly enforce_encrypted_bundles: boolean;
+  readonly required_encryption_key: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** Its id is a UUID. */
+export interface MemberDocument extends Committed {
+  readonly _id: string;
+  readonly org_id: string;
+  readonly email: string;
+  readonly role: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** Its id is a number that grows from commit to commit. */
+export interface AuditDocument extends Committed {
+  readonly _id: number;
+  readonly created_at: number;
+  readonly table_name: string;
+  readonly record_id: string;
+  readonly operation: string;
+  readonly app_id: string | null;
+  readonly org_id: string | null;
+  /** JSON, as the next two. */
+  readonly old_record: string | null;
+  readonly new_record: string | null;
+  readonly changed_fields: string | null;
+  readonly actor_kind: string;
+  readonly actor_id: string;
+  readonly actor_name: string;
+  readonly actor_email: string | null;
+}
+
 /** The collections that commits write. */
 export interface CommittedCollections {
   readonly apps: AppDocument;
@@ -214,6 +264,9 @@ export interface CommittedCollections {
   readonly counters: CounterDocument;
   readonly devices: DeviceDocument;
   readonly planned_deletions: PlannedDeletionDocument;
+  readonly organizations: OrganizationDocument;
+  readonly members: MemberDocument;
+  readonly audit_log: AuditDocument;
 }
 
 export type CollectionName = keyof CommittedCollections;
@@ -226,6 +279,8 @@ export const collectionsWithDeletion = [
   'device_self_channels',
   'device_failures',
   'planned_deletions',
+  'organizations',
+  'members',
 ] as const satisfies readonly CollectionName[];
 
 /** Its id is the lease's name. */

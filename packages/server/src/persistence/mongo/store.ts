@@ -1,6 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMongoAppSettings, createMongoAppStates } from './apps.ts';
+import { createMongoAudit } from './audit.ts';
 import { createMongoBundles, createMongoMissingChecksums } from './bundles.ts';
 import { createMongoChanges } from './changes.ts';
 import { createMongoChannels } from './channels.ts';
@@ -78,6 +79,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoPlannedDeletions(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),
+      ...createMongoAudit(database),
       ping: () => database.ping(),
     }),
     close() {

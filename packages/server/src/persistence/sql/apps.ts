@@ -1,7 +1,9 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { AppSettings, AppState } from '../../domain/app.ts';
+import { appChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
+import { noteAudit } from './audit.ts';
 import { toBundle } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import { toChannel } from './channels.ts';
@@ -52,27 +54,34 @@ export function createSqlAppStates(database: SqlDatabase): AppStateReader {
   };
 }
 
-/** The new value of a truth column, or the one it has. */
-function setOrKept(value: boolean | undefined, column: (typeof settingColumns)[number]) {
-  return value === undefined ? sql.ref<number>(column) : sql.val(Number(value));
-}
-
 export function createSqlAppSettings(database: SqlDatabase): AppSettingsStore {
   return {
-    updateAppSettings: (appId, { exposeMetadata, allowDeviceCustomId }) =>
+    updateAppSettings: (appId, change, by) =>
       database.change(async (transaction) => {
         const row = await transaction
-          .updateTable('apps')
-          .set({
-            expose_metadata: setOrKept(exposeMetadata, 'expose_metadata'),
-            allow_device_custom_id: setOrKept(allowDeviceCustomId, 'allow_device_custom_id'),
-          })
+          .selectFrom('apps')
+          .selectAll()
           .where('app_id', '=', appId)
-          .returning(settingColumns)
           .executeTakeFirst();
         if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
+        const before = toSettings(row);
+        const settings = { ...before, ...change };
+        await transaction
+          .updateTable('apps')
+          .set({
+            expose_metadata: Number(settings.exposeMetadata),
+            allow_device_custom_id: Number(settings.allowDeviceCustomId),
+          })
+          .where('app_id', '=', appId)
+          .execute();
         await noteChange(transaction, appId);
-        return toSettings(row);
+        const app = { appId, organizationId: row.owner_org, createdAtMs: row.created_at };
+        await noteAudit(
+          transaction,
+          by,
+          appChange({ before: { ...app, settings: before }, after: { ...app, settings } }),
+        );
+        return settings;
       }),
   };
 }

@@ -1,9 +1,11 @@
 import type { Kysely, Selectable } from 'kysely';
+import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
+import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
@@ -69,10 +71,10 @@ async function requireUnused(db: Kysely<Schema>, bundle: Bundle): Promise<void> 
 export function createSqlBundles(database: SqlDatabase): BundleStore {
   const { db } = database;
   return {
-    async insertBundle(bundle) {
+    async insertBundle(bundle, by) {
       try {
         await database.change(async (transaction) => {
-          await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
+          await ensureApp(transaction, bundle.appId, by);
           await noteChange(transaction, bundle.appId);
           await transaction
             .insertInto('bundles')
@@ -95,6 +97,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               deleted_at: null,
             })
             .execute();
+          await noteAudit(transaction, by, bundleChange({ before: null, after: bundle }));
           if (bundle.objectKey !== null) {
             await transaction
               .deleteFrom('planned_deletions')
@@ -139,13 +142,19 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
       return cutPage(rows, page.limit, (row) => ({ timeMs: row.created_at, id: row.id }), toBundle);
     },
 
-    deleteBundle: (id, nowMs) =>
+    deleteBundle: (id, by) =>
       database.change(async (transaction) => {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
-        await requireUnused(transaction, toBundle(row));
+        const bundle = toBundle(row);
+        await requireUnused(transaction, bundle);
+        await noteAudit(
+          transaction,
+          by,
+          bundleChange({ before: bundle, after: { ...bundle, isDeleted: true } }),
+        );
         await noteChange(transaction, row.app_id);
-        await transaction.updateTable('bundles').set({ deleted_at: nowMs }).where('id', '=', id).execute();
+        await transaction.updateTable('bundles').set({ deleted_at: by.atMs }).where('id', '=', id).execute();
         await transaction
           .deleteFrom('device_failures')
           .where('app_id', '=', row.app_id)
@@ -154,11 +163,11 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         if (row.object_key !== '') {
           await transaction
             .insertInto('planned_deletions')
-            .values({ object_key: row.object_key, due_at: nowMs })
-            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+            .values({ object_key: row.object_key, due_at: by.atMs })
+            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: by.atMs }))
             .execute();
         }
-        return toBundle(row);
+        return bundle;
       }),
   };
 }
@@ -180,7 +189,7 @@ export function createSqlMissingChecksums(database: SqlDatabase): MissingChecksu
       return rows.map(toBundle);
     },
 
-    setMissingChecksum: (id, { checksum, sizeBytes }) =>
+    setMissingChecksum: (id, { checksum, sizeBytes }, by) =>
       database.change(async (transaction) => {
         const row = await selectMissing(transaction).where('id', '=', id).executeTakeFirst();
         if (!row) return false;
@@ -190,6 +199,8 @@ export function createSqlMissingChecksums(database: SqlDatabase): MissingChecksu
           .set({ checksum, size: sizeBytes })
           .where('id', '=', id)
           .execute();
+        const before = toBundle(row);
+        await noteAudit(transaction, by, bundleChange({ before, after: { ...before, checksum, sizeBytes } }));
         return true;
       }),
   };

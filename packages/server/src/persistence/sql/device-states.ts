@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { overrideChange } from '../../domain/audit-records.ts';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
@@ -32,6 +35,25 @@ async function writeDeviceChannel(
       conflict.columns(['app_id', 'device_id']).doUpdateSet({ channel_id: channelId }),
     )
     .execute();
+}
+
+/** Logs what becomes of an operator's pin, before it does. */
+async function auditOverride(
+  db: Kysely<Schema>,
+  { appId, deviceId }: DeviceKey,
+  channelId: number | null,
+  by: ChangedBy,
+): Promise<void> {
+  const row = await db
+    .selectFrom('device_overrides')
+    .select('channel_id')
+    .where('app_id', '=', appId)
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  if (!row && channelId === null) return;
+  const pin = (to: number | null) => (to === null ? null : { appId, deviceId, channelId: to });
+  const change = overrideChange({ before: pin(row?.channel_id ?? null), after: pin(channelId) });
+  await noteAudit(db, by, change);
 }
 
 interface DeviceRow {
@@ -128,15 +150,20 @@ function readFailures(db: Kysely<Schema>, minFailures: number) {
 
 export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
   const { db } = database;
-  const write = (table: ChannelTable) => (device: DeviceKey, channelId: number | null) =>
-    database.change(async (transaction) => {
-      await noteChange(transaction, device.appId, device.deviceId);
-      await writeDeviceChannel(transaction, table, device, channelId);
-    });
 
   return {
-    setDeviceOverride: write('device_overrides'),
-    setSelfSetChannel: write('device_self_channels'),
+    setDeviceOverride: (device, channelId, by) =>
+      database.change(async (transaction) => {
+        await noteChange(transaction, device.appId, device.deviceId);
+        await auditOverride(transaction, device, channelId, by);
+        await writeDeviceChannel(transaction, 'device_overrides', device, channelId);
+      }),
+
+    setSelfSetChannel: (device, channelId) =>
+      database.change(async (transaction) => {
+        await noteChange(transaction, device.appId, device.deviceId);
+        await writeDeviceChannel(transaction, 'device_self_channels', device, channelId);
+      }),
 
     async clearFailedInstalls({ appId, deviceId }, versionName) {
       await database.change(async (transaction) => {

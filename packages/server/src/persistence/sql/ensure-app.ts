@@ -1,18 +1,26 @@
 import type { Kysely } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
 import { appSettingDefaults } from '../../domain/app.ts';
+import { appChange } from '../../domain/audit-records.ts';
+import { noteAudit } from './audit.ts';
 import type { Schema } from './schema.ts';
 
-/** Registers an app on first use. */
-export async function ensureApp(db: Kysely<Schema>, appId: string, nowMs: number): Promise<void> {
+/** Registers an app on first use, in the organization of everybody. */
+export async function ensureApp(db: Kysely<Schema>, appId: string, by: ChangedBy): Promise<void> {
   const { exposeMetadata, allowDeviceCustomId } = appSettingDefaults;
-  await db
+  const added = await db
     .insertInto('apps')
-    .values({
+    .values(({ selectFrom }) => ({
       app_id: appId,
-      created_at: nowMs,
+      created_at: by.atMs,
       expose_metadata: Number(exposeMetadata),
       allow_device_custom_id: Number(allowDeviceCustomId),
-    })
+      owner_org: selectFrom('organizations').select('id').where('is_default', '=', 1).limit(1),
+    }))
     .onConflict((conflict) => conflict.column('app_id').doNothing())
-    .execute();
+    .returning('owner_org')
+    .executeTakeFirst();
+  if (!added) return;
+  const app = { appId, organizationId: added.owner_org, settings: appSettingDefaults, createdAtMs: by.atMs };
+  await noteAudit(db, by, appChange({ before: null, after: app }));
 }

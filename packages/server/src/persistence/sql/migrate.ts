@@ -2,12 +2,14 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import * as initial from './migrations/0001-initial.ts';
 import * as channels from './migrations/0002-channels.ts';
 import * as nodes from './migrations/0003-nodes.ts';
+import * as organization from './migrations/0007-organization.ts';
 
 /** Forward only; a name, once released, never changes. */
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0002-channels': { up: channels.up },
   '0003-nodes': { up: nodes.up },
+  '0007-organization': { up: organization.up },
 };
 
 /**

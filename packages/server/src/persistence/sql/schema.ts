@@ -24,6 +24,9 @@ export interface Schema {
   planned_deletions: PlannedDeletionsTable;
   changes: ChangesTable;
   leases: LeasesTable;
+  organizations: OrganizationsTable;
+  members: MembersTable;
+  audit_log: AuditLogTable;
 }
 
 export interface AppsTable {
@@ -31,6 +34,7 @@ export interface AppsTable {
   created_at: number;
   expose_metadata: number;
   allow_device_custom_id: number;
+  owner_org: string;
 }
 
 export interface BundlesTable {
@@ -206,6 +210,51 @@ interface LeasesTable {
   name: string;
   holder: string;
   expires_at: number;
+}
+
+export interface OrganizationsTable {
+  id: string;
+  name: string;
+  /** 1 of the one that apps belong to when nobody says another. */
+  is_default: number;
+  logo: string | null;
+  website: string | null;
+  management_email: string | null;
+  created_by: string | null;
+  require_key_expiration: number;
+  max_key_expiration_days: number | null;
+  enforce_hashed_keys: number;
+  enforce_encrypted_bundles: number;
+  required_encryption_key: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface MembersTable {
+  id: string;
+  org_id: string;
+  email: string;
+  role: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface AuditLogTable {
+  id: Generated<number>;
+  created_at: number;
+  table_name: string;
+  record_id: string;
+  operation: string;
+  app_id: string | null;
+  org_id: string | null;
+  /** JSON, as the next two. */
+  old_record: string | null;
+  new_record: string | null;
+  changed_fields: string | null;
+  actor_kind: string;
+  actor_id: string;
+  actor_name: string;
+  actor_email: string | null;
 }
 
 /** Tables that are written many rows at a time. */

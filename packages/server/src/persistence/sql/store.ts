@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
 import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
+import { createSqlAudit } from './audit.ts';
 import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
@@ -31,6 +32,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlPlannedDeletions(database),
     ...createSqlChanges(database),
     ...createSqlLeases(database),
+    ...createSqlAudit(database),
     async ping() {
       await database.ping();
       await sql`select 1 from apps limit 1`.execute(database.db);

@@ -7,7 +7,13 @@ import BetterSqlite3 from 'better-sqlite3';
 import { Kysely, Migrator } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appSettingDefaults } from '../../domain/app.ts';
-import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildRecordedEvent,
+  buildRelease,
+  someAuthor,
+} from '../../testing/builders.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
 import { newAppId } from '../contract/opened-store.ts';
 import { describeRaces } from '../contract/races-contract.ts';
@@ -111,7 +117,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     await Promise.all(
       stores.map(async (store) => {
         for (let round = 0; round < 50; round += 1) {
-          await store.insertBundle(buildBundle({ appId }));
+          await store.insertBundle(buildBundle({ appId }), someAuthor);
           await store.appendDeviceEvents([buildRecordedEvent({ appId }), buildRecordedEvent({ appId })]);
         }
       }),
@@ -154,7 +160,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
 
     const store = await openSqliteStore(filePath);
     const bundle = buildBundle({ appId: newAppId() });
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
     await store.close();
   });
@@ -220,7 +226,11 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       id: expect.stringMatching(/^0{10}[0-9a-f]{14}$/),
       metadata: { a: 'b' },
     });
-    const channel = await store.insertChannel(buildNewChannel({ appId: bundle.appId, bundleId: bundle.id }));
+    const channel = await store.insertChannel(
+      buildNewChannel({ appId: bundle.appId, bundleId: bundle.id }),
+      undefined,
+      someAuthor,
+    );
     await store.appendDeviceEvents([buildRecordedEvent({ appId: bundle.appId })]);
     expect((await store.readAppState(bundle.appId))?.channels).toStrictEqual([channel]);
     await store.close();
@@ -266,7 +276,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     const store = await openSqliteStore(filePath);
     for (const id of acknowledged) expect(await store.findBundle(id)).toMatchObject({ id });
     expect(await store.countDeviceEvents({ appId: 'com.example.killed' })).toBe(1_000);
-    await store.insertBundle(buildBundle({ appId: 'com.example.killed', versionName: '9.9.9' }));
+    await store.insertBundle(buildBundle({ appId: 'com.example.killed', versionName: '9.9.9' }), someAuthor);
     await store.close();
   });
 

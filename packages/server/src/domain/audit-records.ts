@@ -1,0 +1,136 @@
+import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import type { AppSettings } from './app.ts';
+import type { AuditChange, AuditRecord, AuditTable } from './audit.ts';
+import type { Bundle } from './bundle.ts';
+import type { Channel } from './channel.ts';
+import type { DeviceKey } from './device.ts';
+import type { Release } from './release.ts';
+
+/*
+ * Records as the audit log keeps them, under the names that the REST API has for their fields. What devices decrypt
+ * bundles with, and what proves who somebody is, is left out: the log is read by more people than the records.
+ */
+
+function timeOf(timeMs: number | null): string | null {
+  return timeMs === null ? null : formatTimestamp(timeMs);
+}
+
+interface RecordChange<T> {
+  readonly before: T | null;
+  readonly after: T | null;
+}
+
+function changeOf<T>(
+  table: AuditTable,
+  { before, after }: RecordChange<T>,
+  facts: (given: T) => {
+    readonly recordId: string;
+    readonly appId: string | null;
+    readonly record: AuditRecord;
+  },
+): AuditChange {
+  const given = after ?? before;
+  if (given === null) throw new Error(`A change of ${table} has neither a before nor an after`);
+  const { recordId, appId } = facts(given);
+  return {
+    ...{ table, recordId, appId },
+    before: before === null ? null : facts(before).record,
+    after: after === null ? null : facts(after).record,
+  };
+}
+
+/** An app as far as it is audited. */
+export interface AuditedApp {
+  readonly appId: string;
+  readonly organizationId: string;
+  readonly settings: AppSettings;
+  readonly createdAtMs: number;
+}
+
+export function appChange(change: RecordChange<AuditedApp>): AuditChange {
+  return changeOf('apps', change, ({ appId, organizationId, settings, createdAtMs }) => ({
+    ...{ recordId: appId, appId },
+    record: {
+      ...{ app_id: appId, owner_org: organizationId },
+      expose_metadata: settings.exposeMetadata,
+      allow_device_custom_id: settings.allowDeviceCustomId,
+      created_at: timeOf(createdAtMs),
+    },
+  }));
+}
+
+/** A bundle, and whether it is deleted: its record stays, so that its version name is never used again. */
+export type AuditedBundle = Bundle & { readonly isDeleted?: boolean };
+
+export function bundleChange(change: RecordChange<AuditedBundle>): AuditChange {
+  return changeOf('app_versions', change, (bundle) => ({
+    ...{ recordId: bundle.id, appId: bundle.appId },
+    record: {
+      ...{ id: bundle.id, app_id: bundle.appId, name: bundle.versionName },
+      ...{ description: bundle.description, checksum: bundle.checksum, crc_checksum: bundle.crcChecksum },
+      ...{ size: bundle.sizeBytes, key_id: bundle.keyId, is_encrypted: bundle.sessionKey !== '' },
+      ...{ min_update_version: bundle.minUpdateVersion, external_url: bundle.externalUrl },
+      ...{ link: bundle.link, comment: bundle.comment },
+      deleted: bundle.isDeleted ?? false,
+      created_at: timeOf(bundle.createdAtMs),
+    },
+  }));
+}
+
+export function releaseChange(change: RecordChange<Release>): AuditChange {
+  return changeOf('releases', change, (release) => ({
+    ...{ recordId: release.id, appId: release.appId },
+    record: {
+      ...{ id: release.id, app_id: release.appId, platform: release.platform },
+      ...{ version_name: release.versionName, version_code: release.versionCode },
+      release_date: timeOf(release.releaseDateMs),
+      ...{ builtin_bundle_id: release.builtinBundleId, active_bundle_id: release.activeBundleId },
+      ...{ created_at: timeOf(release.createdAtMs), updated_at: timeOf(release.updatedAtMs) },
+    },
+  }));
+}
+
+export function channelChange(change: RecordChange<Channel>): AuditChange {
+  return changeOf('channels', change, (channel) => {
+    const { rollout, autoPause, platforms } = channel;
+    return {
+      ...{ recordId: String(channel.id), appId: channel.appId },
+      record: {
+        ...{ id: channel.id, name: channel.name, app_id: channel.appId, public: channel.isPublic },
+        ...{ ios: platforms.ios, android: platforms.android, electron: platforms.electron },
+        allow_device_self_set: channel.allowDeviceSelfSet,
+        ...{ allow_emulator: channel.allowEmulator, allow_device: channel.allowDevice },
+        ...{ allow_dev: channel.allowDev, allow_prod: channel.allowProd },
+        disable_auto_update: channel.policy,
+        disable_auto_update_under_native: channel.blocksUnderNative,
+        version: channel.bundleId,
+        ...{ rollout_id: rollout.id, rollout_version: rollout.bundleId, rollout_enabled: rollout.isEnabled },
+        rollout_percentage_bps: rollout.percentageBps,
+        ...{ rollout_paused_at: timeOf(rollout.pausedAtMs), rollout_pause_reason: rollout.pauseReason },
+        rollout_cache_ttl_seconds: rollout.cacheTtlSeconds,
+        auto_pause_enabled: autoPause.isEnabled,
+        auto_pause_window_minutes: autoPause.windowMinutes,
+        auto_pause_failure_rate_bps: autoPause.failureRateBps,
+        auto_pause_confidence: autoPause.confidence,
+        auto_pause_min_attempts: autoPause.minAttempts,
+        auto_pause_min_failures: autoPause.minFailures,
+        auto_pause_action: autoPause.action,
+        auto_pause_cooldown_minutes: autoPause.cooldownMinutes,
+        auto_pause_last_triggered_at: timeOf(autoPause.lastTriggeredAtMs),
+        ...{ created_at: timeOf(channel.createdAtMs), updated_at: timeOf(channel.updatedAtMs) },
+      },
+    };
+  });
+}
+
+/** An operator's pin of a device to a channel. */
+export interface AuditedOverride extends DeviceKey {
+  readonly channelId: number;
+}
+
+export function overrideChange(change: RecordChange<AuditedOverride>): AuditChange {
+  return changeOf('channel_devices', change, ({ appId, deviceId, channelId }) => ({
+    ...{ recordId: deviceId, appId },
+    record: { app_id: appId, device_id: deviceId, channel_id: channelId },
+  }));
+}
