@@ -44,7 +44,7 @@ module.exports = {
       {
         path: [
           `${S}(services|device-api|management-api|http|jobs|commands)/`,
-          `${S}(compose|main|config|config-values)\\.ts$`,
+          `${S}(compose|open-database|main|config|config-values)\\.ts$`,
         ],
       },
     ),
@@ -56,7 +56,7 @@ module.exports = {
     ),
     rule(
       'apis-do-not-pick-adapters',
-      'Only compose.ts chooses adapters.',
+      'Only compose.ts and open-database.ts choose adapters.',
       { path: `${S}(device-api|management-api|http|commands|jobs)/`, pathNot: TEST },
       { path: `${S}(${ADAPTERS})/` },
     ),

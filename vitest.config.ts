@@ -9,7 +9,16 @@ const engineTests = [
   'packages/server/src/persistence/{postgres,mongo}/*.test.ts',
   'packages/server/src/persistence/sqlite/sqlite-store.test.ts',
 ];
-const engineJourneys = ['e2e/*-on-postgres.test.ts', 'e2e/two-nodes.test.ts'];
+/** Journeys that need a database with a server of its own. */
+const servedJourneys = ['e2e/database-faults.test.ts', 'e2e/two-nodes.test.ts'];
+/** What every engine and every storage is held to. */
+const mainJourneys = [
+  'e2e/update-journey.test.ts',
+  'e2e/channel-journey.test.ts',
+  'e2e/failure-journey.test.ts',
+  'e2e/encrypted-bundle.test.ts',
+  'e2e/object-storage.test.ts',
+];
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 
 export default defineConfig({
@@ -53,7 +62,7 @@ export default defineConfig({
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
           sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...engineJourneys],
+          exclude: [...configDefaults.exclude, ...servedJourneys],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -64,16 +73,26 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e on PostgreSQL and S3',
+          // Beside each other: these wait more than they compute.
           sequence: { groupOrder: 3 },
-          include: [
-            ...engineJourneys,
-            'e2e/update-journey.test.ts',
-            'e2e/channel-journey.test.ts',
-            'e2e/failure-journey.test.ts',
-            'e2e/encrypted-bundle.test.ts',
-          ],
+          maxWorkers: 2,
+          include: [...servedJourneys, ...mainJourneys],
           globalSetup: engineServers,
           env: { E2E_ENGINE: 'postgres', E2E_STORAGE: 's3' },
+          execArgv: ['--conditions=source'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'e2e on MongoDB and S3',
+          sequence: { groupOrder: 3 },
+          maxWorkers: 2,
+          include: [...servedJourneys, ...mainJourneys],
+          env: { E2E_ENGINE: 'mongo', E2E_STORAGE: 's3' },
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

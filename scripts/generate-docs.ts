@@ -1,11 +1,13 @@
 /**
  * Writes the documentation that follows from the code, so that it cannot drift: docs/generated/config.md,
- * and the table between the config markers of README.md. With --check it writes nothing and exits 1 when a
+ * the table between
+ * the config markers of README.md, and the OpenAPI documents. With --check it writes nothing and exits 1 when a
  * committed file differs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { configReference, type SettingReference } from '../packages/server/src/config.ts';
+import { startTestServer } from '../packages/server/src/testing/test-server.ts';
 
 const repository = join(import.meta.dirname, '..');
 const markers = { start: '<!-- config:start -->', end: '<!-- config:end -->' };
@@ -77,8 +79,21 @@ function readmeWithTable(readme: string): string {
   return `${before}\n\n${table(['Variable', 'Default', 'Meaning'], rows)}\n\n${readme.slice(end)}`;
 }
 
+/** As a server serves them: one is started, in memory, and asked. */
+async function openApiDocuments(): Promise<[file: string, text: string][]> {
+  const server = await startTestServer();
+  try {
+    return server.product.documents.map(({ file, read }) => {
+      const name = file === 'openapi.json' ? 'openapi-management.json' : file;
+      return [`docs/generated/${name}`, `${JSON.stringify(read(), null, 2)}\n`];
+    });
+  } finally {
+    await server.close();
+  }
+}
+
 const readme = readOptional('README.md');
-const outputs = new Map([['docs/generated/config.md', configPage()]]);
+const outputs = new Map([['docs/generated/config.md', configPage()], ...(await openApiDocuments())]);
 if (readme !== undefined) outputs.set('README.md', readmeWithTable(readme));
 
 for (const [file, wanted] of outputs) {

@@ -6,15 +6,19 @@
 #   scripts/services.sh              prints the variables and waits for Ctrl-C
 #
 # Redis comes from the distribution. MinIO is built from its Go module. MongoDB is a `mongod` when there is one on the
-# PATH, else FerretDB (which speaks MongoDB's protocol over SQLite), built from its Go module. What was built is kept in
+# PATH, else FerretDB (which speaks MongoDB's protocol over SQLite), built from its Go module. What needs change streams,
+# which a single MongoDB does not have, gets mongo-java-server, from Maven. What was built is kept in
 # ${XDG_CACHE_HOME:-~/.cache}/capgo-server-services, by version. Servers listen on free loopback ports and keep their
-# data in a folder that goes with them. The first run needs Go, a network and some five minutes, later ones two seconds.
+# data in a folder that goes with them. The first run needs Go, Java, Maven, a network and some five minutes, later ones
+# three seconds.
 set -euo pipefail
 
 minio_module=github.com/minio/minio
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 ferretdb_module=github.com/FerretDB/FerretDB
 ferretdb_version=v1.24.2
+
+mongo_java_server=$(cd "$(dirname "$0")" && pwd)/mongo-java-server
 
 user=capgo-test
 password=capgo-test-password
@@ -73,9 +77,22 @@ build() {
   rm -rf "${work:?}/$name"
 }
 
+# Leaves mongo-java-server and what it needs in the cache.
+fetch_mongo_java_server() {
+  [ -d "$mongo_java_server_jars" ] && return
+  install_package mvn maven
+  say 'fetching mongo-java-server'
+  mkdir -p "$cache"
+  mvn -q -B -f "$mongo_java_server/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+    -DoutputDirectory="$work/jars" >"$work/maven.log" 2>&1 ||
+    fail "mongo-java-server could not be fetched: $(tail -n 3 "$work/maven.log")"
+  # Of two runs at once one is first, and what the other has is the same.
+  mv -T "$work/jars" "$mongo_java_server_jars" 2>/dev/null || [ -d "$mongo_java_server_jars" ]
+}
+
 free_ports() {
   node -e '
-    const servers = Array.from({ length: 3 }, () => require("node:net").createServer().listen(0, "127.0.0.1"));
+    const servers = Array.from({ length: 4 }, () => require("node:net").createServer().listen(0, "127.0.0.1"));
     const ports = servers.map((server) => new Promise((ready) => server.once("listening", () => ready(server.address().port))));
     Promise.all(ports).then((all) => { console.log(all.join(" ")); servers.forEach((server) => server.close()); });
   '
@@ -110,7 +127,11 @@ build minio "$minio_module" "$minio_version" .
 mongod=$(command -v mongod || true)
 [ -n "$mongod" ] || build ferretdb "$ferretdb_module" "$ferretdb_version" ./cmd/ferretdb
 
-read -r redis_port minio_port mongo_port < <(free_ports)
+install_package java default-jre-headless
+mongo_java_server_jars=$cache/mongo-java-server-$(sed -n '/mongo-java-server</,/version>/s/.*<version>\(.*\)<.*/\1/p' "$mongo_java_server/pom.xml")
+fetch_mongo_java_server
+
+read -r redis_port minio_port mongo_port streams_port < <(free_ports)
 mkdir "$work/redis" "$work/minio" "$work/mongo"
 
 start redis redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work/redis"
@@ -119,6 +140,9 @@ answers redis is_open "$redis_port"
 start minio env MINIO_ROOT_USER="$user" MINIO_ROOT_PASSWORD="$password" MINIO_BROWSER=off MINIO_UPDATE=off \
   "$cache/minio-$minio_version" server --quiet --address "127.0.0.1:$minio_port" "$work/minio"
 answers minio is_healthy "http://127.0.0.1:$minio_port/minio/health/cluster"
+
+start mongo-java-server java -Xmx512m -cp "$mongo_java_server_jars/*" "$mongo_java_server/ServeMongo.java" "$streams_port"
+answers mongo-java-server is_open "$streams_port"
 
 if [ -n "$mongod" ]; then
   start mongo "$mongod" --bind_ip 127.0.0.1 --port "$mongo_port" --dbpath "$work/mongo" --nounixsocket
@@ -132,7 +156,11 @@ export TEST_REDIS_URL=redis://127.0.0.1:$redis_port
 # The credentials are part of the URL, so that one variable says all.
 export TEST_S3_ENDPOINT=http://$user:$password@127.0.0.1:$minio_port
 export TEST_MONGO_URL=mongodb://127.0.0.1:$mongo_port
-print_variables() { for name in TEST_REDIS_URL TEST_S3_ENDPOINT TEST_MONGO_URL; do printf 'export %s=%s\n' "$name" "${!name}"; done; }
+# For tests that stop their MongoDB and start it again.
+export TEST_MONGO_PROGRAM=${mongod:-$cache/ferretdb-$ferretdb_version}
+export TEST_MONGO_CHANGE_STREAMS_URL=mongodb://127.0.0.1:$streams_port
+variables=(TEST_REDIS_URL TEST_S3_ENDPOINT TEST_MONGO_URL TEST_MONGO_PROGRAM TEST_MONGO_CHANGE_STREAMS_URL)
+print_variables() { for name in "${variables[@]}"; do printf 'export %s=%s\n' "$name" "${!name}"; done; }
 
 if [ $# -gt 0 ]; then
   print_variables >&2

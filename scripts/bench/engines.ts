@@ -1,28 +1,41 @@
 import { join } from 'node:path';
+import { openMongoStore } from '../../packages/server/src/persistence/mongo/open-mongo-store.ts';
 import { openPostgresStore } from '../../packages/server/src/persistence/postgres/open-postgres-store.ts';
 import { openSqliteStore } from '../../packages/server/src/persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import {
+  dropDatabase,
+  newDatabaseName,
+  testMongoUrl,
+} from '../../packages/server/src/testing/mongo-database.ts';
+import {
   createPostgresDatabase,
   startPostgresServer,
 } from '../../packages/server/src/testing/postgres-server.ts';
+import { openMongoRows, openPostgresRows, openSqliteRows, type StoredRows } from './stored-rows.ts';
 
 /** An empty database that a server under load uses, and that can be filled while it does not run. */
 export interface BenchDatabase {
   /** Settings of a server that uses it. */
   readonly env: Readonly<Record<string, string>>;
   openStore(): Promise<Store>;
+  /** Past the store, for what would take it too long. */
+  openRows(): Promise<StoredRows>;
 }
 
 /** An engine that is ready to give databases. */
 export interface BenchEngine {
+  /** Whether several servers may share a database. */
+  readonly isShared: boolean;
   createDatabase(dataDir: string): Promise<BenchDatabase>;
   stop(): Promise<void>;
 }
 
 const sqlite: BenchEngine = {
+  isShared: false,
   async createDatabase(dataDir) {
-    return { env: {}, openStore: () => openSqliteStore(join(dataDir, 'capgo.sqlite')) };
+    const path = join(dataDir, 'capgo.sqlite');
+    return { env: {}, openStore: () => openSqliteStore(path), openRows: async () => openSqliteRows(path) };
   },
   stop: async () => undefined,
 };
@@ -33,10 +46,15 @@ async function startPostgres(): Promise<BenchEngine> {
   const server = given === undefined ? await startPostgresServer() : undefined;
   const drops: (() => Promise<void>)[] = [];
   return {
+    isShared: true,
     async createDatabase() {
       const { url, drop } = await createPostgresDatabase(given ?? server?.url ?? '');
       drops.push(drop);
-      return { env: { DATABASE_URL: url }, openStore: () => openPostgresStore(url) };
+      return {
+        env: { DATABASE_URL: url },
+        openStore: () => openPostgresStore(url),
+        openRows: () => openPostgresRows(url),
+      };
     },
     async stop() {
       for (const drop of drops) await drop();
@@ -45,7 +63,30 @@ async function startPostgres(): Promise<BenchEngine> {
   };
 }
 
-const engines = { sqlite: async () => sqlite, postgres: startPostgres } as const;
+/** The server of TEST_MONGO_URL. */
+async function startMongo(): Promise<BenchEngine> {
+  if (testMongoUrl === '') {
+    throw new Error('TEST_MONGO_URL is not set: scripts/services.sh npm run bench -- --engine mongo');
+  }
+  const names: string[] = [];
+  return {
+    isShared: true,
+    async createDatabase() {
+      const name = newDatabaseName();
+      names.push(name);
+      return {
+        env: { DATABASE_URL: `${testMongoUrl}/${name}` },
+        openStore: () => openMongoStore(testMongoUrl, name),
+        openRows: () => openMongoRows(testMongoUrl, name),
+      };
+    },
+    async stop() {
+      for (const name of names) await dropDatabase(name);
+    },
+  };
+}
+
+const engines = { sqlite: async () => sqlite, postgres: startPostgres, mongo: startMongo } as const;
 
 export const engineNames = Object.keys(engines);
 

@@ -8,10 +8,19 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchDatabase, type BenchEngine, engineNames, startEngine } from './engines.ts';
 import type { FleetSize, SeededApp, SeededBundle } from './fleet.ts';
+import { type LargeFleetSize, seedLargeFleet } from './large-fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
-import { type EventsReport, type Measurement, renderReport, type ScenarioReport } from './report.ts';
-import { completeFleet, countEvents, seedApps } from './seed.ts';
+import { measureChanges } from './other-nodes.ts';
+import {
+  type ChangesReport,
+  type EventsReport,
+  type LargeReport,
+  type Measurement,
+  renderReport,
+  type ScenarioReport,
+} from './report.ts';
+import { activeBundleOf, appIdAt, completeFleet, countEvents, seedApps } from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,
@@ -35,7 +44,8 @@ const usage = `Usage: npm run bench -- [options]
 
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
-  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels" or "stats"
+  --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels", "stats", "another node"
+                 or "large"
   --engine NAME  the database: ${engineNames.join(' or ')} (default sqlite)
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
@@ -69,6 +79,9 @@ const fleets: readonly FleetPlan[] = [
     outcomes: ['hit'],
   },
 ];
+const largeFleet: LargeFleetSize = options.quick
+  ? { apps: 20, bundlesPerApp: 5, channelsPerApp: 4, overridesPerApp: 10 }
+  : { apps: 1_000, bundlesPerApp: 50, channelsPerApp: 20, overridesPerApp: 100 };
 const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
 
 const connections = 32;
@@ -203,6 +216,58 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   };
 }
 
+/** How long it takes until another node serves what was changed on one: as nodes follow each other, and with Redis. */
+async function measureOtherNodes(engine: BenchEngine, folder: string): Promise<readonly ChangesReport[]> {
+  const redisUrl = process.env['TEST_REDIS_URL'];
+  const ways = [
+    { name: 'without Redis', env: {} },
+    ...(redisUrl === undefined ? [] : [{ name: 'with Redis', env: { REDIS_URL: redisUrl } }]),
+  ];
+  const reports: ChangesReport[] = [];
+  for (const { name, env } of ways) {
+    progress(`another node, ${name}`);
+    const dataDirs = [await mkdtemp(join(folder, 'node-')), await mkdtemp(join(folder, 'node-'))] as const;
+    const database = await engine.createDatabase(dataDirs[0]);
+    const start = async (dataDir: string) => {
+      const server = await startOurServer(dataDir, { ...database.env, ...env }, undefined);
+      undo.push(() => server.stop());
+      return server;
+    };
+    const [here, there] = [await start(dataDirs[0]), await start(dataDirs[1])];
+    const [app] = await seedApps(here.running, { apps: 1, releasesPerApp: 0 });
+    if (!app) throw new Error('no app was seeded');
+    reports.push({ name, delaysMs: await measureChanges([here.running, there.running], app) });
+    await undo.pop()?.();
+    await undo.pop()?.();
+  }
+  return reports;
+}
+
+/** What a server costs that has all of this in memory. */
+async function measureLarge(load: LoadGenerator, engine: BenchEngine, folder: string): Promise<LargeReport> {
+  progress(`seeding ${largeFleet.apps} apps with ${largeFleet.bundlesPerApp} bundles each`);
+  const { dataDir, database, apps } = await seedFleet(engine, folder, {
+    ...{ apps: 1, releasesPerApp: 2 },
+  });
+  const [first] = apps;
+  if (!first) throw new Error('no app was seeded');
+  await seedLargeFleet(database, largeFleet, first, appIdAt);
+  progress('large');
+  const startedAt = performance.now();
+  const server = await startOurServer(dataDir, database.env, undefined);
+  undo.push(() => server.stop());
+  const startSeconds = (performance.now() - startedAt) / 1000;
+  const atStart = await memoryOf(server.pid);
+  const workload = updateChecks('large', apps, 'hit', () => activeBundleOf(first));
+  load.prepare(workload);
+  const job = { port: server.port, requestSet: workload.name, answers: workload.answers, connections };
+  const checks = await measure(load, server, { ...job, loop: openLoop, seconds: statsSeconds });
+  notice(checks, 'ours, large, open loop');
+  const underLoad = await memoryOf(server.pid);
+  await undo.pop()?.();
+  return { size: largeFleet, startSeconds, atStart, checks, underLoad };
+}
+
 async function bench(): Promise<void> {
   // Before the folder: what runs as another user cannot keep its data below it.
   const engine = await startEngine(options.engine);
@@ -240,7 +305,10 @@ async function bench(): Promise<void> {
     await undo.pop()?.();
     await undo.pop()?.();
   }
-  process.stdout.write(`\n${renderReport(scenarios, events)}`);
+  const changes =
+    engine.isShared && 'another node'.includes(options.only) ? await measureOtherNodes(engine, folder) : [];
+  const large = 'large'.includes(options.only) ? await measureLarge(load, engine, folder) : undefined;
+  process.stdout.write(`\n${renderReport({ scenarios, events, changes, large })}`);
 }
 
 let isInterrupted = false;

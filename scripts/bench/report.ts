@@ -1,3 +1,4 @@
+import type { LargeFleetSize } from './large-fleet.ts';
 import type { LoadResult } from './load-messages.ts';
 import type { Memory } from './servers.ts';
 
@@ -32,6 +33,22 @@ export interface EventsReport {
   readonly eventsMeanwhilePerSecond: number;
 }
 
+/** How long changes of one node took to reach another. */
+export interface ChangesReport {
+  readonly name: string;
+  readonly delaysMs: readonly number[];
+}
+
+/** A server with many apps in memory. */
+export interface LargeReport {
+  readonly size: LargeFleetSize;
+  readonly startSeconds: number;
+  readonly atStart: Memory;
+  readonly checks: LoadResult;
+  readonly underLoad: Memory;
+}
+
+const maxChangeMs = 1_000;
 const minRatio = 0.7;
 const maxP99Ms = 5;
 const maxRssMb = 200;
@@ -130,8 +147,45 @@ function verdict(isMet: boolean, target: string, found: string): string {
   return `- ${isMet ? 'met   ' : 'MISSED'} ${target}: ${found}`;
 }
 
+function changesRow({ name, delaysMs }: ChangesReport): string[] {
+  return [name, whole(median(delaysMs)), whole(Math.max(...delaysMs))];
+}
+
+function largeTable({ size, startSeconds, atStart, checks, underLoad }: LargeReport): string {
+  const { apps, bundlesPerApp, channelsPerApp, overridesPerApp } = size;
+  const name = `${whole(apps)} apps × ${bundlesPerApp} bundles × ${channelsPerApp} channels, ${whole(apps * overridesPerApp)} overrides`;
+  return table(
+    [
+      'A large database',
+      'start s',
+      'RSS MiB at start (peak)',
+      'under 1,000 checks/s (peak)',
+      'checks p50/p99 ms',
+    ],
+    [
+      [
+        name,
+        startSeconds.toFixed(1),
+        memory(atStart),
+        memory(underLoad),
+        `${checks.p50Ms.toFixed(2)} / ${checks.p99Ms.toFixed(2)}`,
+      ],
+    ],
+  );
+}
+
 /** The tables and a line for each target, in Markdown. */
-export function renderReport(scenarios: readonly ScenarioReport[], events: EventsReport | undefined): string {
+export function renderReport({
+  scenarios,
+  events,
+  changes,
+  large,
+}: {
+  readonly scenarios: readonly ScenarioReport[];
+  readonly events: EventsReport | undefined;
+  readonly changes: readonly ChangesReport[];
+  readonly large: LargeReport | undefined;
+}): string {
   const parts: string[] = [];
   const verdicts: string[] = [];
   if (scenarios.length > 0) {
@@ -204,5 +258,17 @@ export function renderReport(scenarios: readonly ScenarioReport[], events: Event
       ),
     );
   }
+  if (changes.length > 0) {
+    parts.push(table(['A change on another node', 'median ms', 'longest ms'], changes.map(changesRow)));
+    const slowest = Math.max(...changes.flatMap(({ delaysMs }) => delaysMs));
+    verdicts.push(
+      verdict(
+        slowest <= maxChangeMs,
+        `a change on another node within ${whole(maxChangeMs)} ms`,
+        `${whole(slowest)}`,
+      ),
+    );
+  }
+  if (large) parts.push(largeTable(large));
   return `${[...parts, verdicts.join('\n')].join('\n\n')}\n`;
 }

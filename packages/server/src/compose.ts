@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
+import { describeDeviceRoutes } from './device-api/openapi.ts';
 import { renderDeviceError } from './device-api/render-error.ts';
 import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
@@ -21,6 +22,7 @@ import { createHttpServer } from './http/server.ts';
 import { createJobs } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
+import type { ServedDocument } from './management-api/docs-page.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { toRoutePath } from './management-api/rest/rest-path.ts';
@@ -29,15 +31,12 @@ import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
+import { openDatabase, openDatabaseHints, reasonOf } from './open-database.ts';
 import { announced } from './persistence/announced.ts';
-import { loadAppSnapshots } from './persistence/app-snapshots.ts';
-import { loadDeviceStates } from './persistence/device-states.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { sparing } from './persistence/sparing-hints.ts';
 import { lockFolder } from './persistence/sqlite/lock-folder.ts';
-import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
-import { untilAvailable } from './persistence/until-available.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import { type Clock, systemClock } from './ports/clock.ts';
 import type { ObjectLinks } from './ports/object-links.ts';
@@ -66,6 +65,8 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** The OpenAPI documents that the management API serves. */
+  readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
@@ -83,19 +84,12 @@ export interface Product {
   close(): Promise<void>;
 }
 
-const sqliteScheme = 'sqlite:';
 async function openTokens(
   config: Config,
 ): Promise<{ tokens: readonly string[]; newToken: string | undefined }> {
   if (config.managementApiTokens) return { tokens: config.managementApiTokens, newToken: undefined };
   const { token, isNew } = await findOrCreateToken(join(config.dataDir, 'management-token'));
   return { tokens: [token], newToken: isNew ? token : undefined };
-}
-
-/** Why something failed, down to the words of the system. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
 interface BundleFiles {
@@ -141,47 +135,6 @@ async function openDataDir(config: Config) {
   }
 }
 
-/** The URL of a database as it may be shown: without user, password and options. */
-function shown(databaseUrl: string): string {
-  if (databaseUrl.startsWith(sqliteScheme)) return databaseUrl;
-  // Several hosts, as MongoDB has them, are no URL.
-  if (databaseUrl.startsWith('mongodb')) return databaseUrl.replace(/\/\/[^@/]*@/, '//').replace(/\?.*/, '');
-  const { protocol, host, pathname } = new URL(databaseUrl.replace('@/', '@localhost/'));
-  return `${protocol}//${host}${pathname}`;
-}
-
-/** Drivers are loaded by who uses them: those of the others would take memory and time at the start. */
-async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: AbortSignal): Promise<Store> {
-  if (mongoDatabase === undefined) {
-    const { openPostgresStore } = await import('./persistence/postgres/open-postgres-store.ts');
-    return openPostgresStore(databaseUrl, stop);
-  }
-  const { openMongoStore } = await import('./persistence/mongo/open-mongo-store.ts');
-  return openMongoStore(databaseUrl, mongoDatabase, stop);
-}
-
-/** Waits for a database of its own server, which may come up after us. */
-async function openStore(config: Config, logger: Logger, stop: AbortSignal): Promise<Store> {
-  const { databaseUrl } = config;
-  try {
-    if (databaseUrl.startsWith(sqliteScheme)) {
-      return await openSqliteStore(databaseUrl.slice(sqliteScheme.length));
-    }
-    return await untilAvailable(() => openServerStore(config, stop), {
-      signal: stop,
-      onFailure({ error, attempt, retryInMs }) {
-        logger.warn(
-          { event: 'database_unavailable', attempt, retryInMs },
-          `waiting for ${shown(databaseUrl)}: ${reasonOf(error)}; next attempt in ${retryInMs / 1000} s`,
-        );
-      },
-    });
-  } catch (error) {
-    const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
-    throw new AppError('unavailable', message, { cause: error });
-  }
-}
-
 /** What nodes share beside the database. */
 interface Sharing {
   readonly limits: RequestLimits;
@@ -189,20 +142,11 @@ interface Sharing {
   close(): Promise<void>;
 }
 
-async function openDatabaseHints(databaseUrl: string): Promise<ChangeHints | undefined> {
-  if (!/^postgres(ql)?:/.test(databaseUrl)) return undefined;
-  const { createPostgresChangeHints } = await import('./persistence/postgres/change-hints.ts');
-  return sparing(createPostgresChangeHints(databaseUrl));
-}
-
-async function openSharing(
-  { redisUrl, databaseUrl }: Config,
-  logger: Logger,
-  clock: Clock,
-): Promise<Sharing> {
+async function openSharing(config: Config, logger: Logger, clock: Clock): Promise<Sharing> {
+  const { redisUrl } = config;
   const ofThisNode = createNodeLimits(clock);
   if (redisUrl === undefined) {
-    const hints = await openDatabaseHints(databaseUrl);
+    const hints = await openDatabaseHints(config);
     return { limits: ofThisNode, hints, close: async () => hints?.close() };
   }
   // Here, so that servers without it do not load the client.
@@ -240,13 +184,10 @@ export async function composeProduct(
     throw error;
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
-  const opened = await openStore(config, logger, stop).catch(release);
-  const archive = createZipBundleArchive();
-  // Before anything is read: what is changed meanwhile is read again.
-  const { revision } = await opened.readChanges(null);
-  const appSnapshots = await loadAppSnapshots(opened);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const deviceStates = await loadDeviceStates(opened, { minFailures: minFailuresOf(rules) });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), stop });
+  const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
+  const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
@@ -312,7 +253,7 @@ export async function composeProduct(
     renderError: renderManagementError,
     toRoutePath,
   });
-  await addManagementRoutes(managementApi, {
+  const documents = await addManagementRoutes(managementApi, {
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
@@ -324,6 +265,7 @@ export async function composeProduct(
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
     },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
+    otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
 
   const metricsApi = createHttpServer({
@@ -351,7 +293,7 @@ export async function composeProduct(
     deleteOldChanges: () => store.deleteOldChanges(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
     services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
     store,
     async close() {

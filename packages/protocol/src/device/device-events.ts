@@ -58,17 +58,25 @@ export const DeviceEventBody = Type.Object(
   {
     app_id: AppIdField,
     device_id: DeviceIdField,
-    platform: text(64, 'The operating system of the device', { emptyAllowed: false }),
-    action: Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_.:-]+$', description: 'What happened' }),
-    version_name: text(2_048, 'The bundle it is about, or `<bundle>:<file>`'),
-    version_os: text(255, 'Version of the operating system'),
-    old_version_name: Type.Optional(text(255, 'The bundle that ran before; "" for none')),
-    version_build: Type.Optional(text(255, 'Its native version')),
-    version_code: Type.Optional(text(255, 'Its native build number')),
-    plugin_version: Type.Optional(text(128, 'Version of the plugin')),
+    platform: text(64, 'The operating system of the device', 'android', { emptyAllowed: false }),
+    action: Type.String({
+      maxLength: 64,
+      pattern: '^[A-Za-z0-9_.:-]+$',
+      description: 'What happened',
+      examples: ['set'],
+    }),
+    version_name: text(2_048, 'The bundle it is about, or `<bundle>:<file>`', '1.0.1'),
+    version_os: text(255, 'Version of the operating system', '15'),
+    old_version_name: Type.Optional(text(255, 'The bundle that ran before; "" for none', '1.0.0')),
+    version_build: Type.Optional(text(255, 'Its native version', '1.0.0')),
+    version_code: Type.Optional(text(255, 'Its native build number', '42')),
+    plugin_version: Type.Optional(text(128, 'Version of the plugin', '8.3.1')),
     // Electron sends null where the others send "".
     custom_id: Type.Optional(
-      Type.Union([text(36, "The app's own name for the device or its user"), Type.Null()]),
+      Type.Union([text(36, "The app's own name for the device or its user", 'user-17'), Type.Null()], {
+        description: "The app's own name for the device or its user",
+        examples: ['user-17'],
+      }),
     ),
     metadata: Type.Optional(
       Type.Object(
@@ -76,8 +84,9 @@ export const DeviceEventBody = Type.Object(
         {
           maxProperties: 30,
           propertyNames: { maxLength: 64, pattern: withoutNul },
-          additionalProperties: text(2_048, 'A fact about the event'),
+          additionalProperties: text(2_048, 'A fact about the event', 'timeout'),
           description: 'Facts about the event',
+          examples: [{ error: 'timeout' }],
         },
       ),
     ),
@@ -87,7 +96,51 @@ export const DeviceEventBody = Type.Object(
 );
 export type DeviceEventBody = Static<typeof DeviceEventBody>;
 
+/** Body of `POST /stats`. */
+export const DeviceEventsBody = Type.Union(
+  [
+    DeviceEventBody,
+    Type.Array(DeviceEventBody, { maxItems: maxEventsPerBatch, description: 'Events of one app' }),
+  ],
+  { description: 'One event, or a batch' },
+);
+
+const indexField = Type.Integer({
+  minimum: 0,
+  description: 'Place of the event in the batch',
+  examples: [0],
+});
+const errorFields = {
+  error: Type.String({ description: 'A code for programs', examples: ['app_not_found'] }),
+  message: Type.String({ description: 'A sentence for people', examples: ['App not found'] }),
+};
+
 /** The answer to one event of a batch, at the same place as the event. */
-export type DeviceEventResult =
-  | { readonly status: 'ok'; readonly index: number }
-  | { readonly status: 'error'; readonly error: string; readonly message: string; readonly index: number };
+export const DeviceEventResult = Type.Union(
+  [
+    Type.Object({
+      status: Type.Literal('ok', { description: 'The event is kept' }),
+      index: indexField,
+    }),
+    Type.Object({
+      status: Type.Literal('error', { description: 'The event is not kept' }),
+      ...errorFields,
+      index: indexField,
+    }),
+  ],
+  { description: 'What became of the event at the same place' },
+);
+export type DeviceEventResult = Static<typeof DeviceEventResult>;
+
+/** Answers that are no failure of the request. */
+export const DeviceEventsAnswer = Type.Union(
+  [
+    Type.Object({ status: Type.Literal('ok', { description: 'The event is kept' }) }),
+    Type.Object({
+      status: Type.Literal('ok', { description: 'The batch was read' }),
+      results: Type.Array(DeviceEventResult, { description: 'What became of each event' }),
+    }),
+    Type.Object(errorFields, { description: 'Nothing is kept, and telling it again does not help' }),
+  ],
+  { description: 'What became of the events' },
+);

@@ -4,13 +4,22 @@ import { appIdMaxLength, appIdPattern, deviceIdPattern, platforms } from '../for
 /** No text that is stored may hold NUL: not every database takes it. */
 export const withoutNul = '^[^\\u0000]*$';
 
-/** A text of bounded length; `emptyAllowed` where the plugins send '' for "none". */
-export function text(maxLength: number, description: string, options: { emptyAllowed?: boolean } = {}) {
+/**
+ * A text of bounded length; `emptyAllowed` where the plugins send '' for "none". The example is for the documentation
+ * that is generated.
+ */
+export function text(
+  maxLength: number,
+  description: string,
+  example: string,
+  options: { emptyAllowed?: boolean } = {},
+) {
   return Type.String({
     minLength: options.emptyAllowed === false ? 1 : 0,
     maxLength,
     pattern: withoutNul,
     description,
+    examples: [example],
   });
 }
 
@@ -30,12 +39,13 @@ export const DeviceIdField = Type.String({
 
 export const PlatformField = Type.Union(
   platforms.map((platform) => Type.Literal(platform)),
-  { description: 'The operating system of the device' },
+  { description: 'The operating system of the device', examples: ['android'] },
 );
 
 /** Not validated where an update or a channel is asked for: what cannot be kept is no reason to refuse that. */
 export const UncheckedNativeBuildField = Type.Unknown({
   description: 'Its native build number; counts when it is text of at most 255 characters',
+  examples: ['42'],
 });
 
 /**
@@ -43,9 +53,14 @@ export const UncheckedNativeBuildField = Type.Unknown({
  * `is_prod` have their defaults by the time this is checked.
  */
 export const optionalDeviceFields = {
-  is_emulator: Type.Boolean({ description: 'Whether it is an emulator or simulator' }),
-  is_prod: Type.Boolean({ description: 'Whether it is a store build, as opposed to a debug one' }),
-  defaultChannel: Type.Optional(text(255, 'The channel chosen by the app or its user; "" for none')),
-  key_id: Type.Optional(text(20, "The first characters of the app's public key")),
-  install_source: Type.Optional(text(64, 'The store the app came from')),
+  is_emulator: Type.Boolean({ description: 'Whether it is an emulator or simulator', examples: [false] }),
+  is_prod: Type.Boolean({
+    description: 'Whether it is a store build, as opposed to a debug one',
+    examples: [true],
+  }),
+  defaultChannel: Type.Optional(
+    text(255, 'The channel chosen by the app or its user; "" for none', 'production'),
+  ),
+  key_id: Type.Optional(text(20, "The first characters of the app's public key", 'abcd1234')),
+  install_source: Type.Optional(text(64, 'The store the app came from', 'com.android.vending')),
 } satisfies TProperties;

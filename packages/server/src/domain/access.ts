@@ -32,6 +32,10 @@ const leastRoles = {
 export type Permission = keyof typeof leastRoles;
 export const permissions = Object.keys(leastRoles) as readonly Permission[];
 
+export function leastRole(permission: Permission): Role {
+  return leastRoles[permission];
+}
+
 /** What concerns everybody on the server: nothing for somebody who may see some apps only. */
 const organizationWide: ReadonlySet<Permission> = new Set([
   'organization.change',

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { DocumentedRoute } from './route-docs.ts';
 
 /** Something the server cannot do its work without, by the name an operator knows it by. */
 export interface Dependency {
@@ -37,3 +39,26 @@ export function addHealthRoutes(server: FastifyInstance, dependencies: readonly 
     return { status: 'unavailable', error: `Not reachable: ${failing.join(', ')}`, failing };
   });
 }
+
+const Alive = Type.Object(
+  { status: Type.Literal('ok', { description: 'All is well' }) },
+  { title: 'Alive', description: 'It works' },
+);
+
+/** For the documentation of the APIs that have these routes. */
+export const healthRouteDocs: readonly DocumentedRoute[] = [
+  {
+    ...{ method: 'GET', url: '/_healthz' },
+    docs: {
+      ...{ operationId: 'isAlive', tag: 'health', summary: 'Whether the process is up' },
+      answer: Alive,
+    },
+  },
+  {
+    ...{ method: 'GET', url: '/_readyz' },
+    docs: {
+      ...{ operationId: 'isReady', tag: 'health', summary: 'Whether all it needs is within reach' },
+      ...{ answer: Alive, otherAnswers: { 503: 'Something is not; its name is in the answer' } },
+    },
+  },
+];

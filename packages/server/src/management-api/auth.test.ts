@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
+import { type PrintedRoute, routesOf } from '../testing/routes-of.ts';
+import { bundleForm, startTestServer, testToken } from '../testing/test-server.ts';
 
 const otherToken = 'other-token-fedcba9876543210fedcba98765';
 const wrongToken = 'wrong-token-0123456789abcdef0123456789';
@@ -11,26 +12,11 @@ const publicRoutes = [
   ...['GET /apipublic/v1/oauth2.config', 'HEAD /apipublic/v1/oauth2.config'],
 ];
 
-interface Route {
-  readonly method: string;
-  readonly url: string;
-}
-
-/** Every route the management API really has, as the framework prints them. */
-async function routesOf(server: TestServer): Promise<Route[]> {
-  await server.product.managementApi.ready();
-  const lines = server.product.managementApi.printRoutes({ commonPrefix: false }).trim().split('\n');
-  return lines.flatMap((line) => {
-    const [, url, methods] = /^[├└]── (\S+) \(([A-Z, ]+)\)$/.exec(line) ?? [];
-    if (url === undefined || methods === undefined) throw new Error(`Cannot read the route ${line}`);
-    return methods.split(', ').map((method) => ({ method, url }));
-  });
-}
-
 const server = await startTestServer({ env: { MANAGEMENT_API_TOKENS: `${testToken},${otherToken}` } });
-const routes = await routesOf(server);
-const nameOf = ({ method, url }: Route) => `${method} ${url}`;
-const guarded = routes.filter((route) => !publicRoutes.includes(nameOf(route)));
+const routes = await routesOf(server.product.managementApi);
+const nameOf = ({ method, url }: PrintedRoute) => `${method} ${url}`;
+const isDocumentation = ({ url }: PrintedRoute) => /^\/(docs[/*]?|openapi[\w-]*\.json$)/.test(url);
+const guarded = routes.filter((route) => !publicRoutes.includes(nameOf(route)) && !isDocumentation(route));
 
 beforeAll(async () => {
   const response = await fetch(`${server.managementUrl}/api/v1/bundles.upload`, {
@@ -43,14 +29,14 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 function ask(
-  { method, url }: Route,
+  { method, url }: PrintedRoute,
   headers: Record<string, string>,
   body?: FormData | string,
 ): Promise<Response> {
   return fetch(`${server.managementUrl}${url}`, { method, headers, ...(body ? { body } : {}) });
 }
 
-async function expectUnauthorized(response: Response, route: Route): Promise<void> {
+async function expectUnauthorized(response: Response, route: PrintedRoute): Promise<void> {
   expect([nameOf(route), response.status]).toEqual([nameOf(route), 401]);
   expect(response.headers.get('www-authenticate')).toMatch(/^Bearer\b/);
   const text = await response.text();

@@ -1,9 +1,14 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
+  BundleDeleteAnswer,
   BundleDeleteBody,
+  BundleList,
+  BundleUploadAnswer,
+  BundleUploadForm,
   type BundleView,
   bundleUploadFields,
 } from '@capgo-server/protocol/management/bundles';
+import { ListQuery } from '@capgo-server/protocol/management/pages';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/access.ts';
@@ -20,6 +25,7 @@ import {
   recordId,
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
+import type { ManagementRoute } from './route.ts';
 
 type UploadField = (typeof bundleUploadFields)[number];
 
@@ -89,7 +95,12 @@ function drain({ raw }: FastifyRequest): void {
   raw.once('close', () => clearTimeout(cutOff));
 }
 
-export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly bundleUrls: BundleUrls }) {
+export interface BundleRoutesDeps {
+  readonly bundles: Bundles;
+  readonly bundleUrls: BundleUrls;
+}
+
+function createHandlers(deps: BundleRoutesDeps) {
   const { bundles, bundleUrls } = deps;
 
   async function stageFile(part: MultipartFile): Promise<StagedBundle> {
@@ -188,4 +199,40 @@ export function createBundleHandlers(deps: { readonly bundles: Bundles; readonly
       return { message: 'Bundle deleted successfully' };
     },
   };
+}
+
+export function bundleRoutes(deps: BundleRoutesDeps): readonly ManagementRoute[] {
+  const bundles = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
+      docs: {
+        ...{ operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
+        ...{ query: ListQuery, answer: BundleList },
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.upload', permission: 'bundles.upload' },
+      ...{ handler: bundles.upload, beforeBody: bundles.requireForm },
+      docs: {
+        ...{ operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
+        ...{ body: BundleUploadForm, bodyType: 'multipart/form-data', answer: BundleUploadAnswer },
+        errors: [
+          'invalid_bundle',
+          'unsupported_media_type',
+          'version_already_exists',
+          'insufficient_storage',
+        ],
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/bundles.delete', permission: 'bundles.delete' },
+      handler: bundles.delete,
+      docs: {
+        ...{ operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
+        ...{ body: BundleDeleteBody, answer: BundleDeleteAnswer },
+        errors: ['bundle_not_found', 'bundle_in_use'],
+      },
+    },
+  ];
 }

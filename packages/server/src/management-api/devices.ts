@@ -1,5 +1,14 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import type { CounterView, DeviceView } from '@capgo-server/protocol/management/devices';
+import {
+  CounterList,
+  CounterListQuery,
+  type CounterView,
+  DeviceAnswer,
+  DeviceGetQuery,
+  DeviceList,
+  type DeviceView,
+} from '@capgo-server/protocol/management/devices';
+import { AppListQuery } from '@capgo-server/protocol/management/pages';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, InventoryDevice } from '../ports/device-events.ts';
@@ -13,6 +22,7 @@ import {
   requiredAppId,
   requiredDeviceId,
 } from './page-query.ts';
+import type { ManagementRoute } from './route.ts';
 
 const defaultRows = 100;
 
@@ -41,8 +51,12 @@ function toCounterView({ channel, ...row }: CounterRow): CounterView {
   return { ...row, channel: channel === '' ? null : channel };
 }
 
-/** What is known of devices: the inventory and the daily counters. */
-export function createDeviceHandlers(deps: { readonly devices: Devices; readonly counters: CounterReader }) {
+export interface DeviceRoutesDeps {
+  readonly devices: Devices;
+  readonly counters: CounterReader;
+}
+
+function createHandlers(deps: DeviceRoutesDeps) {
   const { devices, counters } = deps;
   return {
     async list(request: FastifyRequest) {
@@ -72,4 +86,33 @@ export function createDeviceHandlers(deps: { readonly devices: Devices; readonly
       return listAnswer(page, toCounterView);
     },
   };
+}
+
+/** What is known of devices: the inventory and the daily counters. */
+export function deviceRoutes(deps: DeviceRoutesDeps): readonly ManagementRoute[] {
+  const devices = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/counters.list', permission: 'statistics.read' },
+      handler: devices.listCounters,
+      docs: {
+        ...{ operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
+        ...{ query: CounterListQuery, answer: CounterList },
+      },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
+      docs: {
+        ...{ operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
+        ...{ query: AppListQuery, answer: DeviceList },
+      },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/devices.get', permission: 'devices.read', handler: devices.get },
+      docs: {
+        ...{ operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
+        ...{ query: DeviceGetQuery, answer: DeviceAnswer, errors: ['device_not_found'] },
+      },
+    },
+  ];
 }

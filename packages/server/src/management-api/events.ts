@@ -1,5 +1,11 @@
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import type { DeviceEventView } from '@capgo-server/protocol/management/events';
+import {
+  DeviceEventCount,
+  DeviceEventCountQuery,
+  DeviceEventList,
+  DeviceEventListQuery,
+  type DeviceEventView,
+} from '@capgo-server/protocol/management/events';
 import type { FastifyRequest } from 'fastify';
 import type { DeviceEvent } from '../domain/device.ts';
 import type { DeviceEventFilter } from '../ports/device-events.ts';
@@ -12,6 +18,7 @@ import {
   textParameter,
   timeParameter,
 } from './page-query.ts';
+import type { ManagementRoute } from './route.ts';
 
 const defaultRows = 100;
 
@@ -51,7 +58,11 @@ function filterOf(query: Query): DeviceEventFilter {
   };
 }
 
-export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: DeviceEvents }) {
+export interface EventRoutesDeps {
+  readonly deviceEvents: DeviceEvents;
+}
+
+function createHandlers({ deviceEvents }: EventRoutesDeps) {
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
@@ -63,4 +74,24 @@ export function createEventHandlers({ deviceEvents }: { readonly deviceEvents: D
       return { count: await deviceEvents.count(filterOf(request.query as Query)) };
     },
   };
+}
+
+export function eventRoutes(deps: EventRoutesDeps): readonly ManagementRoute[] {
+  const events = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/events.list', permission: 'devices.read', handler: events.list },
+      docs: {
+        ...{ operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
+        ...{ query: DeviceEventListQuery, answer: DeviceEventList },
+      },
+    },
+    {
+      ...{ method: 'GET', url: '/api/v1/events.count', permission: 'devices.read', handler: events.count },
+      docs: {
+        ...{ operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
+        ...{ query: DeviceEventCountQuery, answer: DeviceEventCount },
+      },
+    },
+  ];
 }

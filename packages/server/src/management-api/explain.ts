@@ -1,5 +1,7 @@
-import { type ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
+import { UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
+import { ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
 import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { type DeviceCheck, reportedPlatform } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
@@ -8,6 +10,7 @@ import type { Devices } from '../services/devices.ts';
 import type { UpdateChecks } from '../services/update-check.ts';
 import { checkedAppId, checkedDeviceId } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
+import type { ManagementRoute } from './route.ts';
 
 /** The device API's own reading and writing of an update check, so that an explanation cannot differ from the answer. */
 export interface UpdateCheckWire {
@@ -39,14 +42,13 @@ function isKnownDevice(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !('version_build' in body) && !('version_name' in body);
 }
 
-/** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
-export function createExplainHandler(deps: {
+export interface ExplainRoutesDeps {
   readonly updateChecks: UpdateChecks;
   readonly devices: Pick<Devices, 'find'>;
-  readonly wire: UpdateCheckWire;
-}) {
-  const { updateChecks, devices, wire } = deps;
+  readonly updateCheckWire: UpdateCheckWire;
+}
 
+function createHandler({ updateChecks, devices, updateCheckWire: wire }: ExplainRoutesDeps) {
   async function requestOf(body: unknown): Promise<unknown> {
     if (!isKnownDevice(body)) return body;
     const { app_id, device_id } = parseBody(KnownDeviceBody, body);
@@ -73,6 +75,28 @@ export function createExplainHandler(deps: {
   return async (request: FastifyRequest): Promise<ExplainView> => {
     const device = wire.parse(await requestOf(request.body));
     const { decision, steps } = updateChecks.explain(device);
-    return { answer: wire.answer(decision, request), outcome: decision.outcome, ...viewOf(decision), steps };
+    const answer = wire.answer(decision, request);
+    return { answer, outcome: decision.outcome, ...viewOf(decision), steps: [...steps] };
   };
+}
+
+/** For the documentation: a device's own request is read as `POST /updates` reads it. */
+const ExplainBody = Type.Union([KnownDeviceBody, UpdateCheckBody], {
+  description: 'A device that was heard of, or the request that a device would send',
+});
+
+/** `POST /api/v1/updates.explain`: what a device would be answered now, and each reason on the way there. */
+export function explainRoutes(deps: ExplainRoutesDeps): readonly ManagementRoute[] {
+  return [
+    {
+      ...{ method: 'POST', url: '/api/v1/updates.explain', permission: 'devices.read' },
+      handler: createHandler(deps),
+      docs: {
+        operationId: 'updatesExplain',
+        tag: 'devices',
+        summary: 'What a device would be answered now, and why',
+        ...{ body: ExplainBody, answer: ExplainView, errors: ['device_not_found', 'invalid_json_body'] },
+      },
+    },
+  ];
 }

@@ -1,7 +1,11 @@
 import { formatTimestamp, parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
+import { ListQuery } from '@capgo-server/protocol/management/pages';
 import {
+  ReleaseAnswer,
   ReleaseCreateBody,
+  ReleaseDeleteAnswer,
   ReleaseDeleteBody,
+  ReleaseList,
   ReleaseSetActiveBody,
   ReleaseUpdateBody,
   type ReleaseView,
@@ -21,6 +25,7 @@ import {
   recordId,
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
+import type { ManagementRoute } from './route.ts';
 
 function toView(release: Release): ReleaseView {
   return {
@@ -49,7 +54,11 @@ function releaseDate(text: string | null): number | null {
   return time;
 }
 
-export function createReleaseHandlers({ releases }: { readonly releases: Releases }) {
+export interface ReleaseRoutesDeps {
+  readonly releases: Releases;
+}
+
+function createHandlers({ releases }: ReleaseRoutesDeps) {
   return {
     async list(request: FastifyRequest) {
       const query = request.query as Query;
@@ -98,4 +107,54 @@ export function createReleaseHandlers({ releases }: { readonly releases: Release
       return { message: 'Release deleted successfully' };
     },
   };
+}
+
+export function releaseRoutes(deps: ReleaseRoutesDeps): readonly ManagementRoute[] {
+  const releases = createHandlers(deps);
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/releases.list', permission: 'releases.read' },
+      handler: releases.list,
+      docs: {
+        ...{ operationId: 'releasesList', tag: 'releases', summary: 'Releases, newest first' },
+        ...{ query: ListQuery, answer: ReleaseList },
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.create', permission: 'releases.change' },
+      handler: releases.create,
+      docs: {
+        ...{ operationId: 'releasesCreate', tag: 'releases', summary: 'Register a native build' },
+        ...{ body: ReleaseCreateBody, answer: ReleaseAnswer },
+        errors: ['bundle_not_found', 'release_already_exists'],
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.update', permission: 'releases.change' },
+      handler: releases.update,
+      docs: {
+        ...{ operationId: 'releasesUpdate', tag: 'releases', summary: 'Set the release date' },
+        ...{ body: ReleaseUpdateBody, answer: ReleaseAnswer, errors: ['release_not_found'] },
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.set-active', permission: 'releases.change' },
+      handler: releases.setActive,
+      docs: {
+        operationId: 'releasesSetActive',
+        tag: 'releases',
+        summary: 'Choose the bundle that the devices of a release run',
+        ...{ body: ReleaseSetActiveBody, answer: ReleaseAnswer },
+        errors: ['release_not_found', 'bundle_not_found'],
+      },
+    },
+    {
+      ...{ method: 'POST', url: '/api/v1/releases.delete', permission: 'releases.change' },
+      handler: releases.delete,
+      docs: {
+        ...{ operationId: 'releasesDelete', tag: 'releases', summary: 'Forget a native build' },
+        ...{ body: ReleaseDeleteBody, answer: ReleaseDeleteAnswer, errors: ['release_not_found'] },
+      },
+    },
+  ];
 }

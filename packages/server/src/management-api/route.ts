@@ -1,28 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { TSchema } from 'typebox';
 import { type Caller, isPermitted, type Permission } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
+import type { RouteDocs } from '../http/route-docs.ts';
 import type { ManagementAuth } from './auth.ts';
-
-/** What the documentation says of a route; requests are checked by their handlers, which know the order and the words. */
-export interface RouteDocs {
-  /** Unique, a verb and a noun: `listBundles`. */
-  readonly operationId: string;
-  /** One line. */
-  readonly summary: string;
-  readonly description?: string;
-  /** The noun it belongs to. */
-  readonly tag: string;
-  readonly query?: TSchema;
-  readonly params?: TSchema;
-  readonly body?: TSchema;
-  /** The media type of the body when it is not JSON. */
-  readonly bodyType?: 'multipart/form-data';
-  /** What it answers when all went well. */
-  readonly answer?: TSchema;
-  /** Its status, when that is not 200. */
-  readonly answerStatus?: number;
-}
 
 interface RouteFacts {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';

@@ -4,41 +4,39 @@ import type { FastifyInstance } from 'fastify';
 import { addConsolePage } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
-import type { CounterReader } from '../ports/device-events.ts';
-import type { Bundles } from '../services/bundles.ts';
-import type { DeviceEvents } from '../services/device-events.ts';
-import type { Devices } from '../services/devices.ts';
-import type { Releases } from '../services/releases.ts';
-import type { UpdateChecks } from '../services/update-check.ts';
 import type { ManagementAuth } from './auth.ts';
-import { type BundleUrls, createBundleHandlers } from './bundles.ts';
-import { createDeviceHandlers } from './devices.ts';
-import { createEventHandlers } from './events.ts';
-import { createExplainHandler, type UpdateCheckWire } from './explain.ts';
-import { createReleaseHandlers } from './releases.ts';
+import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
+import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
+import { addDocsPage, type ServedDocument } from './docs-page.ts';
+import { type EventRoutesDeps, eventRoutes } from './events.ts';
+import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { describeManagementRoutes } from './openapi.ts';
+import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { addRoutes } from './route.ts';
+import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
-export interface ManagementApi {
-  readonly auth: ManagementAuth;
-  readonly bundles: Bundles;
-  readonly releases: Releases;
-  readonly deviceEvents: DeviceEvents;
-  readonly updateChecks: UpdateChecks;
-  readonly updateCheckWire: UpdateCheckWire;
-  readonly devices: Devices;
-  readonly counters: CounterReader;
-  readonly bundleUrls: BundleUrls;
-  readonly dependencies: readonly Dependency[];
-  /** Published to the console so that it can sign in; '' when there is none. */
-  readonly oauth: { readonly issuer: string; readonly clientId: string };
-}
+/** What the routes of all nouns need. */
+export type ManagementApi = BundleRoutesDeps &
+  ReleaseRoutesDeps &
+  EventRoutesDeps &
+  DeviceRoutesDeps &
+  ExplainRoutesDeps &
+  SignInRoutesDeps & {
+    readonly auth: ManagementAuth;
+    readonly dependencies: readonly Dependency[];
+    /** Documents of other APIs of this server, to be shown beside ours. */
+    readonly otherDocuments: readonly ServedDocument[];
+  };
 
 /** Largest JSON body. */
 export const maxManagementBodyBytes = 1024 * 1024;
 const maxFieldBytes = 64 * 1024;
 
-/** Every URL an operator can ask, with who may. */
-export async function addManagementRoutes(server: FastifyInstance, api: ManagementApi): Promise<void> {
+/** Every URL an operator can ask, with who may; answers the documents that say so. */
+export async function addManagementRoutes(
+  server: FastifyInstance,
+  api: ManagementApi,
+): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
   await server.register(multipart, {
@@ -53,92 +51,20 @@ export async function addManagementRoutes(server: FastifyInstance, api: Manageme
   addHealthRoutes(server, api.dependencies);
   addConsolePage(server);
 
-  const bundles = createBundleHandlers(api);
-  const releases = createReleaseHandlers(api);
-  const events = createEventHandlers(api);
-  const devices = createDeviceHandlers(api);
-  const explain = createExplainHandler({
-    updateChecks: api.updateChecks,
-    devices: api.devices,
-    wire: api.updateCheckWire,
-  });
-  addRoutes(server, api.auth, [
-    {
-      ...{ method: 'GET', url: '/api/v1/bundles.list', permission: 'bundles.read', handler: bundles.list },
-      docs: { operationId: 'bundlesList', tag: 'bundles', summary: 'Bundles, newest first' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/bundles.upload', permission: 'bundles.upload' },
-      ...{ handler: bundles.upload, beforeBody: bundles.requireForm },
-      docs: { operationId: 'bundlesUpload', tag: 'bundles', summary: 'Upload a bundle as a zip' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/bundles.delete', permission: 'bundles.delete' },
-      handler: bundles.delete,
-      docs: { operationId: 'bundlesDelete', tag: 'bundles', summary: 'Delete a bundle that nothing serves' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/releases.list', permission: 'releases.read' },
-      handler: releases.list,
-      docs: { operationId: 'releasesList', tag: 'releases', summary: 'Releases, newest first' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/releases.create', permission: 'releases.change' },
-      handler: releases.create,
-      docs: { operationId: 'releasesCreate', tag: 'releases', summary: 'Register a native build' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/releases.update', permission: 'releases.change' },
-      handler: releases.update,
-      docs: { operationId: 'releasesUpdate', tag: 'releases', summary: 'Set the release date' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/releases.set-active', permission: 'releases.change' },
-      handler: releases.setActive,
-      docs: {
-        operationId: 'releasesSetActive',
-        tag: 'releases',
-        summary: 'Choose the bundle that the devices of a release run',
-      },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/releases.delete', permission: 'releases.change' },
-      handler: releases.delete,
-      docs: { operationId: 'releasesDelete', tag: 'releases', summary: 'Forget a native build' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/events.list', permission: 'devices.read', handler: events.list },
-      docs: { operationId: 'eventsList', tag: 'devices', summary: 'What devices reported, newest first' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/events.count', permission: 'devices.read', handler: events.count },
-      docs: { operationId: 'eventsCount', tag: 'devices', summary: 'How many reports there are' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/counters.list', permission: 'statistics.read' },
-      handler: devices.listCounters,
-      docs: { operationId: 'countersList', tag: 'statistics', summary: 'Daily counters of an app' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
-      docs: { operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
-    },
-    {
-      ...{ method: 'GET', url: '/api/v1/devices.get', permission: 'devices.read', handler: devices.get },
-      docs: { operationId: 'devicesGet', tag: 'devices', summary: 'One device' },
-    },
-    {
-      ...{ method: 'POST', url: '/api/v1/updates.explain', permission: 'devices.read', handler: explain },
-      docs: {
-        operationId: 'updatesExplain',
-        tag: 'devices',
-        summary: 'What a device would be answered now, and why',
-      },
-    },
-    {
-      ...{ method: 'GET', url: '/apipublic/v1/oauth2.config', permission: 'public' },
-      handler: async () => ({ issuer: api.oauth.issuer, client_id: api.oauth.clientId }),
-      docs: { operationId: 'oauth2Config', tag: 'sign-in', summary: 'How to sign in' },
-    },
-  ]);
+  const routes = [
+    ...bundleRoutes(api),
+    ...releaseRoutes(api),
+    ...eventRoutes(api),
+    ...deviceRoutes(api),
+    ...explainRoutes(api),
+    ...signInRoutes(api),
+  ];
+  addRoutes(server, api.auth, routes);
+  const documents = [
+    { name: 'Management API', file: 'openapi.json', read: () => describeManagementRoutes(routes).management },
+    { name: 'REST API', file: 'openapi-rest.json', read: () => describeManagementRoutes(routes).rest },
+    ...api.otherDocuments,
+  ];
+  await addDocsPage(server, documents);
+  return documents;
 }

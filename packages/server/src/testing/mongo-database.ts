@@ -3,6 +3,8 @@ import { MongoClient } from 'mongodb';
 
 /** Where tests find a MongoDB, or a program that speaks like one; '' when there is none. */
 export const testMongoUrl = process.env.TEST_MONGO_URL ?? '';
+/** The same with change streams, which the other one need not have. */
+export const testMongoStreamsUrl = process.env.TEST_MONGO_CHANGE_STREAMS_URL ?? '';
 
 /** The name of a database that no other test uses. */
 export function newDatabaseName(): string {
@@ -13,8 +15,9 @@ export function newDatabaseName(): string {
 export async function withDatabase<Result>(
   name: string,
   run: (db: ReturnType<MongoClient['db']>) => Promise<Result>,
+  url = testMongoUrl,
 ): Promise<Result> {
-  const client = new MongoClient(testMongoUrl);
+  const client = new MongoClient(url);
   try {
     return await run(client.db(name));
   } finally {
@@ -22,6 +25,6 @@ export async function withDatabase<Result>(
   }
 }
 
-export async function dropDatabase(name: string): Promise<void> {
-  await withDatabase(name, (db) => db.dropDatabase());
+export async function dropDatabase(name: string, url = testMongoUrl): Promise<void> {
+  await withDatabase(name, (db) => db.dropDatabase(), url);
 }

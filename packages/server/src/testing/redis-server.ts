@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { findFreePort, waitForPort } from './ports.ts';
 
 /** Where a real Redis is; '' when there is none. */
 export const testRedisUrl = process.env['TEST_REDIS_URL'] ?? '';
@@ -18,32 +18,9 @@ export interface RedisServer {
   thaw(): void;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
-async function waitForPort(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    } finally {
-      socket.destroy();
-    }
-  }
-}
-
 /** Not started yet; `redis-server` has to be on the PATH, as it is where there is a `TEST_REDIS_URL`. */
 export async function createRedisServer(...options: readonly string[]): Promise<RedisServer> {
-  const port = await freePort();
+  const port = await findFreePort();
   const url = `redis://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
   const endWithUs = () => child?.kill('SIGKILL');

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { composeProduct, type Product, portOf } from '../compose.ts';
 import { type Config, loadConfig } from '../config.ts';
 import type { Clock } from '../ports/clock.ts';
+import { answerAsDocumented } from './answers-as-documented.ts';
 import { buildZip } from './zip-builder.ts';
 
 export const testToken = 'test-token-0123456789abcdef0123456789';
@@ -38,6 +39,9 @@ export async function startTestServer(
     workingDirectory: dataDir,
   });
   const product = await composeProduct(config, pino({ level: config.logLevel }), given.clock);
+  const isOfDevices = ({ file }: { readonly file: string }) => file === 'openapi-device.json';
+  answerAsDocumented(product.deviceApi, () => product.documents.filter(isOfDevices));
+  answerAsDocumented(product.managementApi, () => product.documents.filter((each) => !isOfDevices(each)));
   const apis = [product.deviceApi, product.managementApi, product.metricsApi];
   for (const api of apis) await api.listen({ port: 0, host: '127.0.0.1' });
   const scheme = config.tls ? 'https' : 'http';

@@ -5,6 +5,8 @@ import { isDuplicateKey, isOutage } from './errors.ts';
 import type { CollectionName, CommittedCollections } from './schema.ts';
 import type { StoredTime } from './stored-time.ts';
 
+/** The collection of the log. */
+export const commitsName = 'commits';
 /** More changes than that are never told one by one. */
 export const maxToldChanges = 10_000;
 /**
@@ -163,7 +165,7 @@ export async function createFirstCommit(db: Db): Promise<void> {
     size: 0,
     parts: 0,
   };
-  const commits = db.collection<CommitDocument>('commits');
+  const commits = db.collection<CommitDocument>(commitsName);
   // One that was deleted by age must not come back.
   if (await commits.findOne({}, { projection: brief })) return;
   await commits.insertOne(first).catch((error: unknown) => {
@@ -278,7 +280,7 @@ export function createCommitLog(
   db: Db,
   { keptCommits = defaultKeptCommits }: { readonly keptCommits?: number } = {},
 ): CommitLog {
-  const commits = db.collection<CommitDocument>('commits');
+  const commits = db.collection<CommitDocument>(commitsName);
   const parts = db.collection<PartDocument>('commit_parts');
   const inTurn = createTurns();
   /** The last commit we saw. */
@@ -491,7 +493,8 @@ export function createCommitLog(
         result = await prepare(draft);
       } catch (error) {
         // What was refused can have been refused for what was half applied, if somebody else made a commit meanwhile.
-        if (await findCommit(head.number + 1)) continue;
+        // With the database away it was not refused, and to look would only keep the caller waiting.
+        if (!isOutage(error) && (await findCommit(head.number + 1))) continue;
         throw error;
       }
       if (draft.writes.length === 0 && draft.changeCount === 0) return result;

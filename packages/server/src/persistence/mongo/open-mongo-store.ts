@@ -7,9 +7,11 @@ import { migrateToLatest } from './migrate.ts';
 import type { LeaseDocument } from './schema.ts';
 import { createMongoStore } from './store.ts';
 
-/** A request that waits for the database is told within five seconds that there is none. */
-const serverSelectionTimeoutMs = 2_500;
-const connectTimeoutMs = 2_500;
+/** A request that waits for the database is told within five seconds or so that there is none, also when it is silent. */
+const serverSelectionTimeoutMs = 2_000;
+const connectTimeoutMs = 2_000;
+/** A server that does not answer within `connectTimeoutMs` is given up, with all that was asked of it. */
+const heartbeatEveryMs = 1_000;
 /** Longer than any query of ours takes; what is silent for longer is gone. */
 const socketTimeoutMs = 60_000;
 const pingTimeoutMs = 4_000;
@@ -18,6 +20,7 @@ const options: MongoClientOptions = {
   appName: 'capgo-server',
   serverSelectionTimeoutMS: serverSelectionTimeoutMs,
   connectTimeoutMS: connectTimeoutMs,
+  heartbeatFrequencyMS: heartbeatEveryMs,
   socketTimeoutMS: socketTimeoutMs,
   // What is acknowledged survives a crash and the loss of a node, and what was written is read.
   writeConcern: { w: 'majority', journal: true },

@@ -5,13 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import AdmZip from 'adm-zip';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
-import {
-  createPostgresDatabase,
-  type PostgresServer,
-  startPostgresServer,
-} from '../packages/server/src/testing/postgres-server.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openTcpProxy } from '../packages/server/src/testing/tcp-proxy.ts';
+import { type DatabaseServer, servedEngine } from './database.ts';
 import { eventually } from './deadline.ts';
 import { managementOf } from './management.ts';
 import { type RunningServer, startServer } from './start-server.ts';
@@ -21,17 +17,29 @@ const outageMs = Number(process.env['E2E_OUTAGE_MS'] ?? 4_000);
 const appId = 'com.example.outage';
 const password = 'admin-secret';
 
-/** A server of its own for each test that takes it down. */
-let postgres: PostgresServer;
-beforeAll(async () => {
-  postgres = await startPostgresServer();
-});
-afterAll(() => postgres.destroy());
+const { scheme, devicesUnderLoad, ...engine } = servedEngine();
 
-async function newDatabase(serverUrl: string): Promise<string> {
-  const database = await createPostgresDatabase(serverUrl);
-  onTestFinished(database.drop);
+/** For the tests that take it down. */
+let databaseServer: DatabaseServer;
+beforeAll(async () => {
+  databaseServer = await engine.startServer();
+});
+afterAll(() => databaseServer?.destroy());
+
+async function newDatabase(on: Pick<DatabaseServer, 'createDatabase'> = engine): Promise<string> {
+  const database = await on.createDatabase();
+  onTestFinished(database.remove);
   return database.url;
+}
+
+/** A new database behind a network that can fail. */
+async function newProxiedDatabase() {
+  const url = new URL(await newDatabase());
+  const proxy = await openTcpProxy(Number(url.port));
+  onTestFinished(() => proxy.close());
+  const directUrl = url.href;
+  url.port = String(proxy.port);
+  return { url: url.href, directUrl, proxy };
 }
 
 async function startOn(databaseUrl: string): Promise<RunningServer> {
@@ -97,7 +105,7 @@ function putUnderLoad(server: RunningServer): Load {
 
   async function keepChecking(): Promise<void> {
     while (!isOver) {
-      nextDevice += 1;
+      nextDevice = (nextDevice + 1) % devicesUnderLoad;
       const startedAt = performance.now();
       const response = await post(`${server.userUrl}/updates`, {
         ...infoOf(nextDevice),
@@ -164,7 +172,7 @@ async function outlast(server: RunningServer, outage: Outage): Promise<void> {
   await publishApp(server);
   const load = putUnderLoad(server);
   const enough = (count: () => number, from = count()) =>
-    eventually('progress', async () => (count() > from + 50 ? true : undefined), 20_000);
+    eventually('progress', async () => (count() > from + 20 ? true : undefined), 20_000);
   await enough(() => load.events.acknowledged);
 
   await outage.begin();
@@ -202,8 +210,8 @@ test(
   'while the database is stopped, update checks are answered and events are refused for later; then all goes on',
   longTest,
   async () => {
-    const server = await startOn(await newDatabase(postgres.url));
-    await outlast(server, { begin: () => postgres.stop(), end: () => postgres.start() });
+    const server = await startOn(await newDatabase(databaseServer));
+    await outlast(server, { begin: () => databaseServer.stop(), end: () => databaseServer.start() });
   },
 );
 
@@ -211,39 +219,72 @@ test(
   'while the database does not answer, update checks are answered and events are refused for later; then all goes on',
   longTest,
   async () => {
-    const url = new URL(await newDatabase(inject('postgresUrl')));
-    const proxy = await openTcpProxy(Number(url.port));
-    onTestFinished(() => proxy.close());
-    url.port = String(proxy.port);
-    const server = await startOn(url.href);
+    const { url, proxy } = await newProxiedDatabase();
+    const server = await startOn(url);
     await outlast(server, { begin: () => proxy.stall(), end: () => proxy.resume() });
   },
 );
 
-test('a node that starts while the database is down says so, and comes up with it', async () => {
-  const url = await newDatabase(postgres.url);
-  await postgres.stop();
-  const waiting: string[] = [];
-  const starting = startServer({
-    env: { DATABASE_URL: url },
-    onLog(line) {
-      if (line.includes('database_unavailable')) waiting.push(line);
-    },
-  });
-  await eventually('two attempts', async () => (waiting.length >= 2 ? true : undefined), 20_000);
+/** The lines of a node that waits, each of which says what it waits for and when it tries again. */
+function waitingLines(url: string) {
+  const lines: string[] = [];
   const { host, pathname } = new URL(url);
-  for (const [index, line] of waiting.entries()) {
-    const entry = JSON.parse(line) as { attempt: number; msg: string };
-    expect(entry.attempt).toBe(index + 1);
-    expect(entry.msg).toContain(`waiting for postgres://${host}${pathname}: `);
-    expect(entry.msg).toContain('ECONNREFUSED');
-    expect(entry.msg).toMatch(/next attempt in [\d.]+ s$/);
-  }
-  await postgres.start();
+  return {
+    onLog(line: string) {
+      if (line.includes('database_unavailable')) lines.push(line);
+    },
+    count: () => lines.length,
+    expectClear() {
+      for (const [index, line] of lines.entries()) {
+        const entry = JSON.parse(line) as { attempt: number; msg: string };
+        expect(entry.attempt).toBe(index + 1);
+        expect(entry.msg).toContain(`waiting for ${scheme}//${host}${pathname}: `);
+        expect(entry.msg).toMatch(/next attempt in [\d.]+ s$/);
+      }
+    },
+    reasons: () => lines.join('\n'),
+  };
+}
+
+test('a node that starts while the database is down says so, and comes up with it', async () => {
+  const url = await newDatabase(databaseServer);
+  await databaseServer.stop();
+  const waiting = waitingLines(url);
+  const starting = startServer({ env: { DATABASE_URL: url }, onLog: waiting.onLog });
+  await eventually('two attempts', async () => (waiting.count() >= 2 ? true : undefined), 20_000);
+  waiting.expectClear();
+  expect(waiting.reasons()).toContain('ECONNREFUSED');
+  await databaseServer.start();
   const server = await starting;
   expect((await readinessOf(server)).status).toBe(200);
   expect(server.output()).not.toContain(password);
   expect(await server.stop()).toEqual({ code: 0, signal: null });
+});
+
+test('a node whose database goes away while it reads what it holds waits for it, too', async () => {
+  const { url, directUrl, proxy } = await newProxiedDatabase();
+  const before = await startOn(directUrl);
+  await publishApp(before);
+  await before.stop();
+  // The migrations are done, so who asks for channels now reads them all.
+  let isReading = false;
+  proxy.onRequest((bytes) => {
+    if (isReading || !bytes.includes('channels')) return;
+    isReading = true;
+    proxy.cut();
+  });
+  const waiting = waitingLines(url);
+  const starting = startServer({ env: { DATABASE_URL: url }, onLog: waiting.onLog });
+  await eventually('an attempt', async () => (waiting.count() >= 1 ? true : undefined), 20_000);
+  expect(isReading).toBe(true);
+  proxy.restore();
+  const server = await starting;
+  onTestFinished(async () => {
+    await server.kill();
+  });
+  waiting.expectClear();
+  const answer = await post(`${server.userUrl}/updates`, { ...infoOf(1), version_name: 'builtin' });
+  expect(await answer.json()).toMatchObject({ version: '1.1.0' });
 });
 
 test('a node that waits for its database ends with 0 when it is told to', async () => {
@@ -254,7 +295,7 @@ test('a node that waits for its database ends with 0 when it is told to', async 
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,
-      DATABASE_URL: `postgres://capgo:${password}@127.0.0.1:1/capgo`,
+      DATABASE_URL: `${scheme}//capgo:${password}@127.0.0.1:1/capgo`,
       DATA_DIR: directory,
     },
   });
@@ -267,7 +308,7 @@ test('a node that waits for its database ends with 0 when it is told to', async 
 });
 
 test('two nodes that start at once on an empty database both come up and see the same', async () => {
-  const url = await newDatabase(inject('postgresUrl'));
+  const url = await newDatabase();
   const [one, other] = await Promise.all([startOn(url), startOn(url)]);
   await publishApp(one);
   expect(await (await listReleases(other)).json()).toEqual(await (await listReleases(one)).json());
