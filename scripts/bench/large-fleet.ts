@@ -11,6 +11,7 @@ import type { Store } from '../../packages/server/src/ports/store.ts';
 import type { BenchDatabase } from './engines.ts';
 import type { SeededApp } from './fleet.ts';
 import type { StoredRow, StoredRows } from './stored-rows.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 
 /** As an operator of many apps has them, after years. */
 export interface LargeFleetSize {
@@ -38,7 +39,7 @@ async function completeFirst(store: Store, size: LargeFleetSize, app: SeededApp)
   for (let count = 1 + app.bundles.length; count < size.bundlesPerApp; count += 1) {
     const id = ids.next();
     const objectKey = bundle.objectKey?.replace(bundle.id, id) ?? null;
-    await store.insertBundle({ ...bundle, id, objectKey, versionName: `1.0.${1_000 + count}` });
+    await store.insertBundle({ ...bundle, id, objectKey, versionName: `1.0.${1_000 + count}` }, someAuthor);
   }
   for (let count = 0; count < size.channelsPerApp; count += 1) {
     const channel = await store.insertChannel({
@@ -46,8 +47,8 @@ async function completeFirst(store: Store, size: LargeFleetSize, app: SeededApp)
       ...{ appId: app.id, name: `channel-${count}`, isPublic: count === 0, bundleId: active.id },
       ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
       ...{ createdAtMs: now, updatedAtMs: now },
-    });
-    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id);
+    }, undefined, someAuthor);
+    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, someAuthor);
   }
 }
 
