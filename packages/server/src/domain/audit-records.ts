@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { AppSettings } from './app.ts';
 import type { AuditChange, AuditRecord, AuditTable } from './audit.ts';
 import type { Bundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
 import type { DeviceKey } from './device.ts';
+import type { Member } from './member.ts';
+import type { Organization } from './organization.ts';
 import type { Release } from './release.ts';
+import type { Webhook } from './webhook.ts';
 
 /*
  * Records as the audit log keeps them, under the names that the REST API has for their fields. What devices decrypt
@@ -23,17 +27,16 @@ interface RecordChange<T> {
 function changeOf<T>(
   table: AuditTable,
   { before, after }: RecordChange<T>,
-  facts: (given: T) => {
-    readonly recordId: string;
-    readonly appId: string | null;
+  facts: (given: T) => Pick<AuditChange, 'recordId' | 'appId' | 'organizationId'> & {
     readonly record: AuditRecord;
   },
 ): AuditChange {
   const given = after ?? before;
   if (given === null) throw new Error(`A change of ${table} has neither a before nor an after`);
-  const { recordId, appId } = facts(given);
+  const { recordId, appId, organizationId } = facts(given);
   return {
     ...{ table, recordId, appId },
+    ...(organizationId === undefined ? {} : { organizationId }),
     before: before === null ? null : facts(before).record,
     after: after === null ? null : facts(after).record,
   };
@@ -132,5 +135,50 @@ export function overrideChange(change: RecordChange<AuditedOverride>): AuditChan
   return changeOf('channel_devices', change, ({ appId, deviceId, channelId }) => ({
     ...{ recordId: deviceId, appId },
     record: { app_id: appId, device_id: deviceId, channel_id: channelId },
+  }));
+}
+
+export function organizationChange(change: RecordChange<Organization>): AuditChange {
+  return changeOf('orgs', change, (organization) => ({
+    ...{ recordId: organization.id, appId: null, organizationId: organization.id },
+    record: {
+      ...{ id: organization.id, name: organization.name, is_default: organization.isDefault },
+      ...{ logo: organization.logo, website: organization.website },
+      ...{ management_email: organization.managementEmail, created_by: organization.createdBy },
+      require_apikey_expiration: organization.requireKeyExpiration,
+      max_apikey_expiration_days: organization.maxKeyExpirationDays,
+      enforce_encrypted_bundles: organization.enforceEncryptedBundles,
+      required_encryption_key: organization.requiredEncryptionKey,
+      ...{ created_at: timeOf(organization.createdAtMs), updated_at: timeOf(organization.updatedAtMs) },
+    },
+  }));
+}
+
+export function memberChange(change: RecordChange<Member>): AuditChange {
+  return changeOf('org_users', change, (member) => ({
+    ...{ recordId: member.id, appId: null, organizationId: member.organizationId },
+    record: {
+      ...{ id: member.id, org_id: member.organizationId, email: member.email, role: member.role },
+      ...{ created_at: timeOf(member.createdAtMs), updated_at: timeOf(member.updatedAtMs) },
+    },
+  }));
+}
+
+/** Where a webhook leads, as far as that is no secret: many services keep one in the path. */
+function shownUrl(text: string) {
+  const origin = URL.canParse(text) ? new URL(text).origin : '';
+  const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return { url_origin: origin, url_fingerprint: fingerprint };
+}
+
+export function webhookChange(change: RecordChange<Webhook>): AuditChange {
+  return changeOf('webhooks', change, (webhook) => ({
+    ...{ recordId: webhook.id, appId: null, organizationId: webhook.organizationId },
+    record: {
+      ...{ id: webhook.id, org_id: webhook.organizationId, name: webhook.name, ...shownUrl(webhook.url) },
+      ...{ enabled: webhook.isEnabled, events: webhook.events, delivery_version: webhook.deliveryVersion },
+      created_by: webhook.createdBy,
+      ...{ created_at: timeOf(webhook.createdAtMs), updated_at: timeOf(webhook.updatedAtMs) },
+    },
   }));
 }

@@ -65,3 +65,17 @@ export function auditOutcome({
   const changedFields = changedFieldsOf(before, after);
   return changedFields.length === 0 ? undefined : { operation: 'UPDATE', changedFields };
 }
+
+/** Who made a change, as the REST API and webhooks say it: a key by its id and name, a person by theirs. */
+export function auditActorFields({ kind, id, name, email }: Actor) {
+  const isKey = kind === 'api_key' || kind === 'management_token';
+  const isUser = kind === 'user';
+  const type = isKey ? 'apikey' : isUser ? 'user' : kind === 'system' ? 'system' : 'unknown';
+  return {
+    actor_type: type,
+    actor_user_id: isUser ? id : null,
+    actor_user_email: isUser ? email : null,
+    actor_apikey_id: isKey ? id : null,
+    actor_apikey_name: isKey ? name : null,
+  };
+}

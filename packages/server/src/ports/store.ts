@@ -8,7 +8,9 @@ import type { Release } from '../domain/release.ts';
 import type { AuditLog } from './audit.ts';
 import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
+import type { MemberStore, OrganizationStore } from './organizations.ts';
 import type { Page, PageRequest } from './page.ts';
+import type { DeliveryStore, WebhookStore } from './webhooks.ts';
 
 /**
  * Every method is one atomic step: it happens whole or not at all, also when several run at once on several nodes.
@@ -33,7 +35,11 @@ export interface Store
     DeviceInventory,
     ChangeLog,
     Leases,
-    AuditLog {
+    AuditLog,
+    OrganizationStore,
+    MemberStore,
+    WebhookStore,
+    DeliveryStore {
   /** Rejects with `unavailable` when the store does not answer. */
   ping(): Promise<void>;
   /** Finishes what is under way and lets go of the database. */
@@ -155,6 +161,11 @@ export interface DeviceStateStore {
   clearFailedInstalls(device: DeviceKey, versionName?: string): Promise<void>;
   /** Forgets at most `limit` bundles that failed on a device and did not fail again since a time; answers how many. */
   deleteFailedInstallsBefore(timeMs: number, limit: number): Promise<number>;
+  /** Bundles that failed, since a time, on at least so many devices; of each how many devices it were. */
+  listFailingBundles(
+    sinceMs: number,
+    minDevices: number,
+  ): Promise<readonly { readonly appId: string; readonly versionName: string; readonly devices: number }[]>;
   /**
    * What is remembered of those devices, as of one moment.
    *

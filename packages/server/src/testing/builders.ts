@@ -3,7 +3,10 @@ import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
 import type { EventEffects } from '../domain/event-effects.ts';
+import type { Member } from '../domain/member.ts';
+import { type Organization, organizationRuleDefaults } from '../domain/organization.ts';
 import type { Release } from '../domain/release.ts';
+import type { Delivery, Webhook } from '../domain/webhook.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
 
@@ -77,6 +80,50 @@ export function buildNewChannel(given: Partial<Omit<Channel, 'id'>> = {}): Omit<
     autoPause: autoPauseDefaults,
     createdAtMs: someTimeMs,
     updatedAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+/** A UUID that no earlier call answered. */
+function nextUuid(): string {
+  return `00000000-0000-4000-8000-${nextId().slice(12)}`;
+}
+
+export function buildOrganization(given: Partial<Organization> = {}): Organization {
+  return {
+    ...{ id: nextUuid(), name: 'Example', isDefault: false, logo: null, website: null },
+    ...{ managementEmail: null, createdBy: null, ...organizationRuleDefaults },
+    ...{ createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+export function buildMember(given: Partial<Member> & Pick<Member, 'organizationId'>): Member {
+  const id = given.id ?? nextUuid();
+  return {
+    ...{ id, email: `${id}@example.com`, role: 'read', acceptedAtMs: null },
+    ...{ createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+export function buildWebhook(given: Partial<Webhook> & Pick<Webhook, 'organizationId'>): Webhook {
+  return {
+    ...{ id: nextUuid(), name: 'hook', url: 'https://example.com/hook', isEnabled: true },
+    ...{ secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`, events: ['channels'] },
+    ...{ deliveryVersion: 'legacy', createdBy: null, createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+/** A delivery that is due. */
+export function buildDelivery(given: Partial<Delivery> & Pick<Delivery, 'webhookId'>): Delivery {
+  return {
+    ...{ id: nextUuid(), auditId: null, eventId: nextUuid(), eventType: 'channels.UPDATE' },
+    ...{ status: 'pending', payload: '{"a":"ä"}', deliveryVersion: 'legacy' },
+    ...{ attemptCount: 0, maxAttempts: 10, nextAttemptAtMs: someTimeMs, createdAtMs: someTimeMs },
+    ...{ completedAtMs: null, responseStatus: null, responseBody: null, responseHeaders: null },
+    durationMs: null,
     ...given,
   };
 }

@@ -6,10 +6,14 @@ import type { Store } from '../../ports/store.ts';
 import {
   buildActor,
   buildBundle,
+  buildDelivery,
+  buildMember,
   buildNewChannel,
   buildNewDeployment,
+  buildOrganization,
   buildRecordedEvent,
   buildRelease,
+  buildWebhook,
   nextId,
   someAuthor,
   someDeviceId,
@@ -38,6 +42,18 @@ async function addRelease(store: Store, appId: string) {
   const release = buildRelease({ appId, builtinBundleId: bundle.id });
   await store.insertRelease(release, someAuthor);
   return { bundle, release };
+}
+
+async function addOrganization(store: Store) {
+  const organization = buildOrganization();
+  await store.insertOrganization(organization, undefined, someAuthor);
+  return organization;
+}
+
+async function addWebhook(store: Store) {
+  const webhook = buildWebhook({ organizationId: (await addOrganization(store)).id });
+  await store.insertWebhook(webhook, someAuthor);
+  return webhook;
 }
 
 const addChannel = (store: Store, appId: string, given: Parameters<typeof buildNewChannel>[0] = {}) =>
@@ -146,6 +162,75 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
     };
   },
 
+  insertOrganization: async (store, _appId, by) => async () => {
+    const organization = buildOrganization();
+    await store.insertOrganization(organization, buildMember({ organizationId: organization.id }), by);
+    return [inserted('orgs'), inserted('org_users')];
+  },
+  updateOrganization: async (store, _appId, by) => {
+    const { id } = await addOrganization(store);
+    return async () => {
+      await store.updateOrganization(id, { name: 'Other', requireKeyExpiration: true }, by);
+      await store.updateOrganization(id, { name: 'Other' }, by);
+      return [changed('orgs', 'name', 'require_apikey_expiration')];
+    };
+  },
+  deleteOrganization: async (store, _appId, by) => {
+    const { id } = await addOrganization(store);
+    await store.putMember(buildMember({ organizationId: id }), someAuthor);
+    await store.insertWebhook(buildWebhook({ organizationId: id }), someAuthor);
+    return async () => {
+      await store.deleteOrganization(id, by);
+      return [deleted('webhooks'), deleted('org_users'), deleted('orgs')];
+    };
+  },
+  putMember: async (store, _appId, by) => {
+    const { id } = await addOrganization(store);
+    const member = buildMember({ organizationId: id });
+    return async () => {
+      for (const role of ['read', 'read', 'write'] as const) await store.putMember({ ...member, role }, by);
+      return [inserted('org_users'), changed('org_users', 'role')];
+    };
+  },
+  deleteMember: async (store, _appId, by) => {
+    const { id } = await addOrganization(store);
+    const { email } = await store.putMember(buildMember({ organizationId: id }), someAuthor);
+    return async () => {
+      await store.deleteMember(id, email, by);
+      return [deleted('org_users')];
+    };
+  },
+  insertWebhook: async (store, _appId, by) => {
+    const { id } = await addOrganization(store);
+    return async () => {
+      await store.insertWebhook(buildWebhook({ organizationId: id }), by);
+      return [inserted('webhooks')];
+    };
+  },
+  updateWebhook: async (store, _appId, by) => {
+    const { id } = await addWebhook(store);
+    return async () => {
+      await store.updateWebhook(id, { url: 'https://example.com/other', events: ['apps'] }, by);
+      return [changed('webhooks', 'url_fingerprint', 'events')];
+    };
+  },
+  deleteWebhook: async (store, _appId, by) => {
+    const { id } = await addWebhook(store);
+    return async () => {
+      await store.deleteWebhook(id, by);
+      return [deleted('webhooks')];
+    };
+  },
+  finishAttempt: async (store, _appId, by) => {
+    const delivery = buildDelivery({ webhookId: (await addWebhook(store)).id });
+    await store.insertDelivery(delivery);
+    await store.claimDelivery(delivery, someTimeMs + 1);
+    return async () => {
+      await store.finishAttempt(delivery.id, someTimeMs + 1, { ...delivery, status: 'failed' }, by);
+      return [changed('webhooks', 'enabled')];
+    };
+  },
+
   ...{ isVersionNameTaken: 'reads', findBundle: 'reads', listBundles: 'reads' },
   ...{ listBundlesWithoutChecksum: 'reads', findRelease: 'reads', listReleases: 'reads' },
   ...{
@@ -163,7 +248,11 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   ...{ listDueObjectDeletions: 'reads', listDeviceEvents: 'reads', countDeviceEvents: 'reads' },
   ...{ countRolloutOutcomes: 'reads', listCounters: 'reads', listDevices: 'reads', findDevice: 'reads' },
   ...{ readChanges: 'reads', listAudit: 'reads', countAudit: 'reads', readAuditAfter: 'reads' },
-  ...{ lastAuditId: 'reads', ping: 'reads', close: 'reads' },
+  ...{ lastAuditId: 'reads', ping: 'reads', close: 'reads', listFailingBundles: 'reads' },
+  ...{ listOrganizations: 'reads', findOrganization: 'reads', findOrganizationOfApp: 'reads' },
+  ...{ listAppIdsOf: 'reads', listMembers: 'reads', findMemberships: 'reads', listWebhooks: 'reads' },
+  ...{ listEnabledWebhooks: 'reads', findWebhook: 'reads', readWebhookPosition: 'reads' },
+  ...{ findDelivery: 'reads', listDeliveries: 'reads', countDeliveries: 'reads', listDueDeliveries: 'reads' },
 
   setSelfSetChannel: 'a device chooses for itself',
   clearFailedInstalls: 'what failed on devices is counted, not decided',
@@ -174,6 +263,13 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   deleteAuditBefore: 'age, not somebody, deletes it',
   planObjectDeletion: 'follows from a change that is audited',
   forgetObjectDeletion: 'follows from a change that is audited',
+  acceptMemberships: 'people do it by signing in, which is only noted',
+  queueDeliveries: 'follows from a change that is audited',
+  queueNotice: 'devices cause it',
+  insertDelivery: 'a log of its own',
+  claimDelivery: 'a log of its own',
+  resetDelivery: 'a log of its own',
+  deleteDeliveriesBefore: 'age, not somebody, deletes it',
   deleteOldChanges: 'how nodes follow each other',
   takeLease: 'how nodes share work',
   releaseLease: 'how nodes share work',
@@ -214,10 +310,8 @@ export function describeAudit(open: OpenStore): void {
         ).toStrictEqual(expected);
         for (const entry of entries) {
           expect(entry).toMatchObject({
-            actor,
-            createdAtMs: by.atMs,
-            appId,
-            organizationId: expect.any(String),
+            ...{ actor, createdAtMs: by.atMs, organizationId: expect.any(String) },
+            appId: ['orgs', 'org_users', 'webhooks'].includes(entry.table) ? null : appId,
           });
           expect(entry.before === null).toBe(entry.operation === 'INSERT');
           expect(entry.after === null).toBe(entry.operation === 'DELETE');

@@ -18,9 +18,11 @@ import { describeDeviceEvents } from './device-events-contract.ts';
 import { describeDeviceStates } from './device-states-contract.ts';
 import { describeEventEffects } from './event-effects-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+import { describeOrganizations } from './organizations-contract.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
+import { describeWebhooks } from './webhooks-contract.ts';
 
 /**
  * The suite every Store must pass.
@@ -42,6 +44,8 @@ export function describeStoreContract(
     describeAppStates(open);
     describeAppSettings(open);
     describeAudit(open);
+    describeOrganizations(open);
+    describeWebhooks(open);
     describePlannedDeletions(open);
     describeChanges(open);
     describeDeviceEvents(async () => {

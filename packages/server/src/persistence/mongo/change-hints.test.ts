@@ -59,7 +59,8 @@ describe.skipIf(testMongoStreamsUrl === '')(
       await expect.poll(heard).toBe(1);
       const appId = newAppId();
       const startedMs = performance.now();
-      for (let count = 0; count < 40; count += 1) await store.insertBundle(buildBundle({ appId }), someAuthor);
+      for (let count = 0; count < 40; count += 1)
+        await store.insertBundle(buildBundle({ appId }), someAuthor);
       const tookMs = performance.now() - startedMs;
       await expect.poll(heard).toBeGreaterThan(1);
       expect(heard()).toBeLessThan(4 + tookMs / 50);

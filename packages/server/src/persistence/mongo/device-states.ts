@@ -192,6 +192,22 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
         return ids.length;
       }),
 
+    async listFailingBundles(sinceMs, minDevices) {
+      await log.settle();
+      const found = await failures
+        .aggregate<{
+          readonly _id: { readonly app: string; readonly name: string };
+          readonly devices: number;
+        }>([
+          { $match: { last_failed_at: { $gte: sinceMs }, ...notGone } },
+          { $group: { _id: { app: '$app_id', name: '$version_name' }, devices: { $sum: 1 } } },
+          { $match: { devices: { $gte: minDevices } } },
+          { $sort: { '_id.app': 1, '_id.name': 1 } },
+        ])
+        .toArray();
+      return found.map(({ _id, devices }) => ({ appId: _id.app, versionName: _id.name, devices }));
+    },
+
     async readDeviceFacts(devices, minFailures) {
       const byApp = Map.groupBy(devices, ({ appId }) => appId);
       const wanted = new Map(

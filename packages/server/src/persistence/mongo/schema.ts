@@ -213,7 +213,6 @@ export interface OrganizationDocument extends Committed {
   readonly created_by: string | null;
   readonly require_key_expiration: boolean;
   readonly max_key_expiration_days: number | null;
-  readonly enforce_hashed_keys: boolean;
   readonly enforce_encrypted_bundles: boolean;
   readonly required_encryption_key: string | null;
   readonly created_at: number;
@@ -226,6 +225,7 @@ export interface MemberDocument extends Committed {
   readonly org_id: string;
   readonly email: string;
   readonly role: string;
+  readonly accepted_at: number | null;
   readonly created_at: number;
   readonly updated_at: number;
 }
@@ -249,6 +249,50 @@ export interface AuditDocument extends Committed {
   readonly actor_email: string | null;
 }
 
+/** Its id is a UUID, as that of the next one. */
+export interface WebhookDocument extends Committed {
+  readonly _id: string;
+  readonly org_id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly secret: string;
+  readonly is_enabled: boolean;
+  readonly events: readonly string[];
+  readonly delivery_version: string;
+  readonly created_by: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+export interface WebhookDeliveryDocument extends Committed {
+  readonly _id: string;
+  readonly webhook_id: string;
+  readonly audit_id: number | null;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly status: string;
+  /** JSON, to the letter as it is sent and signed. */
+  readonly payload: string;
+  readonly delivery_version: string;
+  readonly response_status: number | null;
+  readonly response_body: string | null;
+  /** A JSON object of texts. */
+  readonly response_headers: string | null;
+  readonly attempt_count: number;
+  readonly max_attempts: number;
+  /** null of what is not pending. */
+  readonly next_attempt_at: number | null;
+  readonly duration_ms: number | null;
+  readonly created_at: number;
+  readonly completed_at: number | null;
+}
+
+/** The audit entry up to which webhooks were told, or the time at which they were told of something, by its name. */
+export interface WebhookProgressDocument extends Committed {
+  readonly _id: string;
+  readonly position: number;
+}
+
 /** The collections that commits write. */
 export interface CommittedCollections {
   readonly apps: AppDocument;
@@ -267,6 +311,9 @@ export interface CommittedCollections {
   readonly organizations: OrganizationDocument;
   readonly members: MemberDocument;
   readonly audit_log: AuditDocument;
+  readonly webhooks: WebhookDocument;
+  readonly webhook_deliveries: WebhookDeliveryDocument;
+  readonly webhook_progress: WebhookProgressDocument;
 }
 
 export type CollectionName = keyof CommittedCollections;
@@ -281,6 +328,8 @@ export const collectionsWithDeletion = [
   'planned_deletions',
   'organizations',
   'members',
+  'webhooks',
+  'webhook_deliveries',
 ] as const satisfies readonly CollectionName[];
 
 /** Its id is the lease's name. */

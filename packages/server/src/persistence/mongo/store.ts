@@ -7,14 +7,17 @@ import { createMongoChanges } from './changes.ts';
 import { createMongoChannels } from './channels.ts';
 import { createMongoCounters } from './counters.ts';
 import type { MongoDatabase } from './database.ts';
+import { createMongoDeliveries } from './deliveries.ts';
 import { createMongoDeployments } from './deployments.ts';
 import { createMongoDeviceEvents } from './device-events.ts';
 import { createMongoDeviceStates } from './device-states.ts';
 import { createMongoDevices } from './devices.ts';
 import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
+import { createMongoMembers, createMongoOrganizations } from './organizations.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
+import { createMongoWebhooks } from './webhooks.ts';
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -80,6 +83,10 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoChanges(database),
       ...createMongoLeases(database),
       ...createMongoAudit(database),
+      ...createMongoOrganizations(database),
+      ...createMongoMembers(database),
+      ...createMongoWebhooks(database),
+      ...createMongoDeliveries(database),
       ping: () => database.ping(),
     }),
     close() {

@@ -196,6 +196,21 @@ export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
       return Number(numDeletedRows);
     },
 
+    async listFailingBundles(sinceMs, minDevices) {
+      const rows = await db
+        .selectFrom('device_failures')
+        .select(({ fn }) => ['app_id', 'version_name', fn.countAll<number>().as('devices')])
+        .where('last_failed_at', '>=', sinceMs)
+        .groupBy(['app_id', 'version_name'])
+        .having(({ fn }) => fn.countAll(), '>=', minDevices)
+        .orderBy('app_id')
+        .orderBy('version_name')
+        .execute();
+      return rows.map((row) => ({
+        ...{ appId: row.app_id, versionName: row.version_name, devices: Number(row.devices) },
+      }));
+    },
+
     readDeviceFacts: (devices, minFailures) =>
       database.read(async (transaction) => {
         const facts: DeviceFact[] = [];

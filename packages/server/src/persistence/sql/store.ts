@@ -6,14 +6,17 @@ import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
 import { createSqlCounters } from './counters.ts';
+import { createSqlDeliveries } from './deliveries.ts';
 import { createSqlDeployments } from './deployments.ts';
 import { createSqlDeviceEvents } from './device-events.ts';
 import { createSqlDeviceStates } from './device-states.ts';
 import { createSqlDevices } from './devices.ts';
 import { createSqlLeases } from './leases.ts';
+import { createSqlMembers, createSqlOrganizations } from './organizations.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
+import { createSqlWebhooks } from './webhooks.ts';
 
 /** The Store over a migrated SQL database, which it closes with itself. */
 export function createSqlStore(database: SqlDatabase): Store {
@@ -33,6 +36,10 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlChanges(database),
     ...createSqlLeases(database),
     ...createSqlAudit(database),
+    ...createSqlOrganizations(database),
+    ...createSqlMembers(database),
+    ...createSqlWebhooks(database),
+    ...createSqlDeliveries(database),
     async ping() {
       await database.ping();
       await sql`select 1 from apps limit 1`.execute(database.db);

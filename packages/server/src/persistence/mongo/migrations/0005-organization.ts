@@ -6,6 +6,12 @@ import type { StoredTime } from '../stored-time.ts';
 const indexes: Readonly<Record<string, readonly IndexDescription[]>> = {
   apps: [{ key: { owner_org: 1 } }],
   members: [{ key: { org_id: 1, email: 1 } }, { key: { email: 1 } }],
+  webhooks: [{ key: { org_id: 1, created_at: -1, _id: -1 } }],
+  webhook_deliveries: [
+    { key: { webhook_id: 1, created_at: -1, _id: -1 } },
+    { key: { webhook_id: 1, status: 1, next_attempt_at: 1 } },
+    { key: { created_at: 1, _id: 1 } },
+  ],
   audit_log: [
     { key: { app_id: 1, _id: -1 } },
     { key: { org_id: 1, _id: -1 } },
@@ -24,7 +30,7 @@ async function insertDefaultOrganization(db: Db): Promise<void> {
       $setOnInsert: {
         ...{ _id: randomUUID(), name: 'Default organization', logo: null, website: null },
         ...{ management_email: null, created_by: null },
-        ...{ require_key_expiration: false, max_key_expiration_days: null, enforce_hashed_keys: false },
+        ...{ require_key_expiration: false, max_key_expiration_days: null },
         ...{ enforce_encrypted_bundles: false, required_encryption_key: null },
         ...{ created_at: nowMs, updated_at: nowMs },
       },

@@ -11,7 +11,6 @@ interface Tables {
     created_at: number;
     updated_at: number;
     require_key_expiration: number;
-    enforce_hashed_keys: number;
     enforce_encrypted_bundles: number;
   };
   kysely_migration: { name: string; timestamp: string };
@@ -32,7 +31,7 @@ async function insertDefaultOrganization(db: Kysely<Tables>): Promise<void> {
     .values({
       ...{ id, name: 'Default organization', is_default: 1 },
       ...{ created_at: createdAtMs, updated_at: createdAtMs },
-      ...{ require_key_expiration: 0, enforce_hashed_keys: 0, enforce_encrypted_bundles: 0 },
+      ...{ require_key_expiration: 0, enforce_encrypted_bundles: 0 },
     })
     .execute();
   await db.updateTable('apps').set({ owner_org: id }).execute();
@@ -51,7 +50,6 @@ export async function up(db: Kysely<Tables>): Promise<void> {
     .addColumn('created_by', 'text')
     .addColumn('require_key_expiration', 'integer', (column) => column.notNull())
     .addColumn('max_key_expiration_days', 'integer')
-    .addColumn('enforce_hashed_keys', 'integer', (column) => column.notNull())
     .addColumn('enforce_encrypted_bundles', 'integer', (column) => column.notNull())
     .addColumn('required_encryption_key', 'text')
     .addColumn('created_at', 'bigint', (column) => column.notNull())
@@ -70,6 +68,7 @@ export async function up(db: Kysely<Tables>): Promise<void> {
     )
     .addColumn('email', 'text', (column) => column.notNull())
     .addColumn('role', 'text', (column) => column.notNull())
+    .addColumn('accepted_at', 'bigint')
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
     .addUniqueConstraint('members_email', ['org_id', 'email'])
@@ -101,5 +100,71 @@ export async function up(db: Kysely<Tables>): Promise<void> {
     .columns(['org_id', 'id'])
     .execute();
   await db.schema.createIndex('audit_log_of_actor').on('audit_log').columns(['actor_id', 'id']).execute();
+  await db.schema
+    .createTable('webhooks')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('org_id', 'text', (column) =>
+      column.notNull().references('organizations.id').onDelete('cascade'),
+    )
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('url', 'text', (column) => column.notNull())
+    .addColumn('secret', 'text', (column) => column.notNull())
+    .addColumn('is_enabled', 'integer', (column) => column.notNull())
+    .addColumn('events', 'text', (column) => column.notNull())
+    .addColumn('delivery_version', 'text', (column) => column.notNull())
+    .addColumn('created_by', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createIndex('webhooks_of_organization')
+    .on('webhooks')
+    .columns(['org_id', 'created_at', 'id'])
+    .execute();
+
+  await db.schema
+    .createTable('webhook_deliveries')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('webhook_id', 'text', (column) =>
+      column.notNull().references('webhooks.id').onDelete('cascade'),
+    )
+    .addColumn('audit_id', 'bigint')
+    .addColumn('event_id', 'text', (column) => column.notNull())
+    .addColumn('event_type', 'text', (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('payload', 'text', (column) => column.notNull())
+    .addColumn('delivery_version', 'text', (column) => column.notNull())
+    .addColumn('response_status', 'integer')
+    .addColumn('response_body', 'text')
+    .addColumn('response_headers', 'text')
+    .addColumn('attempt_count', 'integer', (column) => column.notNull())
+    .addColumn('max_attempts', 'integer', (column) => column.notNull())
+    .addColumn('next_attempt_at', 'bigint')
+    .addColumn('duration_ms', 'integer')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('completed_at', 'bigint')
+    .execute();
+  await db.schema
+    .createIndex('webhook_deliveries_newest')
+    .on('webhook_deliveries')
+    .columns(['webhook_id', 'created_at', 'id'])
+    .execute();
+  await db.schema
+    .createIndex('webhook_deliveries_due')
+    .on('webhook_deliveries')
+    .columns(['webhook_id', 'status', 'next_attempt_at', 'created_at'])
+    .execute();
+  await db.schema
+    .createIndex('webhook_deliveries_oldest')
+    .on('webhook_deliveries')
+    .columns(['created_at', 'id'])
+    .execute();
+
+  // How far webhooks were told of the audit log, and when they were told of what is in no log.
+  await db.schema
+    .createTable('webhook_progress')
+    .addColumn('name', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('position', 'bigint', (column) => column.notNull())
+    .execute();
   await db.schema.createIndex('audit_log_by_time').on('audit_log').columns(['created_at', 'id']).execute();
 }
