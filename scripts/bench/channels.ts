@@ -69,7 +69,7 @@ export async function seedChannels(
   const pinned = pinnedDevices(size.overrides);
   await Promise.all(
     pinned.map((device) =>
-      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id, someAuthor),
+      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id, null, someAuthor),
     ),
   );
 

@@ -48,7 +48,7 @@ async function completeFirst(store: Store, size: LargeFleetSize, app: SeededApp)
       ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
       ...{ createdAtMs: now, updatedAtMs: now },
     }, undefined, someAuthor);
-    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, someAuthor);
+    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, null, someAuthor);
   }
 }
 

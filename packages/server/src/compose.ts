@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import serverPackage from '../package.json' with { type: 'json' };
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -46,6 +47,7 @@ import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
+import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
 import { createChangeFollower } from './services/change-follower.ts';
 import { createChannelSelf } from './services/channel-self.ts';
@@ -135,6 +137,34 @@ async function openDataDir(config: Config) {
   }
 }
 
+/** What `npm run build:console` makes. */
+const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
+const { version } = serverPackage;
+
+/** What the server tells operators of itself. */
+function serverFacts(config: Config) {
+  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
+  const [scheme = ''] = databaseUrl.split(':', 1);
+  return {
+    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
+    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
+    storage: s3 ? 's3' : 'files',
+    delivery: bundleDelivery.kind,
+    event_retention_days: statsRetentionDays,
+    max_bundle_bytes: maxBundleBytes,
+  };
+}
+
+/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
+function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
+  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
+  const isRedirecting = bundleDelivery.kind === 'redirect';
+  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
+  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
+  // The bucket's name is part of the host, the region may be.
+  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
+}
+
 /** What nodes share beside the database. */
 interface Sharing {
   readonly limits: RequestLimits;
@@ -185,7 +215,7 @@ export async function composeProduct(
   };
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
   const rules = { failedBundleRetries: config.failedBundleRetries };
-  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), stop });
+  const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
   const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
   const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
@@ -196,8 +226,8 @@ export async function composeProduct(
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
-  const apps = createApps({ store, appSnapshots, clock });
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
@@ -245,6 +275,16 @@ export async function composeProduct(
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
 
+  const metricsApi = createHttpServer({
+    ...common,
+    name: 'metrics',
+    maxBodyBytes: maxManagementBodyBytes,
+    renderError: renderManagementError,
+  });
+  addMetricsRoute(metricsApi, metrics);
+
+  const deviceUrlOf = (request: FastifyRequest) =>
+    config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
   const managementApi = createHttpServer({
     ...common,
     name: 'management',
@@ -257,24 +297,31 @@ export async function composeProduct(
     ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
-      downloadUrlOf(config.publicUrl ?? siblingOrigin(request, portOf(deviceApi)), objectKey),
+      downloadUrlOf(deviceUrlOf(request), objectKey),
     ),
     auth: createManagementAuth(tokens),
     bundleUrls: (request) => {
-      const base = config.publicUrl ?? siblingOrigin(request, portOf(deviceApi));
+      const base = deviceUrlOf(request);
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
+    },
+    server: {
+      ...serverFacts(config),
+      ports: () => ({
+        device: portOf(deviceApi),
+        management: portOf(managementApi),
+        metrics: portOf(metricsApi),
+      }),
+      storageCheck: composeStorageCheck(config, clock),
+      deviceUrl: deviceUrlOf,
+    },
+    console: {
+      folder: consoleFolder,
+      connectOrigins: (request) => consoleConnections(config, deviceUrlOf(request)),
+      frameOrigin: config.oauthIssuer && new URL(config.oauthIssuer).origin,
     },
     oauth: { issuer: config.oauthIssuer ?? '', clientId: config.oauthClientId ?? '' },
     otherDocuments: [{ name: 'Device API', file: 'openapi-device.json', read: describeDeviceRoutes }],
   });
-
-  const metricsApi = createHttpServer({
-    ...common,
-    name: 'metrics',
-    maxBodyBytes: maxManagementBodyBytes,
-    renderError: renderManagementError,
-  });
-  addMetricsRoute(metricsApi, metrics);
 
   const checksumSearch = createChecksumSearch({
     ...{ store, externalObjects: createExternalObjects(), appSnapshots, clock },
@@ -291,6 +338,9 @@ export async function composeProduct(
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
+    deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
+    purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },

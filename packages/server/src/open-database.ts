@@ -8,6 +8,7 @@ import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { untilAvailable } from './persistence/until-available.ts';
 import type { AppSnapshots } from './ports/app-snapshots.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
+import type { Clock } from './ports/clock.ts';
 import type { DeviceStates } from './ports/device-states.ts';
 import type { Store } from './ports/store.ts';
 
@@ -47,13 +48,19 @@ async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: Abo
   return openMongoStore(databaseUrl, mongoDatabase, stop);
 }
 
+interface DeviceStateNeeds {
+  /** Fewer failures of a bundle on a device than that need not be known, nor any when it is null. */
+  readonly minFailures: number | null;
+  readonly clock: Clock;
+}
+
 /** Opens a store and reads what update checks need; when that fails, the store is closed again. */
-async function openLoaded(open: () => Promise<Store>, minFailures: number | null): Promise<LoadedStore> {
+async function openLoaded(open: () => Promise<Store>, needs: DeviceStateNeeds): Promise<LoadedStore> {
   const store = await open();
   try {
     const { revision } = await store.readChanges(null);
     const appSnapshots = await loadAppSnapshots(store);
-    const deviceStates = await loadDeviceStates(store, { minFailures });
+    const deviceStates = await loadDeviceStates(store, needs);
     return { store, appSnapshots, deviceStates, revision };
   } catch (error) {
     // What cannot be closed is as lost as it is.
@@ -66,20 +73,19 @@ async function openLoaded(open: () => Promise<Store>, minFailures: number | null
  * Opens the database that the configuration names and reads what update checks need. Waits for one that has a server of
  * its own, which may come up after us, or go away again while it is read.
  *
- * @param minFailures fewer failures of a bundle on a device than that need not be known, nor any when it is null
  * @param stop ends the waiting
  */
 export async function openDatabase(
   config: Config,
-  { logger, minFailures, stop }: { logger: Logger; minFailures: number | null; stop: AbortSignal },
+  { logger, stop, ...needs }: DeviceStateNeeds & { readonly logger: Logger; readonly stop: AbortSignal },
 ): Promise<LoadedStore> {
   const { databaseUrl } = config;
   try {
     if (databaseUrl.startsWith(sqliteScheme)) {
       const path = databaseUrl.slice(sqliteScheme.length);
-      return await openLoaded(() => openSqliteStore(path), minFailures);
+      return await openLoaded(() => openSqliteStore(path), needs);
     }
-    return await untilAvailable(() => openLoaded(() => openServerStore(config, stop), minFailures), {
+    return await untilAvailable(() => openLoaded(() => openServerStore(config, stop), needs), {
       signal: stop,
       onFailure({ error, attempt, retryInMs }) {
         logger.warn(

@@ -14,6 +14,50 @@ export interface AppSettings {
 /** Of an app whose operator has decided nothing yet. */
 export const appSettingDefaults: AppSettings = { exposeMetadata: false, allowDeviceCustomId: true };
 
+/** What operators say of an app that no device is told. */
+export interface AppProfile {
+  /** For people; null for none. */
+  readonly name: string | null;
+  /** A URL or a text; '' for none. */
+  readonly icon: string;
+  /** Bundles that nothing uses are deleted when they are so old, in seconds; null for never. */
+  readonly retentionSeconds: number | null;
+  /** The channel that uploads go to which name none. */
+  readonly defaultUploadChannel: string;
+  /** This and the next four are kept for clients that set them, and have no effect here. */
+  readonly needOnboarding: boolean;
+  readonly existingApp: boolean;
+  readonly blockProviderInfraRequests: boolean;
+  readonly iosStoreUrl: string | null;
+  readonly androidStoreUrl: string | null;
+}
+
+/** Of an app that nobody has said anything of: above all, nothing of it is ever deleted by age. */
+export const appProfileDefaults: AppProfile = {
+  name: null,
+  icon: '',
+  retentionSeconds: null,
+  defaultUploadChannel: 'dev',
+  needOnboarding: false,
+  existingApp: false,
+  blockProviderInfraRequests: false,
+  iosStoreUrl: null,
+  androidStoreUrl: null,
+};
+
+/** Retention at which, and over which, nothing is ever deleted: two years, to the second. */
+export const endlessRetentionSeconds = 63_113_904;
+
+/** An app as operators know it. */
+export interface AppRecord extends AppSettings, AppProfile {
+  readonly appId: string;
+  /** The organization it belongs to. */
+  readonly organizationId: string;
+  /** 0 when nobody knows. */
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
 /** Everything stored of one app that an update decision can need and that is common to its devices. */
 export interface AppState {
   readonly appId: string;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
-import type { AppSettings } from './app.ts';
+import type { AppRecord } from './app.ts';
 import type { AuditChange, AuditRecord, AuditTable } from './audit.ts';
 import type { Bundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
@@ -42,22 +42,18 @@ function changeOf<T>(
   };
 }
 
-/** An app as far as it is audited. */
-export interface AuditedApp {
-  readonly appId: string;
-  readonly organizationId: string;
-  readonly settings: AppSettings;
-  readonly createdAtMs: number;
-}
-
-export function appChange(change: RecordChange<AuditedApp>): AuditChange {
-  return changeOf('apps', change, ({ appId, organizationId, settings, createdAtMs }) => ({
-    ...{ recordId: appId, appId },
+export function appChange(change: RecordChange<AppRecord>): AuditChange {
+  return changeOf('apps', change, (app) => ({
+    ...{ recordId: app.appId, appId: app.appId, organizationId: app.organizationId },
     record: {
-      ...{ app_id: appId, owner_org: organizationId },
-      expose_metadata: settings.exposeMetadata,
-      allow_device_custom_id: settings.allowDeviceCustomId,
-      created_at: timeOf(createdAtMs),
+      ...{ app_id: app.appId, owner_org: app.organizationId, name: app.name, icon: app.icon },
+      ...{ retention: app.retentionSeconds, default_upload_channel: app.defaultUploadChannel },
+      expose_metadata: app.exposeMetadata,
+      allow_device_custom_id: app.allowDeviceCustomId,
+      ...{ need_onboarding: app.needOnboarding, existing_app: app.existingApp },
+      block_provider_infra_requests: app.blockProviderInfraRequests,
+      ...{ ios_store_url: app.iosStoreUrl, android_store_url: app.androidStoreUrl },
+      ...{ created_at: timeOf(app.createdAtMs), updated_at: timeOf(app.updatedAtMs) },
     },
   }));
 }
@@ -129,12 +125,16 @@ export function channelChange(change: RecordChange<Channel>): AuditChange {
 /** An operator's pin of a device to a channel. */
 export interface AuditedOverride extends DeviceKey {
   readonly channelId: number;
+  readonly expiresAtMs: number | null;
 }
 
 export function overrideChange(change: RecordChange<AuditedOverride>): AuditChange {
-  return changeOf('channel_devices', change, ({ appId, deviceId, channelId }) => ({
+  return changeOf('channel_devices', change, ({ appId, deviceId, channelId, expiresAtMs }) => ({
     ...{ recordId: deviceId, appId },
-    record: { app_id: appId, device_id: deviceId, channel_id: channelId },
+    record: {
+      ...{ app_id: appId, device_id: deviceId, channel_id: channelId },
+      expires_at: timeOf(expiresAtMs),
+    },
   }));
 }
 

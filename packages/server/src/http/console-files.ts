@@ -1,55 +1,150 @@
-import type { FastifyInstance } from 'fastify';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-const page = `<!doctype html>
+/** Where the built console lies, and what its pages may talk to beside the origin they come from. */
+export interface ConsoleFiles {
+  /** What `npm run build:console` makes. */
+  readonly folder: string;
+  /** Origins, as seen from a request: the device API's for the simulated device, the issuer's for signing in. */
+  readonly connectOrigins: (request: FastifyRequest) => readonly string[];
+  /** Origin whose pages may be framed, which is how a session is renewed silently; none without an issuer. */
+  readonly frameOrigin: string | undefined;
+}
+
+/** Stands in index.html wherever the nonce of the answer belongs (`vite.config.ts` of the console). */
+const noncePlaceholder = '__CSP_NONCE__';
+const contentTypes: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.woff2': 'font/woff2',
+};
+const encodings = [
+  { name: 'br', extension: '.br' },
+  { name: 'gzip', extension: '.gz' },
+] as const;
+
+const notBuilt = `<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>capgo-server</title>
-<style>
-  :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
-  main { max-width: 44rem; margin: 0 auto; padding: 2rem 1.25rem; }
-  code, pre { font: 0.875rem/1.5 ui-monospace, monospace; }
-  pre { padding: 1rem; border: 1px solid #8886; border-radius: 6px; overflow-x: auto; }
-  td, th { text-align: left; vertical-align: top; padding: 0.25rem 1rem 0.25rem 0; }
-</style>
-</head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>capgo-server</title></head>
 <body>
-<main>
-<h1>capgo-server is running</h1>
-<p>The web console is not part of this version yet. Everything it will do can be done with the management API, which
-listens here. Send your management token as <code>x-api-key</code>.</p>
-<table>
-<tr><th scope="row"><code>GET /api/v1/bundles.list</code></th><td>uploaded bundles</td></tr>
-<tr><th scope="row"><code>POST /api/v1/bundles.upload</code></th><td>upload a bundle (zip)</td></tr>
-<tr><th scope="row"><code>POST /api/v1/bundles.delete</code></th><td>delete a bundle that no release uses</td></tr>
-<tr><th scope="row"><code>GET /api/v1/releases.list</code></th><td>published native builds</td></tr>
-<tr><th scope="row"><code>POST /api/v1/releases.create</code></th><td>register a native build</td></tr>
-<tr><th scope="row"><code>POST /api/v1/releases.update</code></th><td>set its release date</td></tr>
-<tr><th scope="row"><code>POST /api/v1/releases.set-active</code></th><td>choose the bundle its devices run</td></tr>
-<tr><th scope="row"><code>POST /api/v1/releases.delete</code></th><td>forget a native build</td></tr>
-<tr><th scope="row"><code>GET /api/v1/events.list</code></th><td>what devices reported</td></tr>
-<tr><th scope="row"><code>GET /api/v1/events.count</code></th><td>how many reports there are</td></tr>
-</table>
-<h2>Upload a bundle</h2>
-<pre>curl -H "x-api-key: $TOKEN" -F app_id=com.example.app -F version_name=1.0.1 \\
-  -F bundle=@bundle.zip http://localhost:8001/api/v1/bundles.upload</pre>
-</main>
+<h1>capgo-server is running, without its console</h1>
+<p>The console has not been built. Run <code>npm ci</code> and <code>npm run build:console</code> in the server's folder and
+restart it; <code>npm start</code> does so by itself. The management API works meanwhile.</p>
 </body>
 </html>
 `;
 
-/** `/ui`: says what is there until the console is. */
-export function addConsolePage(server: FastifyInstance): void {
-  server.get('/ui', (_request, reply) =>
-    reply
+interface BuiltConsole {
+  readonly page: string;
+  /** Every file but the page, by its path below the folder; so no path of a request ever reaches the file system. */
+  readonly files: ReadonlySet<string>;
+}
+
+function readBuilt(folder: string): BuiltConsole | undefined {
+  const index = join(folder, 'index.html');
+  if (!existsSync(index)) return undefined;
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const files = paths.filter((path) => contentTypes[extname(path)] || /\.(br|gz)$/.test(path));
+  return {
+    page: readFileSync(index, 'utf8'),
+    files: new Set(files.filter((path) => isFile(join(folder, path)))),
+  };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path).isFile();
+}
+
+/**
+ * Where the console lies, relative to the address of a page of it, however the browser came to it: a proxy may have put
+ * it below a path that we never see.
+ */
+export function baseOf(url: string): string {
+  const path = url.split(/[?#]/, 1)[0] ?? '';
+  const below = /\/ui(\/.*)?$/.exec(path)?.[1];
+  if (below === undefined) return './ui/';
+  return '../'.repeat(below.split('/').length - 2) || './';
+}
+
+function contentSecurityPolicy(nonce: string, connect: readonly string[], frame: string | undefined): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    // The components write a few <style> elements of their own; they know the nonce.
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "worker-src 'self'",
+    ["connect-src 'self'", ...new Set(connect)].join(' '),
+    `frame-src ${frame ?? "'none'"}`,
+    // A silent renewal of the session comes back in a frame of the console itself.
+    "frame-ancestors 'self'",
+    "form-action 'self'",
+    "base-uri 'self'",
+  ].join('; ');
+}
+
+function secure(reply: FastifyReply): FastifyReply {
+  return reply
+    .header('x-content-type-options', 'nosniff')
+    .header('referrer-policy', 'no-referrer')
+    .header('cross-origin-opener-policy', 'same-origin');
+}
+
+function acceptedEncoding(request: FastifyRequest, has: (extension: string) => boolean) {
+  const accepted = new Set(
+    String(request.headers['accept-encoding'] ?? '')
+      .split(',')
+      .filter((part) => !/;\s*q=0(\.0*)?\s*$/.test(part))
+      .map((part) => part.split(';', 1)[0]?.trim().toLowerCase()),
+  );
+  return encodings.find(({ name, extension }) => accepted.has(name) && has(extension));
+}
+
+/** `/ui` and everything below it: the files of the console, and its page under every other address. */
+export function addConsole(
+  server: FastifyInstance,
+  { folder, connectOrigins, frameOrigin }: ConsoleFiles,
+): void {
+  const built = readBuilt(folder);
+
+  async function sendFile(path: string, request: FastifyRequest, reply: FastifyReply) {
+    const encoding = acceptedEncoding(request, (extension) => built?.files.has(path + extension) === true);
+    if (encoding) reply.header('content-encoding', encoding.name);
+    return secure(reply)
+      .type(contentTypes[extname(path)] ?? 'application/octet-stream')
+      .header('vary', 'accept-encoding')
+      .header(
+        'cache-control',
+        // Names below assets/ hold a hash of what is in the file.
+        path.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
+      )
+      .send(await readFile(join(folder, path + (encoding?.extension ?? ''))));
+  }
+
+  function sendPage(request: FastifyRequest, reply: FastifyReply) {
+    const nonce = randomBytes(18).toString('base64');
+    secure(reply)
       .type('text/html; charset=utf-8')
       .header('cache-control', 'no-cache')
-      .header(
-        'content-security-policy',
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-      )
-      .header('x-content-type-options', 'nosniff')
-      .send(page),
-  );
+      .header('content-security-policy', contentSecurityPolicy(nonce, connectOrigins(request), frameOrigin));
+    if (!built) return reply.send(notBuilt);
+    const base = `<base href="${baseOf(request.originalUrl)}">`;
+    return reply.send(built.page.replace('<head>', `<head>${base}`).replaceAll(noncePlaceholder, nonce));
+  }
+
+  server.get('/ui', sendPage);
+  server.get('/ui/*', (request, reply) => {
+    const path = (request.params as { '*': string })['*'];
+    if (built?.files.has(path)) return sendFile(path, request, reply);
+    // No page has a dot in its first segment. A file of an older console, which a page that is still open asks for, is
+    // missing: the page must not be taken for it.
+    if (/^(assets\/|[^/]*\.)/.test(path)) return reply.callNotFound();
+    return sendPage(request, reply);
+  });
 }

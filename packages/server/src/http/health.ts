@@ -12,7 +12,8 @@ export interface Dependency {
 const pingTimeoutMs = 2_000;
 const retryAfterSeconds = 5;
 
-async function isReachable(dependency: Dependency): Promise<boolean> {
+/** Whether it answers within two seconds. */
+export async function isReachable(dependency: Dependency): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), pingTimeoutMs);

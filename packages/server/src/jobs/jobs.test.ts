@@ -48,6 +48,7 @@ function jobsOf(
     findMissingChecksums: async () => given.unreadable ?? [],
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
     ...{ deleteObjects: note('deletes'), deleteOldEvents: nothing, deleteOldChanges: nothing },
+    ...{ deleteOldBundles: nothing, deleteExpiredOverrides: nothing, purgeDeletedApps: nothing },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();
   return { clock, log, run, giveUpLeases };

@@ -16,6 +16,9 @@ const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
 const oldChangesEveryMs = 10 * 60 * 1000;
+const bundleRetentionEveryMs = 60_000;
+const expiredOverridesEveryMs = 10 * 60 * 1000;
+const deletedAppsEveryMs = 60_000;
 /** Below it a setting of 0 would keep the database busy for nothing. */
 const minRefreshEveryMs = 1_000;
 /** So long without word of the database is worth a line in the log. */
@@ -95,6 +98,9 @@ export function createJobs(deps: {
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
+  readonly deleteOldBundles: () => Promise<unknown>;
+  readonly deleteExpiredOverrides: () => Promise<unknown>;
+  readonly purgeDeletedApps: () => Promise<unknown>;
 }): { readonly jobs: readonly Job[]; giveUpLeases(): Promise<void> } {
   const { logger, clock, leases, node } = deps;
   const ofEachNode: readonly Job[] = [
@@ -117,6 +123,9 @@ export function createJobs(deps: {
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
+    { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
+    { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
+    { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },
   ];
   return {
     jobs: [...ofEachNode, ...ofOneNode.map((job) => leased(job, { leases, holder: node, clock }))],

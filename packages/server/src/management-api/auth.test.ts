@@ -8,7 +8,8 @@ const otherToken = 'other-token-fedcba9876543210fedcba98765';
 const wrongToken = 'wrong-token-0123456789abcdef0123456789';
 
 const publicRoutes = [
-  ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz', 'GET /ui', 'HEAD /ui'],
+  ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz'],
+  ...['GET /ui', 'HEAD /ui', 'GET /ui/*', 'HEAD /ui/*'],
   ...['GET /apipublic/v1/oauth2.config', 'HEAD /apipublic/v1/oauth2.config'],
 ];
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rolloutBucket } from '../domain/rollout.ts';
-import type { ChannelSettings } from '../services/channels.ts';
+import type { ChannelSettings } from '../services/channel-changes.ts';
 import {
   buildActor,
   buildDeviceEventBody,
@@ -134,7 +134,7 @@ beforeAll(async () => {
   );
   inside = devices.find((device) => rolloutBucket(rollout.id, device) < rolloutBps) ?? '';
   outside = devices.find((device) => rolloutBucket(rollout.id, device) >= rolloutBps) ?? '';
-  await server.product.store.setDeviceOverride({ appId, deviceId: pinnedDevice }, ids.hidden, someAuthor);
+  await server.product.store.setDeviceOverride({ appId, deviceId: pinnedDevice }, ids.hidden, null, someAuthor);
   await runJob('refresh-all');
   const failure = buildDeviceEventBody({ app_id: appId, device_id: failedDevice, action: 'update_fail' });
   for (let time = 0; time < 3; time += 1) await postDevice('/stats', failure);

@@ -27,6 +27,7 @@ const tags: Readonly<Record<string, string>> = {
   audit: 'Who changed what, and when',
   keys: 'Stored credentials and what each may do',
   'sign-in': 'How people sign in',
+  server: 'What runs here, and whether phones and the server reach what they need',
   health: 'Whether the server works',
 };
 

@@ -1,7 +1,7 @@
 import { bundleUploadFields } from '@capgo-server/protocol/management/bundles';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { addConsolePage } from '../http/console-files.ts';
+import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import type { ManagementAuth } from './auth.ts';
@@ -13,6 +13,8 @@ import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { addRoutes } from './route.ts';
+import { type ServerRoutesDeps, serverRoutes } from './server.ts';
+import { sessionRoutes } from './session.ts';
 import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
@@ -21,7 +23,9 @@ export type ManagementApi = BundleRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
-  SignInRoutesDeps & {
+  SignInRoutesDeps &
+  ServerRoutesDeps & {
+    readonly console: ConsoleFiles;
     readonly auth: ManagementAuth;
     readonly dependencies: readonly Dependency[];
     /** Documents of other APIs of this server, to be shown beside ours. */
@@ -49,7 +53,7 @@ export async function addManagementRoutes(
     },
   });
   addHealthRoutes(server, api.dependencies);
-  addConsolePage(server);
+  addConsole(server, api.console);
 
   const routes = [
     ...bundleRoutes(api),
@@ -58,6 +62,8 @@ export async function addManagementRoutes(
     ...deviceRoutes(api),
     ...explainRoutes(api),
     ...signInRoutes(api),
+    ...sessionRoutes(),
+    ...serverRoutes(api),
   ];
   addRoutes(server, api.auth, routes);
   const documents = [

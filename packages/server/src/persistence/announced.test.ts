@@ -65,7 +65,7 @@ it('every change that is to be followed is announced once, when it is committed'
       channelId = (await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id;
     },
     updateChannel: () => store.updateChannel(channelId, (channel) => ({ channel }), someAuthor),
-    setDeviceOverride: () => store.setDeviceOverride(device, channelId, someAuthor),
+    setDeviceOverride: () => store.setDeviceOverride(device, channelId, null, someAuthor),
     setSelfSetChannel: () => store.setSelfSetChannel(device, channelId),
     appendDeviceEvents: () =>
       store.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]),

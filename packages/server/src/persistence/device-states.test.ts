@@ -66,13 +66,13 @@ describe('device states', () => {
     appId = newAppId();
     const add = async () => (await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id;
     channelIds = [await add(), await add()];
-    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channelIds[0], someAuthor);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channelIds[0], null, someAuthor);
     under = watched(store);
     states = await loadDeviceStates(under.reader, { minFailures: 1 });
   });
 
   const pin = (channelId: number | null, deviceId = someDeviceId) =>
-    store.setDeviceOverride({ appId, deviceId }, channelId, someAuthor);
+    store.setDeviceOverride({ appId, deviceId }, channelId, null, someAuthor);
   const pinnedTo = (deviceId = someDeviceId) => states.find({ appId, deviceId }).overrideChannelId;
 
   it('are there from the start, and of all other devices nothing is remembered', () => {
@@ -206,7 +206,7 @@ describe('device states', () => {
         [3, 1, 2, 0].map((time) => failing(ownApp, `device-${time}`, '1.0.0', time)),
       );
       for (const device of ['device-0', 'device-1']) {
-        await own.setDeviceOverride({ appId: ownApp, deviceId: device }, id, someAuthor);
+        await own.setDeviceOverride({ appId: ownApp, deviceId: device }, id, null, someAuthor);
       }
       const loaded = await loadDeviceStates(own, { minFailures: 1, maxFailingDevices: 2 });
       const remembered = () =>

@@ -1,5 +1,7 @@
 import type { DeviceKey } from '../domain/device.ts';
+import { isInForce } from '../domain/device-override.ts';
 import { type DeviceState, noDeviceState } from '../domain/device-state.ts';
+import { type Clock, systemClock } from '../ports/clock.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { DeviceFact, DeviceStateStore } from '../ports/store.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -35,39 +37,52 @@ export function withFact(state: DeviceState, fact: DeviceFact): DeviceState {
   }
 }
 
+/** What is held of a device: also when its pin ends, and the pin that has ended. */
+interface HeldState extends DeviceState {
+  readonly overrideExpiresAtMs: number | null;
+}
+
+const nothingHeld: HeldState = { ...noDeviceState, overrideExpiresAtMs: null };
+
+function withHeldFact(state: HeldState, fact: DeviceFact): HeldState {
+  const { overrideExpiresAtMs } = state;
+  const expiresAtMs = fact.kind === 'override' ? fact.expiresAtMs : overrideExpiresAtMs;
+  return { ...withFact(state, fact), overrideExpiresAtMs: expiresAtMs };
+}
+
 /** States by app and device, with an end to the failures among them. */
 function createStateTable(maxFailingDevices: number) {
-  const apps = new Map<string, Map<string, DeviceState>>();
+  const apps = new Map<string, Map<string, HeldState>>();
   /** Many devices are pinned to few channels: those without failures share their states. */
-  const shared = new Map<string, DeviceState>();
+  const shared = new Map<string, HeldState>();
   /** The longest known first. */
   const failing = new Map<string, DeviceKey>();
   let selfSetCount = 0;
 
-  function find({ appId, deviceId }: DeviceKey): DeviceState {
-    return apps.get(appId)?.get(deviceId) ?? noDeviceState;
+  function find({ appId, deviceId }: DeviceKey): HeldState {
+    return apps.get(appId)?.get(deviceId) ?? nothingHeld;
   }
 
-  function sharedOf(state: DeviceState): DeviceState {
+  function sharedOf(state: HeldState): HeldState {
     if (state.failedInstalls.size > 0) return state;
-    const key = `${state.overrideChannelId}/${state.selfSetChannelId}`;
+    const key = `${state.overrideChannelId}/${state.overrideExpiresAtMs}/${state.selfSetChannelId}`;
     const known = shared.get(key);
     if (known) return known;
     shared.set(key, state);
     return state;
   }
 
-  function put(device: DeviceKey, state: DeviceState): void {
+  function put(device: DeviceKey, state: HeldState): void {
     const { appId, deviceId } = device;
     selfSetCount += Number(state.selfSetChannelId !== null) - Number(find(device).selfSetChannelId !== null);
-    const devices = apps.get(appId) ?? new Map<string, DeviceState>();
+    const devices = apps.get(appId) ?? new Map<string, HeldState>();
     if (isNothing(state)) devices.delete(deviceId);
     else devices.set(deviceId, sharedOf(state));
     if (devices.size > 0) apps.set(appId, devices);
     else apps.delete(appId);
   }
 
-  function replace(device: DeviceKey, state: DeviceState): void {
+  function replace(device: DeviceKey, state: HeldState): void {
     put(device, state);
     const key = keyOf(device);
     failing.delete(key);
@@ -96,19 +111,24 @@ function createStateTable(maxFailingDevices: number) {
  */
 export async function loadDeviceStates(
   store: Pick<DeviceStateStore, 'readDeviceFacts' | 'readAllDeviceFacts'>,
-  rules: { readonly minFailures: number | null; readonly maxFailingDevices?: number },
+  rules: {
+    readonly minFailures: number | null;
+    readonly maxFailingDevices?: number;
+    /** By which pins end. */
+    readonly clock?: Clock;
+  },
 ): Promise<DeviceStates> {
-  const { minFailures, maxFailingDevices = defaultMaxFailingDevices } = rules;
+  const { minFailures, maxFailingDevices = defaultMaxFailingDevices, clock = systemClock } = rules;
   let table = createStateTable(maxFailingDevices);
   let missed = new Map<string, DeviceKey>();
   const inTurn = oneAtATime();
 
   async function readSome(devices: readonly DeviceKey[]): Promise<void> {
     try {
-      const states = new Map(devices.map((device) => [keyOf(device), { device, state: noDeviceState }]));
+      const states = new Map(devices.map((device) => [keyOf(device), { device, state: nothingHeld }]));
       for (const fact of await store.readDeviceFacts(devices, minFailures)) {
         const read = states.get(keyOf(fact));
-        if (read) read.state = withFact(read.state, fact);
+        if (read) read.state = withHeldFact(read.state, fact);
       }
       for (const [key, { device, state }] of states) {
         table.replace(device, state);
@@ -123,7 +143,7 @@ export async function loadDeviceStates(
   async function readAll(): Promise<void> {
     const fresh = createStateTable(maxFailingDevices);
     for await (const facts of store.readAllDeviceFacts(minFailures)) {
-      for (const fact of facts) fresh.replace(fact, withFact(fresh.find(fact), fact));
+      for (const fact of facts) fresh.replace(fact, withHeldFact(fresh.find(fact), fact));
     }
     table = fresh;
     missed = new Map();
@@ -131,7 +151,13 @@ export async function loadDeviceStates(
 
   await readAll();
   return {
-    find: (device) => table.find(device),
+    find(device) {
+      const held = table.find(device);
+      if (held === nothingHeld) return noDeviceState;
+      const { overrideExpiresAtMs, ...state } = held;
+      if (overrideExpiresAtMs === null || isInForce(overrideExpiresAtMs, clock.now())) return state;
+      return { ...state, overrideChannelId: null };
+    },
     refresh: (devices) => inTurn(() => readSome(devices)),
     refreshMissed: () =>
       inTurn(() => (missed.size === 0 ? Promise.resolve() : readSome([...missed.values()]))),

@@ -83,7 +83,26 @@ export interface InventoryDevice extends DeviceRecord {
   readonly firstSeenAtMs: number;
 }
 
+/** Where a device stands in a list of the inventory. */
+export type DevicePosition = Pick<InventoryDevice, 'seenAtMs' | 'deviceId'>;
+
+/** Which devices to list, and how. */
+export interface DeviceListing {
+  readonly appId: string;
+  /** By id, or by when they were seen last and then by id. */
+  readonly order: 'id' | 'seen_first' | 'seen_last';
+  /** Those behind this one only. */
+  readonly after?: DevicePosition | undefined;
+  /** Those seen later than that only. */
+  readonly seenAfterMs?: number | undefined;
+  /** Those that have named themselves only. */
+  readonly hasCustomId?: boolean | undefined;
+  readonly limit: number;
+}
+
 export interface DeviceInventory {
+  /** At most as many as the limit says; paging on from the last one holds while devices come and, by id, report. */
+  listDevicesInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   findDevice(appId: string, deviceId: string): Promise<InventoryDevice | undefined>;
   /** First seen last comes first; paging holds while devices come and report. */
   listDevices(filter: { readonly appId: string }, page: PageRequest): Promise<Page<InventoryDevice>>;

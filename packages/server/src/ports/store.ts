@@ -1,11 +1,13 @@
 import type { ChangedBy } from '../domain/actor.ts';
-import type { AppSettings, AppState } from '../domain/app.ts';
+import type { AppState } from '../domain/app.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
+import type { AppRecords } from './app-records.ts';
 import type { AuditLog } from './audit.ts';
+import type { BundleRecords } from './bundle-records.ts';
 import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
 import type { MemberStore, OrganizationStore } from './organizations.ts';
@@ -22,12 +24,13 @@ import type { DeliveryStore, WebhookStore } from './webhooks.ts';
  */
 export interface Store
   extends BundleStore,
+    BundleRecords,
     MissingChecksums,
     ReleaseStore,
     ChannelStore,
     DeploymentLog,
     AppStateReader,
-    AppSettingsStore,
+    AppRecords,
     DeviceStateStore,
     PlannedDeletions,
     DeviceEventLog,
@@ -48,8 +51,8 @@ export interface Store
 
 export interface BundleStore {
   /**
-   * Adds a bundle, registers its app if it is the first thing of it, and takes back the planned deletion of its
-   * object. Rejects with `version_already_exists` when the app has, or ever had, a bundle of that version name;
+   * Adds a bundle under a number that was never used (`BundleRecord`), registers its app if it is the first thing of it,
+   * and takes back the planned deletion of its object. Rejects with `version_already_exists` when the app has, or ever had, a bundle of that version name;
    * of two at once exactly one wins.
    */
   insertBundle(bundle: Bundle, by: ChangedBy): Promise<void>;
@@ -148,13 +151,28 @@ export interface DeploymentLog {
 /** One thing that is remembered of a device; what it is remembered for is a `DeviceState`. */
 export type DeviceFact = DeviceKey &
   (
-    | { readonly kind: 'override' | 'self_set'; readonly channelId: number }
+    | { readonly kind: 'override'; readonly channelId: number; readonly expiresAtMs: number | null }
+    | { readonly kind: 'self_set'; readonly channelId: number }
     | { readonly kind: 'failed_install'; readonly versionName: string; readonly failures: number }
   );
 
 export interface DeviceStateStore {
-  /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
-  setDeviceOverride(device: DeviceKey, channelId: number | null, by: ChangedBy): Promise<void>;
+  /**
+   * Pins the device to a channel of its app in place of what it was pinned to, or unpins it with null. Rejects with
+   * `channel_not_found`.
+   *
+   * @param expiresAtMs until when; null for as long as nobody unpins it
+   */
+  setDeviceOverride(
+    device: DeviceKey,
+    channelId: number | null,
+    expiresAtMs: number | null,
+    by: ChangedBy,
+  ): Promise<void>;
+  /** Unpins at most `limit` devices whose pins have ended by then, the longest ago first; answers which. */
+  deleteExpiredOverrides(limit: number, by: ChangedBy): Promise<readonly DeviceKey[]>;
+  /** How many devices of each of the apps are pinned; an app of which none is may be left out. */
+  countDeviceOverrides(appIds: readonly string[], nowMs: number): Promise<ReadonlyMap<string, number>>;
   /** Keeps or forgets the channel a device chose. Rejects with `channel_not_found`. */
   setSelfSetChannel(device: DeviceKey, channelId: number | null): Promise<void>;
   /** Forgets a device's failures of one bundle, or of all. */
@@ -184,14 +202,6 @@ export interface AppStateReader {
   readAppState(appId: string): Promise<AppState | undefined>;
   /** All apps. Each is as of one moment. */
   readAllAppStates(): Promise<readonly AppState[]>;
-}
-
-export interface AppSettingsStore {
-  /**
-   * Sets what is given, leaves the rest as it is at that moment, and answers all of it: of changes made at once none is
-   * lost. Rejects with `app_not_found` for an app that is not registered, and does not register it.
-   */
-  updateAppSettings(appId: string, change: Partial<AppSettings>, by: ChangedBy): Promise<AppSettings>;
 }
 
 /**

@@ -1,11 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  buildActor,
-  buildDeviceEventBody,
-  buildUpdateCheckBody,
-  someDeviceId,
-  someTimeMs,
-} from '../testing/builders.ts';
+import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId, someTimeMs, buildActor } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -83,8 +77,12 @@ async function customIdOf(appId: string): Promise<unknown> {
   return device?.['custom_id'];
 }
 
-function setSettings(appId: string, change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean }) {
-  return server.product.services.apps.setSettings(appId, change, buildActor());
+async function setSettings(
+  appId: string,
+  change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean },
+) {
+  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(appId, change, buildActor());
+  return { exposeMetadata, allowDeviceCustomId };
 }
 
 describe('the settings of an app', () => {

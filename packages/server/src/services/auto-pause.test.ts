@@ -7,7 +7,8 @@ import { buildActor, buildDeviceEventBody, buildUpdateCheckBody } from '../testi
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import { pauseFailingRollouts } from './auto-pause.ts';
-import type { ChannelSettings, Channels } from './channels.ts';
+import type { ChannelSettings } from './channel-changes.ts';
+import type { Channels } from './channels.ts';
 
 const actor = buildActor('olga');
 const minuteMs = 60_000;

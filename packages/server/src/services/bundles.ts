@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
-import { isAppId } from '@capgo-server/protocol/formats/identifiers';
-import { isVersionName } from '@capgo-server/protocol/formats/semver';
 import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
+import { requireEncryption } from '../domain/organization.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { BundleArchive } from '../ports/bundle-archive.ts';
+import type { BundleRecord, BundleRecords } from '../ports/bundle-records.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
+import type { OrganizationStore } from '../ports/organizations.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { BundleStore } from '../ports/store.ts';
+import { type BundleFacts, checkBundleTexts, checkFacts, statedChecksum } from './bundle-facts.ts';
 import type { ObjectDeletions } from './object-deletions.ts';
 
 export interface BundleLimits {
@@ -23,80 +25,57 @@ export interface BundleLimits {
 /** Most files and folders of a plain bundle. */
 const maxBundleEntries = 20_000;
 
-/** What an uploader says of a bundle; texts as they came, nothing checked yet. */
-export interface BundleFacts {
-  readonly appId: string;
-  readonly versionName: string;
-  readonly description: string;
-  readonly sessionKey: string;
-  /** '' when the uploader names none; then it is computed. */
-  readonly checksum: string;
-  readonly keyId: string;
-  readonly minUpdateVersion: string;
-  /** '' when there is none. */
-  readonly link: string;
-  /** '' when there is none. */
-  readonly comment: string;
-}
-
 /** A bundle's bytes that have arrived whole and are not yet a bundle. */
 export interface StagedBundle {
   /** Checks facts and bytes and makes them a bundle, visible to the next update check. */
   create(facts: BundleFacts, actor: Actor): Promise<Bundle>;
+  /**
+   * Checks facts and bytes as `create` does, and makes a bundle of them whose bytes stay where they came from. A plain
+   * bundle's checksum must be their SHA-256.
+   */
+  register(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
   /** To be called in any case at the end; leaves no file unless `create` succeeded. */
   discard(): Promise<void>;
 }
 
+type AcceptedFacts = Pick<BundleFacts, 'appId' | 'versionName' | 'sessionKey' | 'keyId'>;
+
 export interface Bundles {
   /** Takes the bytes in; rejects with `payload_too_large` past the limit and with the source's error when cut. */
   stage(source: AsyncIterable<Uint8Array>): Promise<StagedBundle>;
+  /** A bundle whose bytes lie elsewhere, as its uploader describes it: nobody looks at them. */
+  registerUnseen(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
+  /**
+   * Rejects with `version_already_exists` when the app has, or ever had, that version, and with `encryption_required`,
+   * `encryption_key_required` or `encryption_key_mismatch` when its organization does not take such bundles.
+   */
+  requireAcceptable(facts: AcceptedFacts): Promise<void>;
   list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
+  listRecords: BundleRecords['listBundleRecords'];
+  findRecords: BundleRecords['findBundleRecords'];
+  /** Sets what is given; '' stands for nothing. Rejects with `bundle_not_found`, and `invalid_request` as an upload. */
+  change(
+    id: string,
+    change: Partial<Pick<BundleFacts, 'link' | 'comment' | 'minUpdateVersion'>>,
+    actor: Actor,
+  ): Promise<BundleRecord>;
   /** Rejects with `bundle_not_found` or `bundle_in_use`. */
   delete(id: string, actor: Actor): Promise<void>;
+  /**
+   * Deletes what nothing uses, all of the app or only what is old.
+   *
+   * @param exceptIds these stay as well
+   * @returns how many that were
+   */
+  deleteUnused(
+    appId: string,
+    which: { readonly createdUntilMs: number | null; readonly exceptIds: readonly string[] },
+    actor: Actor,
+  ): Promise<number>;
 }
 
-const limitsOfTexts = {
-  ...{ description: 4_096, link: 2_048, comment: 2_048 },
-  ...{ sessionKey: 1_024, checksum: 1_024, keyId: 20 },
-} as const;
-
-function invalid(message: string): AppError {
-  return new AppError('invalid_request', message);
-}
-
-/** Stricter than a URL parser, which overlooks blanks, line ends and missing slashes: apps open the text as it is. */
-function isWebUrl(text: string): boolean {
-  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text);
-}
-
-function checkFacts(facts: BundleFacts): void {
-  if (!isAppId(facts.appId)) {
-    throw invalid('app_id must be a reverse-domain id such as com.example.app');
-  }
-  if (!isVersionName(facts.versionName)) {
-    throw invalid(
-      'version_name must be a semantic version such as 1.2.3, without a leading v, of at most 128 characters',
-    );
-  }
-  if (facts.minUpdateVersion !== '' && !isVersionName(facts.minUpdateVersion)) {
-    throw invalid('min_update_version must be a semantic version such as 1.2.3');
-  }
-  for (const [name, maxLength] of Object.entries(limitsOfTexts)) {
-    const text = facts[name as keyof typeof limitsOfTexts];
-    const wireName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    if (text.length > maxLength) throw invalid(`${wireName} must be at most ${maxLength} characters`);
-    if (text.includes('\0')) throw invalid(`${wireName} must not hold a NUL character`);
-  }
-  if (facts.link !== '' && !isWebUrl(facts.link)) {
-    throw invalid('link must be a URL that starts with http:// or https://, without blanks');
-  }
-  if (facts.sessionKey !== '' && facts.checksum === '') {
-    throw invalid('checksum is required with session_key: send the checksum that `bundle encrypt` printed');
-  }
-  if (facts.sessionKey === '' && facts.keyId !== '') {
-    throw invalid('key_id needs session_key: only an encrypted bundle has a key');
-  }
-}
+/** Deleted in one step: enough that many need few, and few enough that others need not wait long. */
+const deletionsPerStep = 200;
 
 interface Digests {
   readonly sha256: string;
@@ -115,8 +94,15 @@ function plainChecksum(given: string, computed: Digests): string {
   return computed.sha256;
 }
 
+const unseen = { crcChecksum: '', sizeBytes: 0 } as const;
+
+/** '' is how forms and older databases say that there is nothing. */
+function textOrNull(text: string): string | null {
+  return text === '' ? null : text;
+}
+
 export function createBundles(deps: {
-  readonly store: BundleStore;
+  readonly store: BundleStore & BundleRecords & Pick<OrganizationStore, 'findOrganizationOfApp'>;
   readonly objectStorage: ObjectStorage;
   readonly archive: BundleArchive;
   readonly appSnapshots: AppSnapshots;
@@ -126,6 +112,52 @@ export function createBundles(deps: {
   readonly limits: BundleLimits;
 }): Bundles {
   const { store, objectStorage, archive, appSnapshots, objectDeletions, clock, ids, limits } = deps;
+
+  async function requireAcceptable({ appId, versionName, sessionKey, keyId }: AcceptedFacts) {
+    requireEncryption(await store.findOrganizationOfApp(appId), { sessionKey, keyId: textOrNull(keyId) });
+    if (!(await store.isVersionNameTaken(appId, versionName))) return;
+    throw new AppError(
+      'version_already_exists',
+      `App ${appId} already has, or had, a bundle ${versionName}; a version name is never reused`,
+    );
+  }
+
+  function toBundle(
+    facts: BundleFacts,
+    found: Pick<Bundle, 'id' | 'crcChecksum' | 'checksum' | 'sizeBytes' | 'objectKey' | 'externalUrl'>,
+  ): Bundle {
+    return {
+      ...found,
+      appId: facts.appId,
+      versionName: facts.versionName,
+      description: facts.description,
+      sessionKey: facts.sessionKey,
+      keyId: textOrNull(facts.keyId),
+      minUpdateVersion: textOrNull(facts.minUpdateVersion),
+      link: textOrNull(facts.link),
+      comment: textOrNull(facts.comment),
+      createdAtMs: clock.now(),
+    };
+  }
+
+  async function insertExternal(
+    facts: BundleFacts,
+    externalUrl: string,
+    found: Pick<Bundle, 'crcChecksum' | 'checksum' | 'sizeBytes'>,
+    actor: Actor,
+  ): Promise<Bundle> {
+    const bundle = toBundle(facts, { ...found, id: ids.next(), objectKey: null, externalUrl });
+    await store.insertBundle(bundle, { actor, atMs: bundle.createdAtMs });
+    await appSnapshots.refresh(bundle.appId);
+    return bundle;
+  }
+
+  /** The rows are gone whatever happens here; a failed deletion stays planned and is tried again. */
+  async function deleteObjects(bundles: readonly Bundle[]): Promise<void> {
+    for (const { objectKey } of bundles) {
+      if (objectKey !== null) await objectDeletions.carryOut(objectKey).catch(() => undefined);
+    }
+  }
 
   return {
     async stage(source) {
@@ -166,57 +198,94 @@ export function createBundles(deps: {
         }
       }
 
+      const inspect = () =>
+        archive.inspect(staged.filePath, {
+          maxEntries: maxBundleEntries,
+          maxUnpackedBytes: limits.maxUnpackedBytes,
+        });
+
       return {
         async create(facts, actor) {
           checkFacts(facts);
-          if (await store.isVersionNameTaken(facts.appId, facts.versionName)) {
-            throw new AppError(
-              'version_already_exists',
-              `App ${facts.appId} already has, or had, a bundle ${facts.versionName}; a version name is never reused`,
-            );
-          }
+          await requireAcceptable(facts);
           const isPlain = facts.sessionKey === '';
           const checksum = isPlain ? plainChecksum(facts.checksum, digests) : facts.checksum;
-          if (isPlain) {
-            await archive.inspect(staged.filePath, {
-              maxEntries: maxBundleEntries,
-              maxUnpackedBytes: limits.maxUnpackedBytes,
-            });
-          }
+          if (isPlain) await inspect();
           const id = ids.next();
           const objectKey = bundleObjectKey(facts.appId, id);
-          const bundle: Bundle = {
+          const crcChecksum = digests.crc32;
+          const bundle = toBundle(facts, {
             id,
-            appId: facts.appId,
-            versionName: facts.versionName,
-            description: facts.description,
-            crcChecksum: digests.crc32,
+            crcChecksum,
             checksum,
             sizeBytes,
-            sessionKey: facts.sessionKey,
-            keyId: facts.keyId === '' ? null : facts.keyId,
-            minUpdateVersion: facts.minUpdateVersion === '' ? null : facts.minUpdateVersion,
             objectKey,
             externalUrl: null,
-            link: facts.link === '' ? null : facts.link,
-            comment: facts.comment === '' ? null : facts.comment,
-            createdAtMs: clock.now(),
-          };
+          });
           await storeObject(bundle, objectKey, { actor, atMs: bundle.createdAtMs });
           await appSnapshots.refresh(bundle.appId);
           return bundle;
+        },
+        async register(facts, externalUrl, actor) {
+          checkFacts(facts);
+          const checksum = statedChecksum(facts);
+          await requireAcceptable(facts);
+          if (facts.sessionKey === '') {
+            plainChecksum(checksum, { ...digests, crc32: digests.sha256 });
+            await inspect();
+          }
+          const found = { crcChecksum: digests.crc32, checksum, sizeBytes };
+          return insertExternal(facts, externalUrl, found, actor);
         },
         discard: () => staged.discard(),
       };
     },
 
+    async registerUnseen(facts, externalUrl, actor) {
+      checkFacts(facts);
+      const checksum = statedChecksum(facts);
+      return insertExternal(facts, externalUrl, { ...unseen, checksum }, actor);
+    },
+    requireAcceptable,
+
     list: (filter, page) => store.listBundles(filter, page),
+    listRecords: (appId, rows) => store.listBundleRecords(appId, rows),
+    findRecords: (appId, names) => store.findBundleRecords(appId, names),
+
+    async change(id, change, actor) {
+      checkBundleTexts(change);
+      const { link, comment, minUpdateVersion } = change;
+      const record = await store.changeBundle(
+        id,
+        {
+          ...(link === undefined ? {} : { link: textOrNull(link) }),
+          ...(comment === undefined ? {} : { comment: textOrNull(comment) }),
+          ...(minUpdateVersion === undefined ? {} : { minUpdateVersion: textOrNull(minUpdateVersion) }),
+        },
+        { actor, atMs: clock.now() },
+      );
+      await appSnapshots.refresh(record.appId);
+      return record;
+    },
 
     async delete(id, actor) {
       const bundle = await store.deleteBundle(id, { actor, atMs: clock.now() });
       await appSnapshots.refresh(bundle.appId);
-      // The row is gone whatever happens here; a failed deletion stays planned and is tried again.
-      if (bundle.objectKey !== null) await objectDeletions.carryOut(bundle.objectKey).catch(() => undefined);
+      await deleteObjects([bundle]);
+    },
+
+    async deleteUnused(appId, { createdUntilMs, exceptIds }, actor) {
+      for (let count = 0; ; ) {
+        const deleted = await store.deleteUnusedBundles(
+          appId,
+          { createdUntilMs, exceptIds, limit: deletionsPerStep },
+          { actor, atMs: clock.now() },
+        );
+        count += deleted.length;
+        if (deleted.length > 0) await appSnapshots.refresh(appId);
+        await deleteObjects(deleted);
+        if (deleted.length < deletionsPerStep) return count;
+      }
     },
   };
 }

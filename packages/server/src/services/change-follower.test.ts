@@ -81,7 +81,7 @@ describe('a node that follows another', () => {
     await there.insertBundle(buildBundle({ appId }), someAuthor);
     const { id } = await there.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     for (const deviceId of [someDeviceId, someDeviceId, 'other'])
-      await there.setDeviceOverride({ appId, deviceId }, id, someAuthor);
+      await there.setDeviceOverride({ appId, deviceId }, id, null, someAuthor);
     await there.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]);
     expect(appSnapshots.find(appId)).toBeUndefined();
     await follower.follow();

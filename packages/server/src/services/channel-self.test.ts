@@ -100,7 +100,7 @@ function device(given: Partial<ChannelAsker> = {}): ChannelAsker {
 }
 
 async function pin(channel: Channel): Promise<void> {
-  await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, someAuthor);
+  await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
   await deviceStates.refresh([{ appId, deviceId: someDeviceId }]);
 }
 
@@ -219,7 +219,7 @@ describe('setting a channel', () => {
     }
     expect(await remembered()).toEqual({ pinned: staff.id, chosen: null });
 
-    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, null, someAuthor);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, null, null, someAuthor);
     await choose(beta);
     await change(beta, { allowDeviceSelfSet: false });
     expect(await channelSelf.set(device(), 'alpha')).toEqual({ code: 'cannot_override' });

@@ -146,7 +146,7 @@ export function createChannelSelf(deps: {
       await store.setSelfSetChannel(device, channelId);
       if (current?.isPinned) {
         const by = { actor: deviceActor(device.deviceId), atMs: clock.now() };
-        await store.setDeviceOverride(device, null, by);
+        await store.setDeviceOverride(device, null, null, by);
       }
       await deviceStates.refresh([device]);
       return undefined;

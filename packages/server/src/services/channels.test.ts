@@ -7,7 +7,8 @@ import { createIds } from '../persistence/object-ids.ts';
 import { buildActor, buildUpdateCheckBody, someAuthor } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
-import { type ChannelSettings, type Channels, createChannels, type RolloutSettings } from './channels.ts';
+import type { ChannelSettings, RolloutSettings } from './channel-changes.ts';
+import { type Channels, createChannels } from './channels.ts';
 import { createReleases } from './releases.ts';
 
 interface Answer {

@@ -1,37 +1,22 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import { type Actor, systemActor } from '../domain/actor.ts';
-import { type AutoPause, judgeRollout, type RolloutOutcomes } from '../domain/auto-pause.ts';
-import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
+import { judgeRollout, type RolloutOutcomes } from '../domain/auto-pause.ts';
+import { autoPauseDefaults, type Channel, channelDefaults } from '../domain/channel.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
-import { fullBps, type Rollout, servesSomebody, takesDevices } from '../domain/rollout.ts';
+import { servesSomebody, takesDevices } from '../domain/rollout.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { ChannelChange, ChannelStore, DeploymentLog, NewDeployment } from '../ports/store.ts';
+import type { ChannelChange, ChannelStore, DeploymentLog } from '../ports/store.ts';
+import {
+  type ChannelPatch,
+  type ChannelSettings,
+  createChannelChanges,
+  type RolloutSettings,
+} from './channel-changes.ts';
 import { findPreviouslyServed } from './previously-served.ts';
-
-/** What an operator may say of a channel beside what it serves. */
-export type ChannelSettings = Partial<
-  Pick<
-    Channel,
-    | 'isPublic'
-    | 'allowDeviceSelfSet'
-    | 'platforms'
-    | 'policy'
-    | 'blocksUnderNative'
-    | 'allowProd'
-    | 'allowDev'
-    | 'allowDevice'
-    | 'allowEmulator'
-  >
-> & { readonly autoPause?: Partial<Omit<AutoPause, 'lastTriggeredAtMs'>> };
-
-/** What an operator may say of a rollout; a new bundle starts a new one. */
-export type RolloutSettings = Partial<
-  Pick<Rollout, 'bundleId' | 'isEnabled' | 'percentageBps' | 'cacheTtlSeconds'>
->;
 
 /**
  * Every change is visible to the next update check. One of what a channel serves is a deployment whose reason says what
@@ -42,6 +27,16 @@ export interface Channels {
     facts: { readonly appId: string; readonly name: string } & ChannelSettings,
     actor: Actor,
   ): Promise<Channel>;
+  /**
+   * Makes of a channel, or of a new one of that name, all that is said of it, as one change. Rejects with
+   * `invalid_request`, `bundle_not_found`, `rollout_not_found` and `stable_bundle_missing`, and then nothing has changed; a
+   * rollout bundle needs a channel that is there.
+   */
+  save(
+    which: Pick<Channel, 'appId' | 'name'>,
+    given: ChannelPatch,
+    actor: Actor,
+  ): Promise<{ readonly channel: Channel; readonly isNew: boolean }>;
   changeSettings(id: number, settings: ChannelSettings, actor: Actor): Promise<Channel>;
   /** @param bundleId null for builtin */
   setBundle(id: number, bundleId: string | null, actor: Actor): Promise<Channel>;
@@ -92,43 +87,11 @@ function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
 }
 
-function isWhole(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
-}
-
-function checkAutoPause(autoPause: AutoPause): void {
-  const { windowMinutes, cooldownMinutes, failureRateBps, confidence, minAttempts, minFailures } = autoPause;
-  if (!isWhole(windowMinutes, 1, 10_080)) throw invalid('auto-pause window must be 1 to 10080 minutes');
-  if (!isWhole(cooldownMinutes, 0, 10_080)) throw invalid('auto-pause cooldown must be 0 to 10080 minutes');
-  if (failureRateBps !== null && !isWhole(failureRateBps, 0, fullBps)) {
-    throw invalid(`auto-pause failure rate must be 0 to ${fullBps} basis points`);
-  }
-  if (!(confidence > 0 && confidence < 1)) throw invalid('auto-pause confidence must lie between 0 and 1');
-  for (const least of [minAttempts, minFailures]) {
-    if (least !== null && !isWhole(least, 0, Number.MAX_SAFE_INTEGER)) {
-      throw invalid('auto-pause minimums must be whole numbers, 0 or more');
-    }
-  }
-}
-
-function checkRollout(rollout: Rollout): void {
-  if (!isWhole(rollout.percentageBps, 0, fullBps))
-    throw invalid(`rollout percentage must be 0 to ${fullBps} basis points`);
-  if (!isWhole(rollout.cacheTtlSeconds, 60, 31_536_000))
-    throw invalid('rollout cache TTL must be 60 to 31536000 seconds');
-}
-
 function checkName(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in a name.
   if (name.trim() === '' || name.length > maxNameLength || /[\u0000-\u001f\u007f]/.test(name)) {
     throw invalid(`channel must be a name of 1 to ${maxNameLength} characters`);
   }
-}
-
-/** The rollout bundle; throws `invalid_request` when there is none. */
-function requireRollout({ name, rollout }: Channel): string {
-  if (rollout.bundleId !== null) return rollout.bundleId;
-  throw invalid(`Channel ${name} has no rollout; give it a rollout bundle first`);
 }
 
 /** Whether some device may have another bundle than the stable one; a rollout of that very bundle gives it nothing else. */
@@ -149,27 +112,9 @@ export function createChannels(deps: {
   readonly clock: Clock;
   readonly ids: Ids;
 }): Channels {
-  const { store, appSnapshots, clock, ids } = deps;
-  /** None, with what clients have set of it for the next one. */
-  const noRollout = ({ cacheTtlSeconds }: Pick<Rollout, 'cacheTtlSeconds'> = rolloutDefaults): Rollout => ({
-    id: ids.next(),
-    ...rolloutDefaults,
-    cacheTtlSeconds,
-  });
-
-  /** @param served the channel as it serves from now on */
-  function deployment(
-    served: Pick<Channel, 'bundleId' | 'rollout'>,
-    actor: Actor,
-    reason: string,
-  ): NewDeployment {
-    const { bundleId, rollout } = served;
-    const createdAtMs = clock.now();
-    return {
-      ...{ id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId },
-      ...{ actor: actor.name, reason, createdAtMs },
-    };
-  }
+  const { store, appSnapshots, clock } = deps;
+  const { noRollout, deployment, merge, serve, cancel, pause, resume, promote, changeRollout, patch } =
+    createChannelChanges(deps);
 
   async function published(channel: Channel): Promise<Channel> {
     await appSnapshots.refresh(channel.appId);
@@ -191,55 +136,27 @@ export function createChannels(deps: {
     return published(await store.updateChannel(id, dated, { actor, atMs: updatedAtMs }));
   }
 
-  function merge(channel: Channel, settings: ChannelSettings): Channel {
-    const autoPause = { ...channel.autoPause, ...settings.autoPause };
-    checkAutoPause(autoPause);
-    return { ...channel, ...settings, autoPause };
-  }
-
-  /** The stable bundle, with a deployment when it is another one. */
-  function serve(current: Channel, bundleId: string | null, actor: Actor, reason: string): ChannelChange {
-    const channel = { ...current, bundleId };
-    if (bundleId === current.bundleId) return { channel };
-    return { channel, deployment: deployment(channel, actor, reason) };
-  }
-
-  /** What became of the rollout, for people: a deployment itself names the stable bundle only. */
-  function rolloutReason({ appId, rollout }: Channel, what: string, why?: string): string {
-    const bundle = appSnapshots.find(appId)?.bundlesById.get(rollout.bundleId ?? '');
-    const name = bundle?.versionName ?? `bundle ${rollout.bundleId}`;
-    return `rollout of ${name} ${what}${why ? ` (${why})` : ''}`;
-  }
-
-  /** Who has the rollout bundle is sent back to the stable one. */
-  function cancel(current: Channel, actor: Actor, why?: string): ChannelChange {
-    const channel = { ...current, rollout: noRollout(current.rollout) };
-    if (current.rollout.bundleId === null) return { channel };
+  function newChannel(appId: string, name: string): Channel {
+    if (!isAppId(appId)) throw invalid('app_id must be a reverse-domain id such as com.example.app');
+    checkName(name);
+    const now = clock.now();
     return {
-      channel,
-      deployment: deployment(channel, actor, rolloutReason(current, 'cancelled', why)),
+      ...channelDefaults,
+      ...{ id: 0, appId, name, rollout: noRollout(), autoPause: autoPauseDefaults },
+      ...{ createdAtMs: now, updatedAtMs: now },
     };
   }
 
-  /** A rollout that is paused already keeps the reason and the time of the first pause. */
-  function pause(current: Channel, actor: Actor, why: string): ChannelChange {
-    requireRollout(current);
-    if (current.rollout.pausedAtMs !== null) return { channel: current };
-    const rollout = { ...current.rollout, pausedAtMs: clock.now(), pauseReason: why };
-    return {
-      channel: { ...current, rollout },
-      deployment: deployment(current, actor, rolloutReason(current, 'paused', why)),
-    };
-  }
-
-  function resume(current: Channel, actor: Actor, why?: string): ChannelChange {
-    requireRollout(current);
-    if (current.rollout.pausedAtMs === null) return { channel: current };
-    const rollout = { ...current.rollout, pausedAtMs: null, pauseReason: null };
-    return {
-      channel: { ...current, rollout },
-      deployment: deployment(current, actor, rolloutReason(current, 'resumed', why)),
-    };
+  async function insert(empty: Channel, given: ChannelPatch, actor: Actor): Promise<Channel> {
+    if (given.rollout?.bundleId) {
+      throw new AppError(
+        'rollout_not_found',
+        `There is no channel ${empty.name} yet; make it first, with the bundle for those outside of the rollout`,
+      );
+    }
+    const { id: _unset, ...channel } = patch(empty, given, actor).channel;
+    const created = deployment(channel, actor, 'created');
+    return published(await store.insertChannel(channel, created, { actor, atMs: clock.now() }));
   }
 
   async function find(id: number): Promise<Channel> {
@@ -250,51 +167,38 @@ export function createChannels(deps: {
 
   return {
     async create({ appId, name, ...settings }, actor) {
-      if (!isAppId(appId)) throw invalid('app_id must be a reverse-domain id such as com.example.app');
-      checkName(name);
-      const now = clock.now();
-      const empty: Channel = {
-        ...channelDefaults,
-        ...{ id: 0, appId, name, rollout: noRollout(), autoPause: autoPauseDefaults },
-        ...{ createdAtMs: now, updatedAtMs: now },
-      };
+      const empty = newChannel(appId, name);
       const { id: _unset, ...channel } = merge(empty, settings);
       const created = deployment(empty, actor, 'created');
-      return published(await store.insertChannel(channel, created, { actor, atMs: now }));
+      return published(await store.insertChannel(channel, created, { actor, atMs: clock.now() }));
+    },
+    async save({ appId, name }, given, actor) {
+      // Whoever is faster in making or deleting it makes us look again.
+      for (;;) {
+        const known = (await store.listChannels(appId)).find((channel) => channel.name === name);
+        try {
+          if (known) {
+            const channel = await update(known.id, actor, (current) => patch(current, given, actor));
+            return { channel, isNew: false };
+          }
+          return { channel: await insert(newChannel(appId, name), given, actor), isNew: true };
+        } catch (error) {
+          const isOvertaken =
+            error instanceof AppError &&
+            error.code === (known ? 'channel_not_found' : 'channel_already_exists');
+          if (!isOvertaken) throw error;
+        }
+      }
     },
     changeSettings: (id, settings, actor) =>
       update(id, actor, (current) => ({ channel: merge(current, settings) })),
     setBundle: (id, bundleId, actor) =>
       update(id, actor, (current) => serve(current, bundleId, actor, 'set bundle')),
 
-    changeRollout: (id, settings, actor) =>
-      update(id, actor, (current) => {
-        const isNew = settings.bundleId !== undefined && settings.bundleId !== current.rollout.bundleId;
-        // A new bundle starts from nobody: a share that an older one had earned must not be given to it at once.
-        const before = isNew
-          ? { ...current.rollout, id: ids.next(), percentageBps: 0, pausedAtMs: null, pauseReason: null }
-          : current.rollout;
-        const rollout = { ...before, ...settings };
-        checkRollout(rollout);
-        const channel = { ...current, rollout };
-        const isSame =
-          !isNew &&
-          rollout.percentageBps === current.rollout.percentageBps &&
-          rollout.isEnabled === current.rollout.isEnabled;
-        if (isSame || (rollout.bundleId === null && !isNew)) return { channel };
-        const share = rollout.isEnabled ? `at ${rollout.percentageBps / 100} %` : 'disabled';
-        const reason =
-          rollout.bundleId === null ? rolloutReason(current, 'cancelled') : rolloutReason(channel, share);
-        return { channel, deployment: deployment(channel, actor, reason) };
-      }),
+    changeRollout: (id, settings, actor) => update(id, actor, (current) => changeRollout(current, settings, actor)),
     pauseRollout: (id, actor, why) => update(id, actor, (current) => pause(current, actor, why)),
     resumeRollout: (id, actor, why) => update(id, actor, (current) => resume(current, actor, why)),
-    promoteRollout: (id, actor) =>
-      update(id, actor, (current) => {
-        const bundleId = requireRollout(current);
-        const reason = rolloutReason(current, 'promoted');
-        return serve({ ...current, rollout: noRollout(current.rollout) }, bundleId, actor, reason);
-      }),
+    promoteRollout: (id, actor) => update(id, actor, (current) => promote(current, actor)),
     cancelRollout: (id, actor, why) => update(id, actor, (current) => cancel(current, actor, why)),
 
     async rollback(id, actor) {

@@ -11,7 +11,7 @@ import {
 } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
-import type { ChannelSettings } from './channels.ts';
+import type { ChannelSettings } from './channel-changes.ts';
 
 type Row = Record<string, unknown>;
 

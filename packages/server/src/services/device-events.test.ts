@@ -13,7 +13,7 @@ import {
 } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
-import type { ChannelSettings } from './channels.ts';
+import type { ChannelSettings } from './channel-changes.ts';
 
 type Row = Record<string, unknown>;
 
@@ -217,7 +217,7 @@ describe('the counters', () => {
     await createChannel(appId, 'beta', { allowDeviceSelfSet: true }, a);
     const hidden = await createChannel(appId, 'hidden', {}, a);
     const pinned = '00000000-0000-4000-8000-00000000000a';
-    await store.setDeviceOverride({ appId, deviceId: pinned }, hidden, someAuthor);
+    await store.setDeviceOverride({ appId, deviceId: pinned }, hidden, null, someAuthor);
     await jobs.find((job) => job.name === 'refresh-all')?.run();
     const legacy = { plugin_version: '7.0.0', version_name: '1.0.1' };
     await postDevice('/channel_self', buildUpdateCheckBody({ app_id: appId, ...legacy, channel: 'beta' }));

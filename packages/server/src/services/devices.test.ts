@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { noDeviceState } from '../domain/device-state.ts';
 import { loadDeviceStates } from '../persistence/device-states.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Store } from '../ports/store.ts';
 import {
-  buildActor,
   buildDeviceRecord,
   buildNewChannel,
   buildRecordedEvent,
-  someAuthor,
   someDeviceId,
+  someTimeMs, someAuthor, buildActor,
 } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createDevices, type Devices } from './devices.ts';
 
+const clock = createFakeClock(someTimeMs);
 let store: Store;
 let deviceStates: DeviceStates;
 let devices: Devices;
@@ -23,8 +24,8 @@ let appCount = 0;
 
 beforeAll(async () => {
   store = await openSqliteStore(':memory:');
-  deviceStates = await loadDeviceStates(store, { minFailures: 1 });
-  devices = createDevices({ store, deviceStates, clock: createFakeClock() });
+  deviceStates = await loadDeviceStates(store, { minFailures: 1, clock });
+  devices = createDevices({ store, deviceStates, clock });
 });
 afterAll(() => store.close());
 beforeEach(() => {
@@ -43,15 +44,34 @@ describe('an operator', () => {
     expect(state().overrideChannelId).toBeNull();
   });
 
+  it('pins a device for 90 days, which writing it again renews', async () => {
+    const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+    const device = { appId, deviceId: someDeviceId };
+    const overrides = () => [...devices.findOverrides([device])];
+    const dayMs = 86_400_000;
+    clock.advance(1_234);
+    await devices.setOverride(device, id, buildActor());
+    clock.advance(89 * dayMs);
+    expect(overrides()).toEqual([[someDeviceId, id]]);
+    await devices.setOverride(device, id, buildActor());
+    clock.advance(89 * dayMs);
+    expect(state().overrideChannelId).toBe(id);
+    expect(await devices.deleteExpiredOverrides()).toBe(0);
+    clock.advance(dayMs);
+    // Nothing was deleted yet, here or in the store.
+    expect(overrides()).toEqual([]);
+    expect(state()).toStrictEqual(noDeviceState);
+    await deviceStates.refresh([device]);
+    expect(state()).toStrictEqual(noDeviceState);
+    expect(await store.readDeviceFacts([device], null)).toHaveLength(1);
+    expect(await devices.deleteExpiredOverrides()).toBe(1);
+    expect(await store.readDeviceFacts([device], null)).toEqual([]);
+    expect(await devices.deleteExpiredOverrides()).toBe(0);
+  });
+
   it('pins no device to a channel of another app', async () => {
-    const { id } = await store.insertChannel(
-      buildNewChannel({ appId: `${appId}.other` }),
-      undefined,
-      someAuthor,
-    );
-    await expect(
-      devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor()),
-    ).rejects.toMatchObject({
+    const { id } = await store.insertChannel(buildNewChannel({ appId: `${appId}.other` }), undefined, someAuthor);
+    await expect(devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor())).rejects.toMatchObject({
       code: 'channel_not_found',
     });
     expect(state().overrideChannelId).toBeNull();

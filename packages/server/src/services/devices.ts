@@ -1,14 +1,20 @@
-import type { Actor } from '../domain/actor.ts';
+import { type Actor, systemActor } from '../domain/actor.ts';
 import type { DeviceKey } from '../domain/device.ts';
+import { overrideExpiry } from '../domain/device-override.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DeviceInventory, InventoryDevice } from '../ports/device-events.ts';
+import type { DeviceInventory, DeviceListing, InventoryDevice } from '../ports/device-events.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
 
+const expiryActor = systemActor('override-expiry');
+
 /** What operators see and decide of single devices; every change is visible to the next update check. */
 export interface Devices {
-  /** Pins the device to a channel of its app, or unpins it with null. Rejects with `channel_not_found`. */
+  /**
+   * Pins the device to a channel of its app for the next 90 days, or unpins it with null. Rejects with
+   * `channel_not_found`.
+   */
   setOverride(device: DeviceKey, channelId: number | null, actor: Actor): Promise<void>;
   /** Offers the device again what failed on it: one bundle, or all. */
   clearFailures(device: DeviceKey, versionName?: string): Promise<void>;
@@ -16,7 +22,14 @@ export interface Devices {
   find(device: DeviceKey): Promise<InventoryDevice | undefined>;
   /** First seen last comes first. */
   list(appId: string, page: PageRequest): Promise<Page<InventoryDevice>>;
+  listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
+  /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
+  findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
+  /** Forgets pins that have ended; answers how many. */
+  deleteExpiredOverrides(): Promise<number>;
 }
+
+const overridesPerStep = 2_000;
 
 export function createDevices(deps: {
   readonly store: DeviceInventory & DeviceStateStore;
@@ -31,7 +44,13 @@ export function createDevices(deps: {
   return {
     async setOverride(given, channelId, actor) {
       const device = normalised(given);
-      await store.setDeviceOverride(device, channelId, { actor, atMs: clock.now() });
+      const nowMs = clock.now();
+      await store.setDeviceOverride(
+        device,
+        channelId,
+        channelId === null ? null : overrideExpiry(nowMs),
+        { actor, atMs: nowMs },
+      );
       await deviceStates.refresh([device]);
     },
     async clearFailures(given, versionName) {
@@ -44,5 +63,23 @@ export function createDevices(deps: {
       return store.findDevice(appId, deviceId);
     },
     list: (appId, page) => store.listDevices({ appId }, page),
+    listInOrder: (listing) => store.listDevicesInOrder(listing),
+    findOverrides(devices) {
+      const pinned = devices.flatMap((device): [string, number][] => {
+        const { overrideChannelId } = deviceStates.find(device);
+        return overrideChannelId === null ? [] : [[device.deviceId, overrideChannelId]];
+      });
+      return new Map(pinned);
+    },
+    async deleteExpiredOverrides() {
+      for (let deleted = 0; ; ) {
+        const by = { actor: expiryActor, atMs: clock.now() };
+        const expired = await store.deleteExpiredOverrides(overridesPerStep, by);
+        deleted += expired.length;
+        // Nobody goes by them any more; that they are let go of as well saves memory.
+        if (expired.length > 0) await deviceStates.refresh(expired);
+        if (expired.length < overridesPerStep) return deleted;
+      }
+    },
   };
 }

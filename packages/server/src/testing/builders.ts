@@ -1,4 +1,5 @@
 import type { Actor, ChangedBy } from '../domain/actor.ts';
+import { type AppRecord, appProfileDefaults, appSettingDefaults } from '../domain/app.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
@@ -50,6 +51,19 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     link: null,
     comment: null,
     createdAtMs: someTimeMs,
+    ...given,
+  };
+}
+
+export function buildAppRecord(
+  given: Partial<AppRecord> & Pick<AppRecord, 'organizationId'>,
+): AppRecord {
+  return {
+    appId: someAppId,
+    ...appSettingDefaults,
+    ...appProfileDefaults,
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
     ...given,
   };
 }

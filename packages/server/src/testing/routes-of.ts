@@ -15,7 +15,8 @@ export async function routesOf(server: FastifyInstance): Promise<PrintedRoute[]>
       /^((?: {4}|│ {3})*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
     if (part === undefined) throw new Error(`Cannot read the route ${line}`);
     const depth = indent.length / 4;
-    const url = `${depth === 0 ? '' : parents[depth - 1]}${part}`;
+    // A wildcard is printed without the slash that it stands behind.
+    const url = `${depth === 0 ? '' : parents[depth - 1]}${part === '*' ? '/*' : part}`;
     parents.splice(depth, parents.length, url);
     return (methods?.split(', ') ?? []).map((method) => ({ method, url }));
   });

@@ -7,7 +7,7 @@ import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened
 const defaults: AppSettings = { exposeMetadata: false, allowDeviceCustomId: true };
 const opposite: AppSettings = { exposeMetadata: true, allowDeviceCustomId: false };
 
-/** The duties of `AppSettingsStore`. */
+/** The duties of `updateApp` that devices notice. */
 export function describeAppSettings(open: OpenStore): void {
   describe('app settings', () => {
     let opened: OpenedStore;
@@ -24,40 +24,38 @@ export function describeAppSettings(open: OpenStore): void {
       return appId;
     }
 
+    /** What a change answers of settings. */
+    async function change(appId: string, given: Partial<AppSettings>): Promise<AppSettings> {
+      const { exposeMetadata, allowDeviceCustomId } = await store.updateApp(appId, given, someAuthor);
+      return { exposeMetadata, allowDeviceCustomId };
+    }
+
     const settingsOf = async (appId: string) => (await store.readAppState(appId))?.settings;
 
     it('are the defaults, whatever registered the app', async () => {
       const byBundle = buildBundle({ appId: newAppId() });
       await store.insertBundle(byBundle, someAuthor);
-      const byChannel = await store.insertChannel(
-        buildNewChannel({ appId: newAppId() }),
-        undefined,
-        someAuthor,
-      );
+      const byChannel = await store.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
       for (const { appId } of [byBundle, byChannel]) expect(await settingsOf(appId)).toStrictEqual(defaults);
     });
 
     it('are answered whole by a change, and read so afterwards, of one app and of all', async () => {
       const appId = await registeredApp();
-      for (const change of [opposite, defaults]) {
-        expect(await store.updateAppSettings(appId, change, someAuthor)).toStrictEqual(change);
-        expect(await settingsOf(appId)).toStrictEqual(change);
+      for (const given of [opposite, defaults]) {
+        expect(await change(appId, given)).toStrictEqual(given);
+        expect(await settingsOf(appId)).toStrictEqual(given);
         const all = await store.readAllAppStates();
-        expect(all.find((state) => state.appId === appId)?.settings).toStrictEqual(change);
+        expect(all.find((state) => state.appId === appId)?.settings).toStrictEqual(given);
       }
     });
 
     it('stay as they are when a change does not name them', async () => {
       const appId = await registeredApp();
-      expect(await store.updateAppSettings(appId, {}, someAuthor)).toStrictEqual(defaults);
+      expect(await change(appId, {})).toStrictEqual(defaults);
       const exposing = { ...defaults, exposeMetadata: true };
-      expect(await store.updateAppSettings(appId, { exposeMetadata: true }, someAuthor)).toStrictEqual(
-        exposing,
-      );
-      expect(await store.updateAppSettings(appId, { allowDeviceCustomId: false }, someAuthor)).toStrictEqual(
-        opposite,
-      );
-      expect(await store.updateAppSettings(appId, {}, someAuthor)).toStrictEqual(opposite);
+      expect(await change(appId, { exposeMetadata: true })).toStrictEqual(exposing);
+      expect(await change(appId, { allowDeviceCustomId: false })).toStrictEqual(opposite);
+      expect(await change(appId, {})).toStrictEqual(opposite);
       expect(await settingsOf(appId)).toStrictEqual(opposite);
     });
 
@@ -65,7 +63,7 @@ export function describeAppSettings(open: OpenStore): void {
       const [appId, other] = [await registeredApp(), await registeredApp()];
       const upper = appId.toUpperCase();
       await store.insertBundle(buildBundle({ appId: upper }), someAuthor);
-      await store.updateAppSettings(appId, opposite, someAuthor);
+      await change(appId, opposite);
       for (const each of [other, upper]) expect(await settingsOf(each)).toStrictEqual(defaults);
     });
 
@@ -73,7 +71,7 @@ export function describeAppSettings(open: OpenStore): void {
       const builtin = buildBundle({ appId: newAppId() });
       const { appId } = builtin;
       await store.insertBundle(builtin, someAuthor);
-      await store.updateAppSettings(appId, opposite, someAuthor);
+      await change(appId, opposite);
       await store.insertBundle(buildBundle({ appId }), someAuthor);
       await store.insertRelease(buildRelease({ appId, builtinBundleId: builtin.id }), someAuthor);
       await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
@@ -82,10 +80,8 @@ export function describeAppSettings(open: OpenStore): void {
 
     it('cannot be changed of an app that is not registered, and that does not register it', async () => {
       const appId = newAppId();
-      for (const change of [opposite, {}]) {
-        await expect(store.updateAppSettings(appId, change, someAuthor)).rejects.toMatchObject({
-          code: 'app_not_found',
-        });
+      for (const given of [opposite, {}]) {
+        await expect(change(appId, given)).rejects.toMatchObject({ code: 'app_not_found' });
       }
       expect(await store.readAppState(appId)).toBeUndefined();
     });
@@ -98,9 +94,7 @@ export function describeAppSettings(open: OpenStore): void {
           { exposeMetadata },
           { allowDeviceCustomId },
         ]).flat();
-        const outcomes = await outcomesOf(
-          changes.map((change) => store.updateAppSettings(appId, change, someAuthor)),
-        );
+        const outcomes = await outcomesOf(changes.map((given) => change(appId, given)));
         expect(outcomes).toStrictEqual(changes.map(() => 'done'));
         expect(await settingsOf(appId)).toStrictEqual(target);
       }

@@ -5,6 +5,7 @@ import type { AuditFilter } from '../../ports/audit.ts';
 import type { Store } from '../../ports/store.ts';
 import {
   buildActor,
+  buildAppRecord,
   buildBundle,
   buildDelivery,
   buildMember,
@@ -19,7 +20,7 @@ import {
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
-import { newAppId, type OpenedStore, type OpenStore, outcomesOf, readPages } from './opened-store.ts';
+import { defaultOrganizationId, newAppId, type OpenedStore, type OpenStore, outcomesOf, readPages } from './opened-store.ts';
 
 /** What one call leaves in the log, oldest first: the table, the operation and the fields it changes. */
 type Told = readonly [table: string, operation: string, changedFields: readonly string[] | null];
@@ -132,7 +133,7 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   },
   deleteChannel: async (store, appId, by) => {
     const { id } = await addChannel(store, appId);
-    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id, someAuthor);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id, null, someAuthor);
     await store.setSelfSetChannel({ appId, deviceId: someDeviceId }, id);
     return async () => {
       await store.deleteChannel(id, by);
@@ -145,7 +146,7 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
     return async () => {
       // To forget, or to set again, what is so already changes nothing.
       for (const id of [null, one.id, one.id, other.id, null, null])
-        await store.setDeviceOverride(device, id, by);
+        await store.setDeviceOverride(device, id, null, by);
       return [
         inserted('channel_devices'),
         changed('channel_devices', 'channel_id'),
@@ -153,12 +154,53 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
       ];
     };
   },
-  updateAppSettings: async (store, appId, by) => {
+  updateApp: async (store, appId, by) => {
     await addBundle(store, appId);
     return async () => {
-      await store.updateAppSettings(appId, { exposeMetadata: true }, by);
-      await store.updateAppSettings(appId, { exposeMetadata: true }, by);
+      await store.updateApp(appId, { exposeMetadata: true }, by);
+      await store.updateApp(appId, { exposeMetadata: true }, by);
       return [changed('apps', 'expose_metadata')];
+    };
+  },
+  insertApp: async (store, appId, by) => {
+    const organizationId = await defaultOrganizationId(store);
+    return async () => {
+      await store.insertApp(buildAppRecord({ appId, organizationId }), by);
+      return [inserted('apps')];
+    };
+  },
+  deleteApp: async (store, appId, by) => {
+    await addRelease(store, appId);
+    const { id } = await addChannel(store, appId);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id, null, someAuthor);
+    return async () => {
+      await store.deleteApp(appId, by);
+      return ['channel_devices', 'channels', 'releases', 'app_versions', 'apps'].map(deleted);
+    };
+  },
+  changeBundle: async (store, appId, by) => {
+    const { id } = await addBundle(store, appId);
+    return async () => {
+      for (const comment of ['a', 'a', 'b']) await store.changeBundle(id, { comment }, by);
+      return [changed('app_versions', 'comment'), changed('app_versions', 'comment')];
+    };
+  },
+  deleteUnusedBundles: async (store, appId, by) => {
+    await addRelease(store, appId);
+    await addBundle(store, appId);
+    await addBundle(store, appId);
+    return async () => {
+      await store.deleteUnusedBundles(appId, { createdUntilMs: null, exceptIds: [], limit: 5 }, by);
+      return [changed('app_versions', 'deleted'), changed('app_versions', 'deleted')];
+    };
+  },
+  deleteExpiredOverrides: async (store, appId, by) => {
+    const { id } = await addChannel(store, appId);
+    const deviceIds = [someDeviceId, someDeviceId.replace(/^./, '0')];
+    for (const deviceId of deviceIds) await store.setDeviceOverride({ appId, deviceId }, id, 1, someAuthor);
+    return async () => {
+      await store.deleteExpiredOverrides(1_000, by);
+      return deviceIds.map(() => deleted('channel_devices'));
     };
   },
 
@@ -249,6 +291,8 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   ...{ countRolloutOutcomes: 'reads', listCounters: 'reads', listDevices: 'reads', findDevice: 'reads' },
   ...{ readChanges: 'reads', listAudit: 'reads', countAudit: 'reads', readAuditAfter: 'reads' },
   ...{ lastAuditId: 'reads', ping: 'reads', close: 'reads', listFailingBundles: 'reads' },
+  ...{ findApp: 'reads', listApps: 'reads', listBundleRecords: 'reads', findBundleRecords: 'reads' },
+  ...{ countDeviceOverrides: 'reads', listDevicesInOrder: 'reads' },
   ...{ listOrganizations: 'reads', findOrganization: 'reads', findOrganizationOfApp: 'reads' },
   ...{ listAppIdsOf: 'reads', listMembers: 'reads', findMemberships: 'reads', listWebhooks: 'reads' },
   ...{ listEnabledWebhooks: 'reads', findWebhook: 'reads', readWebhookPosition: 'reads' },
@@ -263,6 +307,7 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   deleteAuditBefore: 'age, not somebody, deletes it',
   planObjectDeletion: 'follows from a change that is audited',
   forgetObjectDeletion: 'follows from a change that is audited',
+  purgeDeletedApps: 'follows from a change that is audited',
   acceptMemberships: 'people do it by signing in, which is only noted',
   queueDeliveries: 'follows from a change that is audited',
   queueNotice: 'devices cause it',
@@ -384,8 +429,8 @@ export function describeAudit(open: OpenStore): void {
           (given) => ({ channel: { ...given, bundleId: nextId() } }),
           someAuthor,
         ),
-        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000, someAuthor),
-        store.updateAppSettings(newAppId(), { exposeMetadata: true }, someAuthor),
+        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000, null, someAuthor),
+        store.updateApp(newAppId(), { exposeMetadata: true }, someAuthor),
       ];
       expect(await outcomesOf(refused)).not.toContain('done');
       expect(await store.lastAuditId()).toBe(before);
@@ -402,7 +447,7 @@ export function describeAudit(open: OpenStore): void {
         someAuthor,
       );
       await store.setReleaseDate(release.id, null, { ...someAuthor, atMs: someTimeMs + 9 });
-      await store.updateAppSettings(appId, { exposeMetadata: false }, someAuthor);
+      await store.updateApp(appId, { exposeMetadata: false }, someAuthor);
       expect(await store.lastAuditId()).toBe(before);
     });
 

@@ -7,9 +7,8 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
-  someAuthor,
   someDeviceId,
-  someTimeMs,
+  someTimeMs, someAuthor,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 
@@ -53,7 +52,7 @@ export function describeChanges(open: OpenStore): void {
       const steps: readonly (() => Promise<unknown>)[] = [
         () => store.insertBundle(builtin, someAuthor),
         () => store.insertBundle(other, someAuthor),
-        () => store.updateAppSettings(appId, { exposeMetadata: true }, someAuthor),
+        () => store.updateApp(appId, { exposeMetadata: true }, someAuthor),
         () => store.insertRelease(release, someAuthor),
         () => store.setReleaseDate(release.id, someTimeMs, someAuthor),
         () => store.deployToRelease(release.id, buildNewDeployment({ bundleId: null }), someAuthor),
@@ -78,8 +77,8 @@ export function describeChanges(open: OpenStore): void {
       const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       const failed = () => buildRecordedEvent(device, { effects: { failedInstall: '1.0.0' } });
       const steps: readonly (() => Promise<unknown>)[] = [
-        () => store.setDeviceOverride(device, id, someAuthor),
-        () => store.setDeviceOverride(device, null, someAuthor),
+        () => store.setDeviceOverride(device, id, null, someAuthor),
+        () => store.setDeviceOverride(device, null, null, someAuthor),
         () => store.setSelfSetChannel(device, id),
         () => store.appendDeviceEvents([buildRecordedEvent(device), failed(), failed()]),
         () => store.clearFailedInstalls(device, '1.0.0'),
@@ -105,7 +104,7 @@ export function describeChanges(open: OpenStore): void {
         store.insertRelease(buildRelease({ appId, builtinBundleId: 'f'.repeat(24) }), someAuthor),
       ).rejects.toThrow();
       await expect(
-        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000, someAuthor),
+        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000, null, someAuthor),
       ).rejects.toThrow();
       expect(await news()).toStrictEqual([]);
     });
@@ -114,11 +113,11 @@ export function describeChanges(open: OpenStore): void {
       await toEnd();
       const appIds = Array.from({ length: 40 }, newAppId);
       let isWriting = true;
-      const writing = Promise.all(
-        appIds.map((appId) => store.insertBundle(buildBundle({ appId }), someAuthor)),
-      ).finally(() => {
-        isWriting = false;
-      });
+      const writing = Promise.all(appIds.map((appId) => store.insertBundle(buildBundle({ appId }), someAuthor))).finally(
+        () => {
+          isWriting = false;
+        },
+      );
       const told: string[] = [];
       async function follow(): Promise<void> {
         for (const { appId } of (await news()) ?? []) {

@@ -332,9 +332,9 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       const { appId } = channel;
       const sibling = await insertedChannel({ appId });
-      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, someAuthor);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: someDeviceId }, sibling.id);
-      await store.setDeviceOverride({ appId, deviceId: 'other' }, sibling.id, someAuthor);
+      await store.setDeviceOverride({ appId, deviceId: 'other' }, sibling.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: 'other' }, channel.id);
       await store.deleteChannel(channel.id, someAuthor);
       expect(await readDeviceState(store, appId, someDeviceId)).toMatchObject({

@@ -7,9 +7,8 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
-  someAuthor,
   someDeviceId,
-  someTimeMs,
+  someTimeMs, someAuthor,
 } from '../../testing/builders.ts';
 import { newAppId, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { readDeviceState } from './read-device-state.ts';
@@ -68,8 +67,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const [exposeMetadata, allowDeviceCustomId] = [round % 2 === 0, round % 2 === 1];
         const outcomes = await atOnce(
           round,
-          () => here.updateAppSettings(appId, { exposeMetadata }, someAuthor),
-          () => there.updateAppSettings(appId, { allowDeviceCustomId }, someAuthor),
+          () => here.updateApp(appId, { exposeMetadata }, someAuthor),
+          () => there.updateApp(appId, { allowDeviceCustomId }, someAuthor),
         );
         expect(outcomes).toStrictEqual(['done', 'done']);
         const { settings } = (await here.readAppState(appId)) ?? {};
@@ -127,12 +126,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const outcomes = await atOnce(
           round,
           () => here.deleteBundle(bundle.id, someAuthor),
-          () =>
-            there.updateChannel(
-              id,
-              (channel) => ({ channel: { ...channel, bundleId: bundle.id } }),
-              someAuthor,
-            ),
+          () => there.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: bundle.id } }), someAuthor),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, servedId: (await here.findChannel(id))?.bundleId }).toStrictEqual(
@@ -167,16 +161,12 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     it('changes of one channel are all kept', async () => {
       const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
       const increase = (store: Store) =>
-        store.updateChannel(
-          id,
-          (channel) => {
-            const { rollout } = channel;
-            return {
-              channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
-            };
-          },
-          someAuthor,
-        );
+        store.updateChannel(id, (channel) => {
+          const { rollout } = channel;
+          return {
+            channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
+          };
+        }, someAuthor);
       await Promise.all(
         Array.from({ length: 20 }, (_each, index) => increase(index % 2 === 0 ? here : there)),
       );
@@ -190,7 +180,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         await atOnce(
           round,
           () => here.deleteChannel(id, someAuthor),
-          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id, someAuthor),
+          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id, null, someAuthor),
         );
         expect(await readDeviceState(here, appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
       }

@@ -7,14 +7,17 @@ import {
   someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeAppRecords } from './app-records-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
 import { describeAudit } from './audit-contract.ts';
+import { describeBundleRecords } from './bundle-records-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
 import { describeChanges } from './changes-contract.ts';
 import { describeChannels } from './channels-contract.ts';
 import { describeDeployments } from './deployments-contract.ts';
 import { describeDeviceEvents } from './device-events-contract.ts';
+import { describeDeviceListing } from './device-listing-contract.ts';
 import { describeDeviceStates } from './device-states-contract.ts';
 import { describeEventEffects } from './event-effects-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
@@ -37,6 +40,7 @@ export function describeStoreContract(
 ): void {
   describe(`the store contract on ${name}`, { timeout }, () => {
     describeBundles(open);
+    describeBundleRecords(open);
     describeReleases(open);
     describeChannels(open);
     describeDeployments(open);
@@ -46,6 +50,8 @@ export function describeStoreContract(
     describeAudit(open);
     describeOrganizations(open);
     describeWebhooks(open);
+    describeAppRecords(open);
+    describeDeviceListing(open);
     describePlannedDeletions(open);
     describeChanges(open);
     describeDeviceEvents(async () => {
@@ -117,7 +123,7 @@ function describeLife(open: OpenStore): void {
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
         await store.insertRelease(release, someAuthor);
         await store.setReleaseDate(release.id, someTimeMs, someAuthor);
-        await store.updateAppSettings(appId, { exposeMetadata: true }, someAuthor);
+        await store.updateApp(appId, { exposeMetadata: true }, someAuthor);
         await store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),

@@ -1,21 +1,12 @@
 import type { WithId } from 'mongodb';
-import { type AppSettings, type AppState, appSettingDefaults } from '../../domain/app.ts';
-import { appChange } from '../../domain/audit-records.ts';
-import { AppError } from '../../domain/errors.ts';
-import type { AppSettingsStore, AppStateReader } from '../../ports/store.ts';
-import { draftAudit, findDefaultOrganizationId } from './audit.ts';
-import { toBundle } from './bundles.ts';
+import type { AppState } from '../../domain/app.ts';
+import type { AppStateReader } from '../../ports/store.ts';
+import { toSettings } from './app-document.ts';
+import { notDeleted, toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import type { MongoDatabase } from './database.ts';
 import { toRelease } from './releases.ts';
-import { type AppDocument, type BundleDocument, notGone } from './schema.ts';
-
-function toSettings(document: AppDocument): AppSettings {
-  return {
-    exposeMetadata: document.expose_metadata ?? appSettingDefaults.exposeMetadata,
-    allowDeviceCustomId: document.allow_device_custom_id ?? appSettingDefaults.allowDeviceCustomId,
-  };
-}
+import { type BundleDocument, notGone } from './schema.ts';
 
 /** Not as of one moment by itself. */
 async function readStates(database: MongoDatabase, appId?: string): Promise<AppState[]> {
@@ -23,7 +14,7 @@ async function readStates(database: MongoDatabase, appId?: string): Promise<AppS
   const [apps, releases, channels, bundles] = await Promise.all([
     database
       .collection('apps')
-      .find(appId === undefined ? {} : { _id: appId })
+      .find({ ...notGone, ...(appId === undefined ? {} : { _id: appId }) })
       .toArray(),
     database
       .collection('releases')
@@ -35,7 +26,7 @@ async function readStates(database: MongoDatabase, appId?: string): Promise<AppS
       .toArray(),
     database
       .collection('bundles')
-      .find({ ...ofApp, deleted_at: null })
+      .find({ ...ofApp, ...notDeleted })
       .toArray(),
   ]);
   const bundlesById = new Map<string, WithId<BundleDocument>>(
@@ -53,7 +44,7 @@ async function readStates(database: MongoDatabase, appId?: string): Promise<AppS
       ? []
       : await database
           .collection('bundles')
-          .find({ _id: { $in: foreignIds.filter((id) => id !== null) }, deleted_at: null })
+          .find({ _id: { $in: foreignIds.filter((id) => id !== null) }, ...notDeleted })
           .toArray();
   for (const bundle of foreign) bundlesById.set(bundle._id.toHexString(), bundle);
 
@@ -108,30 +99,5 @@ export function createMongoAppStates(database: MongoDatabase): AppStateReader {
       }
       return settled;
     },
-  };
-}
-
-export function createMongoAppSettings(database: MongoDatabase): AppSettingsStore {
-  return {
-    updateAppSettings: (appId, change, by) =>
-      database.log.commit(async (draft) => {
-        const app = await database.collection('apps').findOne({ _id: appId });
-        if (!app) throw new AppError('app_not_found', `There is no app ${appId}`);
-        const before = toSettings(app);
-        const settings: AppSettings = { ...before, ...change };
-        draft.noteChange(appId);
-        draft.set('apps', [appId], {
-          expose_metadata: settings.exposeMetadata,
-          allow_device_custom_id: settings.allowDeviceCustomId,
-        });
-        const organizationId = app.owner_org ?? (await findDefaultOrganizationId(database));
-        const audited = { appId, organizationId, createdAtMs: app.created_at };
-        const ofApp = appChange({
-          before: { ...audited, settings: before },
-          after: { ...audited, settings },
-        });
-        await draftAudit(database, draft, by, ofApp);
-        return settings;
-      }),
   };
 }

@@ -11,12 +11,13 @@ import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
-import { forgetPlannedDeletion, planDeletion } from './planned-deletions.ts';
+import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
+import { nextNumber } from './sequences.ts';
 import { toStoredTime } from './stored-time.ts';
 
 /** `null` stands for a field that is missing, too. */
-const notDeleted = { deleted_at: null } as const;
+export const notDeleted = { deleted_at: null, ...notGone } as const;
 
 /** CRC-32 as clients compare it, of what an older server wrote. */
 function toCrc(text: string): string {
@@ -50,11 +51,11 @@ export function toBundle(document: WithId<BundleDocument>): Bundle {
 }
 
 /** A bundle that was not deleted. */
-async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
+export async function findLive(database: MongoDatabase, id: string): Promise<WithId<BundleDocument> | null> {
   const _id = toObjectId(id);
   if (!_id) return null;
   const found = await database.collection('bundles').findOne({ _id });
-  return found?.deleted_at ? null : found;
+  return found?.deleted_at || found?.gone ? null : found;
 }
 
 /** Rejects with `bundle_not_found` unless it is a bundle of the app that was not deleted. */
@@ -98,6 +99,33 @@ async function requireUnused(
   );
 }
 
+/** Deletes bundles of an app that nothing uses, as part of a commit: their documents keep their version names taken. */
+export async function draftDeletion(
+  database: MongoDatabase,
+  draft: Draft,
+  appId: string,
+  found: readonly WithId<BundleDocument>[],
+  by: ChangedBy,
+): Promise<void> {
+  draft.noteChange(appId);
+  const nowMs = by.atMs;
+  const deleted = found
+    .map(toBundle)
+    .map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
+  await draftAudit(database, draft, by, ...deleted);
+  const deletedAt = toStoredTime(nowMs);
+  draft.set(
+    'bundles',
+    found.map(({ _id }) => _id),
+    { deleted_at: deletedAt, updated_at: deletedAt },
+  );
+  for (const { versionName } of found.map(toBundle)) {
+    draft.setWhere('device_failures', { app_id: appId, version_name: versionName }, { gone: true });
+  }
+  const objectKeys = found.flatMap(({ object_key }) => (object_key ? [object_key] : []));
+  await planDeletions(database, draft, objectKeys, nowMs);
+}
+
 export function createMongoBundles(database: MongoDatabase): BundleStore {
   const { log } = database;
   const bundles = database.collection('bundles');
@@ -105,7 +133,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
   // Deleted bundles count, too: they keep their documents. No index can say it, because in what an older server
   // wrote version names repeat.
   const isTaken = async (appId: string, versionName: string) =>
-    (await bundles.findOne({ app_id: appId, version_name: versionName })) !== null;
+    (await bundles.findOne({ app_id: appId, version_name: versionName, ...notGone })) !== null;
 
   async function draftInsert(draft: Draft, bundle: Bundle, by: ChangedBy): Promise<void> {
     const _id = toObjectId(bundle.id);
@@ -137,6 +165,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         link: bundle.link,
         comment: bundle.comment,
         deleted_at: null,
+        number: await nextNumber(database, draft, 'bundles'),
       },
     ]);
     await draftAudit(database, draft, by, bundleChange({ before: null, after: bundle }));
@@ -181,16 +210,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         if (!found) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         const bundle = toBundle(found);
         await requireUnused(database, found, bundle);
-        draft.noteChange(bundle.appId);
-        draft.set('bundles', [found._id], { deleted_at: toStoredTime(by.atMs) });
-        draft.setWhere(
-          'device_failures',
-          { app_id: bundle.appId, version_name: bundle.versionName },
-          { gone: true },
-        );
-        if (bundle.objectKey !== null) await planDeletion(database, draft, bundle.objectKey, by.atMs);
-        const after = { ...bundle, isDeleted: true };
-        await draftAudit(database, draft, by, bundleChange({ before: bundle, after }));
+        await draftDeletion(database, draft, bundle.appId, [found], by);
         return bundle;
       }),
   };

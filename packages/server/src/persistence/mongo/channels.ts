@@ -11,10 +11,9 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { draftDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
+import { toOverride } from './override-document.ts';
 import { type ChannelDocument, notGone } from './schema.ts';
-
-/** What numbers the channels of all apps. */
-const sequence = 'channels';
+import { nextNumber } from './sequences.ts';
 
 export function toChannel(document: ChannelDocument): Channel {
   return {
@@ -174,21 +173,13 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
     await draftDeployment(database, draft, { ...deployment, appId: channel.appId, target });
   }
 
-  async function nextNumber(draft: Draft): Promise<number> {
-    const found = await database.collection('sequences').findOne({ _id: sequence });
-    const last = (found?.last ?? 0) + 1;
-    if (found) draft.set('sequences', [sequence], { last });
-    else draft.insert('sequences', [{ _id: sequence, last }]);
-    return last;
-  }
-
   return {
     insertChannel: (given, deployment, by) =>
       log.commit(async (draft) => {
         await requireBundles(database, given, deployment);
         await requireNameFree(given);
         await ensureApp(database, draft, given.appId, by);
-        const channel = { ...given, id: await nextNumber(draft) };
+        const channel = { ...given, id: await nextNumber(database, draft, 'channels') };
         draft.insert('channels', [{ _id: channel.id, ...toFields(channel) }]);
         await concludeWrite(draft, null, channel, deployment, by);
         return channel;
@@ -240,12 +231,7 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
           .find({ channel_id: id, ...notGone })
           .sort({ _id: 1 })
           .toArray();
-        const unpinned = pins.map((pin) =>
-          overrideChange({
-            before: { appId: pin.app_id, deviceId: pin.device_id, channelId: id },
-            after: null,
-          }),
-        );
+        const unpinned = pins.map((pin) => overrideChange({ before: toOverride(pin), after: null }));
         // An operator's pins are told of one by one: each was a decision of its own.
         const deleted = channelChange({ before: channel, after: null });
         await draftAudit(database, draft, by, ...unpinned, deleted);

@@ -5,7 +5,7 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { requireTexts } from './require-texts.ts';
-import type { CounterDocument } from './schema.ts';
+import { type CounterDocument, notGone } from './schema.ts';
 
 const fields = {
   get: 'gets',
@@ -53,13 +53,16 @@ export async function draftCounters(
     [...sums.values()].filter(({ _id }) => !known.has(_id)),
   );
   for (const [_id, sum] of sums) {
-    const total = known.get(_id);
-    if (!total) continue;
+    const found = known.get(_id);
+    if (!found) continue;
+    // One of an app that was deleted and is there again starts anew.
+    const total = found.gone ? zero : found;
     draft.set('counters', [_id], {
       gets: total.gets + sum.gets,
       installs: total.installs + sum.installs,
       uninstalls: total.uninstalls + sum.uninstalls,
       fails: total.fails + sum.fails,
+      gone: false,
     });
   }
 }
@@ -99,7 +102,9 @@ export function createMongoCounters(database: MongoDatabase): CounterReader {
       await database.log.settle();
       const found = await database
         .collection('counters')
-        .find({ $and: [{ app_id: appId }, { date: { $gte: fromDate, $lte: toDate } }, ...afterCursor] })
+        .find({
+          $and: [{ app_id: appId, ...notGone }, { date: { $gte: fromDate, $lte: toDate } }, ...afterCursor],
+        })
         .sort({ date: 1, bundle: 1, channel: 1, platform: 1 })
         .limit(page.limit + 1)
         .toArray();

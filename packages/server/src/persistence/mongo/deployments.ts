@@ -6,7 +6,7 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
-import type { DeploymentDocument } from './schema.ts';
+import { type DeploymentDocument, notGone } from './schema.ts';
 
 function toTarget(document: DeploymentDocument): DeploymentTarget {
   return document.channel_id === null
@@ -68,7 +68,7 @@ export function createMongoDeployments(database: MongoDatabase): DeploymentLog {
       await database.log.settle();
       const found = await database
         .collection('deployments')
-        .find({ ...ofTarget(target), ...after })
+        .find({ ...notGone, ...ofTarget(target), ...after })
         .sort(newestFirst)
         .limit(page.limit + 1)
         .toArray();

@@ -5,11 +5,12 @@ import type { DeviceKey } from '../../domain/device.ts';
 import type { RecordedEvent } from '../../ports/device-events.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
 import { draftAudit } from './audit.ts';
+import { toOverride } from './override-document.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
-import { type DeviceChannelDocument, type DeviceFailuresDocument, notGone } from './schema.ts';
+import { type DeviceFailuresDocument, type DeviceOverrideDocument, notGone } from './schema.ts';
 
 /** Documents read at once, so that neither we nor the database hold too much. */
 const documentsPerRead = 2_000;
@@ -28,6 +29,7 @@ async function draftDeviceChannel(
   name: ChannelCollection,
   device: DeviceKey,
   channelId: number | null,
+  expiresAtMs: number | null,
   by?: ChangedBy,
 ): Promise<void> {
   const { appId, deviceId } = device;
@@ -35,19 +37,21 @@ async function draftDeviceChannel(
   draft.noteChange(appId, deviceId);
   const _id = keyOf(appId, deviceId);
   const found = await database.collection(name).findOne({ _id });
-  const current = found && !found.gone ? found.channel_id : null;
-  if (by && (current !== null || channelId !== null)) {
-    const pin = (to: number | null) => (to === null ? null : { appId, deviceId, channelId: to });
-    const change = overrideChange({ before: pin(current), after: pin(channelId) });
-    await draftAudit(database, draft, by, change);
+  const before = found && !found.gone ? toOverride(found) : null;
+  if (by && (before || channelId !== null)) {
+    const after = channelId === null ? null : { appId, deviceId, channelId, expiresAtMs };
+    await draftAudit(database, draft, by, overrideChange({ before, after }));
   }
   if (channelId === null) {
     if (found) draft.set(name, [_id], { gone: true });
-  } else if (found) {
-    draft.set(name, [_id], { channel_id: channelId, gone: false });
-  } else {
-    draft.insert(name, [{ _id, app_id: appId, device_id: deviceId, channel_id: channelId }]);
+    return;
   }
+  const kept = {
+    channel_id: channelId,
+    ...(name === 'device_overrides' ? { expires_at: expiresAtMs } : {}),
+  };
+  if (found) draft.set(name, [_id], { ...kept, gone: false });
+  else draft.insert(name, [{ _id, app_id: appId, device_id: deviceId, ...kept }]);
 }
 
 /** Counts the failures of devices to install a bundle, as part of a commit; 0 or more of each event. */
@@ -90,12 +94,11 @@ export async function draftFailures(
 }
 
 function toChannelFact(kind: 'override' | 'self_set') {
-  return (document: DeviceChannelDocument): DeviceFact => ({
-    appId: document.app_id,
-    deviceId: document.device_id,
-    kind,
-    channelId: document.channel_id,
-  });
+  return (document: DeviceOverrideDocument): DeviceFact => {
+    const { app_id: appId, device_id: deviceId, channel_id: channelId, expires_at } = document;
+    const fact = { appId, deviceId, channelId };
+    return kind === 'override' ? { ...fact, kind, expiresAtMs: expires_at ?? null } : { ...fact, kind };
+  };
 }
 
 function toFailureFact(document: DeviceFailuresDocument): DeviceFact {
@@ -168,10 +171,46 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
   }
 
   return {
-    setDeviceOverride: (device, channelId, by) =>
-      log.commit((draft) => draftDeviceChannel(database, draft, 'device_overrides', device, channelId, by)),
+    setDeviceOverride: (device, channelId, expiresAtMs, by) =>
+      log.commit((draft) =>
+        draftDeviceChannel(database, draft, 'device_overrides', device, channelId, expiresAtMs, by),
+      ),
     setSelfSetChannel: (device, channelId) =>
-      log.commit((draft) => draftDeviceChannel(database, draft, 'device_self_channels', device, channelId)),
+      log.commit((draft) =>
+        draftDeviceChannel(database, draft, 'device_self_channels', device, channelId, null),
+      ),
+
+    deleteExpiredOverrides: (limit, by) =>
+      log.commit(async (draft) => {
+        const found = await database
+          .collection('device_overrides')
+          .find({ ...notGone, expires_at: { $lte: by.atMs } })
+          .sort({ expires_at: 1, _id: 1 })
+          .limit(limit)
+          .toArray();
+        draft.set(
+          'device_overrides',
+          found.map(({ _id }) => _id),
+          { gone: true },
+        );
+        const changes = found.map((each) => overrideChange({ before: toOverride(each), after: null }));
+        await draftAudit(database, draft, by, ...changes);
+        return found.map(({ app_id, device_id }) => ({ appId: app_id, deviceId: device_id }));
+      }),
+
+    async countDeviceOverrides(appIds, nowMs) {
+      await log.settle();
+      const counts = new Map<string, number>();
+      for (const appId of appIds) {
+        const count = await database.collection('device_overrides').countDocuments({
+          ...notGone,
+          app_id: appId,
+          $or: [{ expires_at: null }, { expires_at: { $gt: nowMs } }],
+        });
+        counts.set(appId, count);
+      }
+      return counts;
+    },
 
     clearFailedInstalls: ({ appId, deviceId }, versionName) =>
       log.commit(async (draft) => {

@@ -8,7 +8,7 @@ import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { behind } from './newest-first.ts';
 import { requireTexts } from './require-texts.ts';
-import type { DeviceDocument } from './schema.ts';
+import { type DeviceDocument, notGone } from './schema.ts';
 
 function toFields(device: DeviceRecord): Omit<DeviceDocument, '_id' | 'first_seen'> {
   return {
@@ -69,12 +69,19 @@ export async function draftDevices(
     .collection('devices')
     .find({ _id: { $in: [...newest.keys()] } })
     .toArray();
-  const known = new Map(found.map((each) => [each._id, toDevice(each)]));
+  const known = new Map(found.map((each) => [each._id, each]));
   const added: DeviceDocument[] = [];
   for (const [_id, { record, firstSeenAtMs }] of newest) {
-    const kept = known.get(_id);
-    if (!kept) added.push({ _id, ...toFields(record), first_seen: firstSeenAtMs });
-    else if (replacesRecord(kept, record)) draft.set('devices', [_id], toFields(withUntold(record, kept)));
+    const document = known.get(_id);
+    const seen = { ...toFields(record), first_seen: firstSeenAtMs };
+    if (!document) {
+      added.push({ _id, ...seen });
+    } else if (document.gone) {
+      draft.set('devices', [_id], { ...seen, gone: false });
+    } else {
+      const kept = toDevice(document);
+      if (replacesRecord(kept, record)) draft.set('devices', [_id], toFields(withUntold(record, kept)));
+    }
   }
   draft.insert('devices', added);
 }
@@ -85,7 +92,28 @@ export function createMongoDevices(database: MongoDatabase): DeviceInventory {
     async findDevice(appId, deviceId) {
       await database.log.settle();
       const found = await devices.findOne({ _id: keyOf(appId, deviceId) });
-      return found ? toDevice(found) : undefined;
+      return found && !found.gone ? toDevice(found) : undefined;
+    },
+
+    async listDevicesInOrder({ appId, order, after, seenAfterMs, hasCustomId, limit }) {
+      const conditions: Document[] = [{ app_id: appId, ...notGone }];
+      if (seenAfterMs !== undefined) conditions.push({ seen_at: { $gt: seenAfterMs } });
+      if (hasCustomId) conditions.push({ custom_id: { $nin: [null, ''] } });
+      if (after) {
+        const { seenAtMs, deviceId } = after;
+        const further = { device_id: { $gt: deviceId } };
+        const beyond = order === 'seen_first' ? { $gt: seenAtMs } : { $lt: seenAtMs };
+        conditions.push(
+          order === 'id' ? further : { $or: [{ seen_at: beyond }, { seen_at: seenAtMs, ...further }] },
+        );
+      }
+      await database.log.settle();
+      const found = await devices
+        .find({ $and: conditions } as Filter<DeviceDocument & Document>)
+        .sort(order === 'id' ? { device_id: 1 } : { seen_at: order === 'seen_first' ? 1 : -1, device_id: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map(toDevice);
     },
 
     async listDevices(filter, page) {
@@ -96,7 +124,7 @@ export function createMongoDevices(database: MongoDatabase): DeviceInventory {
       }
       await database.log.settle();
       const found = await devices
-        .find({ app_id: filter.appId, ...after })
+        .find({ app_id: filter.appId, ...notGone, ...after })
         .sort({ first_seen: -1, device_id: -1 })
         .limit(page.limit + 1)
         .toArray();

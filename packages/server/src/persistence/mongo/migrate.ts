@@ -3,6 +3,7 @@ import { type Db, ObjectId } from 'mongodb';
 import { isDuplicateKey } from './errors.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as organization from './migrations/0005-organization.ts';
+import * as rest from './migrations/0004-rest.ts';
 import type { StoredTime } from './stored-time.ts';
 
 interface Migration {
@@ -14,6 +15,7 @@ interface Migration {
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0005-organization': { up: organization.up },
+  '0004-rest': { up: rest.up },
 };
 
 interface LockDocument {

@@ -142,6 +142,23 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
     expect((await store.findBundle(hex(unused)))?.appId).toBe('');
   });
 
+  it('numbers its bundles in order of arrival, and new ones after them', async () => {
+    const ofApp = await store.listBundleRecords(appId, { offset: 0, limit: 20 });
+    const ofOther = await store.listBundleRecords(otherAppId, { offset: 0, limit: 20 });
+    expect(ofApp.map(({ id, number }) => [id, number])).toStrictEqual(
+      [bare as typeof builtin, homeless, odd, twin, active, builtin].map((each, index) => [
+        hex(each),
+        6 - index,
+      ]),
+    );
+    expect(ofOther.map(({ id, number }) => [id, number])).toStrictEqual([[hex(foreign), 7]]);
+    const fresh = buildBundle({ id: new ObjectId().toHexString(), appId, versionName: '1.1.0' });
+    await store.insertBundle(fresh, someAuthor);
+    const [record] = await store.findBundleRecords(appId, { versionNames: ['1.1.0'] });
+    expect(record?.number).toBe(bundles.length + 1);
+    expect(await store.findBundleRecords(appId, { numbers: [2] })).toMatchObject([{ id: hex(active) }]);
+  });
+
   it('keeps its releases', async () => {
     expect(await store.findRelease(hex(serving))).toStrictEqual({
       id: hex(serving),

@@ -78,7 +78,7 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
 
     async findOrganizationOfApp(appId) {
       await log.settle();
-      const app = await database.collection('apps').findOne({ _id: appId });
+      const app = await database.collection('apps').findOne({ _id: appId, ...notGone });
       return requireOrganization(database, app?.owner_org ?? (await findDefaultOrganizationId(database)));
     },
 
@@ -89,7 +89,7 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
       const owners = [...organizationIds, ...(isDefaultAsked ? [null] : [])] as string[];
       const found = await database
         .collection('apps')
-        .find({ owner_org: { $in: owners } }, { projection: { _id: 1 } })
+        .find({ owner_org: { $in: owners }, ...notGone }, { projection: { _id: 1 } })
         .sort({ _id: 1 })
         .toArray();
       return found.map(({ _id }) => _id);
@@ -118,7 +118,7 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
     deleteOrganization: (id, by) =>
       log.commit(async (draft) => {
         const before = await requireOrganization(database, id);
-        requireUnused(before, (await database.collection('apps').findOne({ owner_org: id })) !== null);
+        requireUnused(before, (await database.collection('apps').findOne({ owner_org: id, ...notGone })) !== null);
         const ofIt = { org_id: id, ...notGone };
         const members = await database.collection('members').find(ofIt).sort({ email: 1 }).toArray();
         const webhooks = await database.collection('webhooks').find(ofIt).sort({ _id: 1 }).toArray();

@@ -3,18 +3,29 @@ import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { notGone } from './schema.ts';
 
-/** Plans the deletion of an object as part of a commit, or moves it. */
-export async function planDeletion(
+const keysPerRead = 1_000;
+
+/** Plans the deletion of objects as part of a commit, or moves it. */
+export async function planDeletions(
   database: MongoDatabase,
   draft: Draft,
-  objectKey: string,
+  objectKeys: readonly string[],
   dueAtMs: number,
 ): Promise<void> {
-  if (await database.collection('planned_deletions').findOne({ _id: objectKey })) {
-    draft.set('planned_deletions', [objectKey], { due_at: dueAtMs, gone: false });
-  } else {
-    draft.insert('planned_deletions', [{ _id: objectKey, due_at: dueAtMs }]);
+  const known = new Set<string>();
+  for (let start = 0; start < objectKeys.length; start += keysPerRead) {
+    const some = objectKeys.slice(start, start + keysPerRead);
+    const found = await database
+      .collection('planned_deletions')
+      .find({ _id: { $in: some } }, { projection: { _id: 1 } })
+      .toArray();
+    for (const { _id } of found) known.add(_id);
   }
+  draft.set('planned_deletions', [...known], { due_at: dueAtMs, gone: false });
+  draft.insert(
+    'planned_deletions',
+    objectKeys.filter((key) => !known.has(key)).map((_id) => ({ _id, due_at: dueAtMs })),
+  );
 }
 
 /** Takes a plan back as part of a commit. */
@@ -31,7 +42,7 @@ export function createMongoPlannedDeletions(database: MongoDatabase): PlannedDel
   const { log } = database;
   return {
     planObjectDeletion: (objectKey, dueAtMs) =>
-      log.commit((draft) => planDeletion(database, draft, objectKey, dueAtMs)),
+      log.commit((draft) => planDeletions(database, draft, [objectKey], dueAtMs)),
 
     async listDueObjectDeletions(nowMs, limit) {
       await log.settle();

@@ -33,6 +33,10 @@ export interface BundleDocument extends Committed {
   readonly comment?: string | null;
   /** Deleted bundles keep their document: it is what keeps their version name taken. */
   readonly deleted_at?: StoredTime | null;
+  /** Of the sequence `bundles`. */
+  readonly number?: number;
+  /** Absent while it is as it was made. */
+  readonly updated_at?: StoredTime;
 }
 
 /** All of its fields are an older server's, whose releases lie in the same collection. */
@@ -58,6 +62,23 @@ export interface AppDocument extends Committed {
   readonly allow_device_custom_id?: boolean;
   /** Absent of apps that are older than organizations: they are in the default one. */
   readonly owner_org?: string;
+  /** These are absent from an app that an older version registered. */
+  readonly name?: string | null;
+  readonly icon?: string;
+  readonly retention_seconds?: number | null;
+  readonly default_upload_channel?: string;
+  readonly need_onboarding?: boolean;
+  readonly existing_app?: boolean;
+  readonly block_provider_infra_requests?: boolean;
+  readonly ios_store_url?: string | null;
+  readonly android_store_url?: string | null;
+  readonly updated_at?: number;
+}
+
+/** An app that was deleted and may have left events and devices behind; its id is the app's. */
+export interface AppDeletionDocument extends Committed {
+  readonly _id: string;
+  readonly deleted_at: number;
 }
 
 export interface ChannelDocument extends Committed {
@@ -121,6 +142,11 @@ export interface DeviceChannelDocument extends Committed {
   readonly app_id: string;
   readonly device_id: string;
   readonly channel_id: number;
+}
+
+export interface DeviceOverrideDocument extends DeviceChannelDocument {
+  /** null, or absent, for one without an end. */
+  readonly expires_at?: number | null;
 }
 
 export interface DeviceFailuresDocument extends Committed {
@@ -301,7 +327,7 @@ export interface CommittedCollections {
   readonly channels: ChannelDocument;
   readonly sequences: SequenceDocument;
   readonly deployments: DeploymentDocument;
-  readonly device_overrides: DeviceChannelDocument;
+  readonly device_overrides: DeviceOverrideDocument;
   readonly device_self_channels: DeviceChannelDocument;
   readonly device_failures: DeviceFailuresDocument;
   readonly device_events: DeviceEventDocument;
@@ -314,12 +340,19 @@ export interface CommittedCollections {
   readonly webhooks: WebhookDocument;
   readonly webhook_deliveries: WebhookDeliveryDocument;
   readonly webhook_progress: WebhookProgressDocument;
+  readonly app_deletions: AppDeletionDocument;
 }
 
 export type CollectionName = keyof CommittedCollections;
 
 /** Collections whose documents are deleted one day; the others only grow, or lose documents by age. */
 export const collectionsWithDeletion = [
+  'apps',
+  'bundles',
+  'deployments',
+  'counters',
+  'devices',
+  'app_deletions',
   'releases',
   'channels',
   'device_overrides',

@@ -1,7 +1,9 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
-import { createMongoAppSettings, createMongoAppStates } from './apps.ts';
+import { createMongoAppRecords } from './app-records.ts';
+import { createMongoAppStates } from './apps.ts';
 import { createMongoAudit } from './audit.ts';
+import { createMongoBundleRecords } from './bundle-records.ts';
 import { createMongoBundles, createMongoMissingChecksums } from './bundles.ts';
 import { createMongoChanges } from './changes.ts';
 import { createMongoChannels } from './channels.ts';
@@ -69,8 +71,9 @@ export function createMongoStore(database: MongoDatabase): Store {
   return {
     ...guarded({
       ...createMongoAppStates(database),
-      ...createMongoAppSettings(database),
+      ...createMongoAppRecords(database),
       ...createMongoBundles(database),
+      ...createMongoBundleRecords(database),
       ...createMongoMissingChecksums(database),
       ...createMongoReleases(database),
       ...createMongoChannels(database),

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
 import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
@@ -9,6 +10,7 @@ import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
+import { nextNumber } from './sequences.ts';
 
 export function toBundle(row: Selectable<BundlesTable>): Bundle {
   return {
@@ -68,6 +70,44 @@ async function requireUnused(db: Kysely<Schema>, bundle: Bundle): Promise<void> 
   );
 }
 
+/** Deletes bundles of an app that nothing uses: their rows stay, and with them their version names are taken. */
+export async function deleteBundleRows(
+  transaction: Kysely<Schema>,
+  appId: string,
+  rows: readonly Selectable<BundlesTable>[],
+  by: ChangedBy,
+): Promise<void> {
+  await noteChange(transaction, appId);
+  const deleted = rows.map(toBundle).map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
+  await noteAudit(transaction, by, ...deleted);
+  const nowMs = by.atMs;
+  await transaction
+    .updateTable('bundles')
+    .set({ deleted_at: nowMs, updated_at: nowMs })
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .execute();
+  await transaction
+    .deleteFrom('device_failures')
+    .where('app_id', '=', appId)
+    .where(
+      'version_name',
+      'in',
+      rows.map(({ version_name }) => version_name),
+    )
+    .execute();
+  const objects = rows.filter(({ object_key }) => object_key !== '');
+  if (objects.length === 0) return;
+  await transaction
+    .insertInto('planned_deletions')
+    .values(objects.map(({ object_key }) => ({ object_key, due_at: nowMs })))
+    .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+    .execute();
+}
+
 export function createSqlBundles(database: SqlDatabase): BundleStore {
   const { db } = database;
   return {
@@ -76,6 +116,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         await database.change(async (transaction) => {
           await ensureApp(transaction, bundle.appId, by);
           await noteChange(transaction, bundle.appId);
+          const number = await nextNumber(transaction, 'bundles');
           await transaction
             .insertInto('bundles')
             .values({
@@ -95,6 +136,8 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               comment: bundle.comment,
               created_at: bundle.createdAtMs,
               deleted_at: null,
+              number,
+              updated_at: bundle.createdAtMs,
             })
             .execute();
           await noteAudit(transaction, by, bundleChange({ before: null, after: bundle }));
@@ -148,25 +191,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         const bundle = toBundle(row);
         await requireUnused(transaction, bundle);
-        await noteAudit(
-          transaction,
-          by,
-          bundleChange({ before: bundle, after: { ...bundle, isDeleted: true } }),
-        );
-        await noteChange(transaction, row.app_id);
-        await transaction.updateTable('bundles').set({ deleted_at: by.atMs }).where('id', '=', id).execute();
-        await transaction
-          .deleteFrom('device_failures')
-          .where('app_id', '=', row.app_id)
-          .where('version_name', '=', row.version_name)
-          .execute();
-        if (row.object_key !== '') {
-          await transaction
-            .insertInto('planned_deletions')
-            .values({ object_key: row.object_key, due_at: by.atMs })
-            .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: by.atMs }))
-            .execute();
-        }
+        await deleteBundleRows(transaction, row.app_id, [row], by);
         return bundle;
       }),
   };

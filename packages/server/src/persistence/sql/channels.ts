@@ -11,6 +11,7 @@ import { requireBundleOfApp } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
+import { toOverride } from './override-row.ts';
 import type { ChannelsTable, Schema, SqlDatabase } from './schema.ts';
 
 export function toChannel(row: Selectable<ChannelsTable>): Channel {
@@ -161,12 +162,7 @@ async function concludeWrite(
 /** An operator's pins that go with a channel are told of one by one: each was a decision of its own. */
 async function auditUnpinning(db: Kysely<Schema>, { id }: Channel, by: ChangedBy): Promise<void> {
   const pins = await db.selectFrom('device_overrides').selectAll().where('channel_id', '=', id).execute();
-  const changes = pins.map((row) =>
-    overrideChange({
-      before: { appId: row.app_id, deviceId: row.device_id, channelId: row.channel_id },
-      after: null,
-    }),
-  );
+  const changes = pins.map((row) => overrideChange({ before: toOverride(row), after: null }));
   await noteAudit(db, by, ...changes);
 }
 

@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely';
 import type { ChangedBy } from '../../domain/actor.ts';
-import { overrideChange } from '../../domain/audit-records.ts';
+import { type AuditedOverride, overrideChange } from '../../domain/audit-records.ts';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
 import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { requireChannelOfApp } from './channels.ts';
+import { toOverride } from './override-row.ts';
 import type { DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Rows read at once: a large answer of another thread would hold up the event loop while it is unpacked. */
@@ -22,18 +23,21 @@ async function writeDeviceChannel(
   table: ChannelTable,
   { appId, deviceId }: DeviceKey,
   channelId: number | null,
+  expiresAtMs: number | null,
 ): Promise<void> {
   if (channelId === null) {
     await db.deleteFrom(table).where('app_id', '=', appId).where('device_id', '=', deviceId).execute();
     return;
   }
   await requireChannelOfApp(db, channelId, appId);
+  const kept = {
+    channel_id: channelId,
+    ...(table === 'device_overrides' ? { expires_at: expiresAtMs } : {}),
+  };
   await db
     .insertInto(table)
-    .values({ app_id: appId, device_id: deviceId, channel_id: channelId })
-    .onConflict((conflict) =>
-      conflict.columns(['app_id', 'device_id']).doUpdateSet({ channel_id: channelId }),
-    )
+    .values({ app_id: appId, device_id: deviceId, ...kept })
+    .onConflict((conflict) => conflict.columns(['app_id', 'device_id']).doUpdateSet(kept))
     .execute();
 }
 
@@ -41,18 +45,20 @@ async function writeDeviceChannel(
 async function auditOverride(
   db: Kysely<Schema>,
   { appId, deviceId }: DeviceKey,
-  channelId: number | null,
+  after: Pick<AuditedOverride, 'channelId' | 'expiresAtMs'> | null,
   by: ChangedBy,
 ): Promise<void> {
   const row = await db
     .selectFrom('device_overrides')
-    .select('channel_id')
+    .selectAll()
     .where('app_id', '=', appId)
     .where('device_id', '=', deviceId)
     .executeTakeFirst();
-  if (!row && channelId === null) return;
-  const pin = (to: number | null) => (to === null ? null : { appId, deviceId, channelId: to });
-  const change = overrideChange({ before: pin(row?.channel_id ?? null), after: pin(channelId) });
+  if (!row && !after) return;
+  const change = overrideChange({
+    before: row ? toOverride(row) : null,
+    after: after && { appId, deviceId, ...after },
+  });
   await noteAudit(db, by, change);
 }
 
@@ -63,9 +69,16 @@ interface DeviceRow {
 
 const deviceOf = (row: DeviceRow): DeviceKey => ({ appId: row.app_id, deviceId: row.device_id });
 
+interface ChannelRow extends DeviceRow {
+  readonly channel_id: number;
+  /** Of a pin only. */
+  readonly expires_at?: number | null;
+}
+
 function toChannelFact(kind: 'override' | 'self_set') {
-  return (row: DeviceRow & { readonly channel_id: number }): DeviceFact => {
-    return { ...deviceOf(row), kind, channelId: row.channel_id };
+  return (row: ChannelRow): DeviceFact => {
+    const fact = { ...deviceOf(row), channelId: row.channel_id };
+    return kind === 'override' ? { ...fact, kind, expiresAtMs: row.expires_at ?? null } : { ...fact, kind };
   };
 }
 
@@ -115,7 +128,7 @@ async function* readInParts<Row>(
 }
 
 function readDeviceChannels(db: Kysely<Schema>, table: ChannelTable) {
-  return readInParts<DeviceRow & { channel_id: number }>((last) => {
+  return readInParts<ChannelRow>((last) => {
     let query = db.selectFrom(table).selectAll();
     if (last) {
       query = query.where(({ eb, refTuple, tuple }) =>
@@ -152,18 +165,53 @@ export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
   const { db } = database;
 
   return {
-    setDeviceOverride: (device, channelId, by) =>
+    setDeviceOverride: (device, channelId, expiresAtMs, by) =>
       database.change(async (transaction) => {
         await noteChange(transaction, device.appId, device.deviceId);
-        await auditOverride(transaction, device, channelId, by);
-        await writeDeviceChannel(transaction, 'device_overrides', device, channelId);
+        await auditOverride(transaction, device, channelId === null ? null : { channelId, expiresAtMs }, by);
+        await writeDeviceChannel(transaction, 'device_overrides', device, channelId, expiresAtMs);
       }),
 
     setSelfSetChannel: (device, channelId) =>
       database.change(async (transaction) => {
         await noteChange(transaction, device.appId, device.deviceId);
-        await writeDeviceChannel(transaction, 'device_self_channels', device, channelId);
+        await writeDeviceChannel(transaction, 'device_self_channels', device, channelId, null);
       }),
+
+    deleteExpiredOverrides: (limit, by) =>
+      database.change(async (transaction) => {
+        const rows = await transaction
+          .deleteFrom('device_overrides')
+          .where(({ eb, refTuple, selectFrom }) =>
+            eb(
+              refTuple('app_id', 'device_id'),
+              'in',
+              selectFrom('device_overrides')
+                .select(['app_id', 'device_id'])
+                .where('expires_at', '<=', by.atMs)
+                .orderBy('expires_at')
+                .limit(limit)
+                .$asTuple('app_id', 'device_id'),
+            ),
+          )
+          .returningAll()
+          .execute();
+        const changes = rows.map((row) => overrideChange({ before: toOverride(row), after: null }));
+        await noteAudit(transaction, by, ...changes);
+        return rows.map(deviceOf);
+      }),
+
+    async countDeviceOverrides(appIds, nowMs) {
+      if (appIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('device_overrides')
+        .select(({ fn }) => ['app_id', fn.countAll<number>().as('count')])
+        .where('app_id', 'in', appIds)
+        .where(({ eb, or }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]))
+        .groupBy('app_id')
+        .execute();
+      return new Map(rows.map((row) => [row.app_id, Number(row.count)]));
+    },
 
     async clearFailedInstalls({ appId, deviceId }, versionName) {
       await database.change(async (transaction) => {

@@ -100,6 +100,29 @@ export function createSqlDevices({ db }: SqlDatabase): DeviceInventory {
       return row && toDevice(row);
     },
 
+    async listDevicesInOrder({ appId, order, after, seenAfterMs, hasCustomId, limit }) {
+      let query = db.selectFrom('devices').selectAll().where('app_id', '=', appId);
+      if (seenAfterMs !== undefined) query = query.where('seen_at', '>', seenAfterMs);
+      if (hasCustomId) query = query.where('custom_id', '<>', '');
+      if (order === 'id') {
+        if (after) query = query.where('device_id', '>', after.deviceId);
+        const rows = await query.orderBy('device_id').limit(limit).execute();
+        return rows.map(toDevice);
+      }
+      const [direction, further] =
+        order === 'seen_first' ? (['asc', '>'] as const) : (['desc', '<'] as const);
+      if (after) {
+        query = query.where(({ eb, or, and }) =>
+          or([
+            eb('seen_at', further, after.seenAtMs),
+            and([eb('seen_at', '=', after.seenAtMs), eb('device_id', '>', after.deviceId)]),
+          ]),
+        );
+      }
+      const rows = await query.orderBy('seen_at', direction).orderBy('device_id').limit(limit).execute();
+      return rows.map(toDevice);
+    },
+
     async listDevices(filter, page) {
       let query = db.selectFrom('devices').selectAll().where('app_id', '=', filter.appId);
       if (page.cursor !== undefined) {

@@ -3,6 +3,7 @@ import * as initial from './migrations/0001-initial.ts';
 import * as channels from './migrations/0002-channels.ts';
 import * as nodes from './migrations/0003-nodes.ts';
 import * as organization from './migrations/0007-organization.ts';
+import * as rest from './migrations/0006-rest.ts';
 
 /** Forward only; a name, once released, never changes. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -10,6 +11,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0002-channels': { up: channels.up },
   '0003-nodes': { up: nodes.up },
   '0007-organization': { up: organization.up },
+  '0006-rest': { up: rest.up },
 };
 
 /**

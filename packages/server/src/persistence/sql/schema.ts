@@ -15,13 +15,15 @@ export interface Schema {
   releases: ReleasesTable;
   channels: ChannelsTable;
   deployments: DeploymentsTable;
-  device_overrides: DeviceChannelsTable;
+  device_overrides: DeviceOverridesTable;
   device_self_channels: DeviceChannelsTable;
   device_failures: DeviceFailuresTable;
   device_events: DeviceEventsTable;
   counters: CountersTable;
   devices: DevicesTable;
   planned_deletions: PlannedDeletionsTable;
+  sequences: SequencesTable;
+  app_deletions: AppDeletionsTable;
   changes: ChangesTable;
   leases: LeasesTable;
   organizations: OrganizationsTable;
@@ -38,6 +40,17 @@ export interface AppsTable {
   expose_metadata: number;
   allow_device_custom_id: number;
   owner_org: string;
+  name: Generated<string | null>;
+  icon: Generated<string>;
+  /** null for ever. */
+  retention_seconds: Generated<number | null>;
+  default_upload_channel: Generated<string>;
+  need_onboarding: Generated<number>;
+  existing_app: Generated<number>;
+  block_provider_infra_requests: Generated<number>;
+  ios_store_url: Generated<string | null>;
+  android_store_url: Generated<string | null>;
+  updated_at: number;
 }
 
 export interface BundlesTable {
@@ -59,6 +72,9 @@ export interface BundlesTable {
   created_at: number;
   /** Deleted bundles keep their row: it is what keeps their version name taken. */
   deleted_at: number | null;
+  /** Of the sequence `bundles`. */
+  number: number;
+  updated_at: number;
 }
 
 export interface ReleasesTable {
@@ -131,6 +147,11 @@ interface DeviceChannelsTable {
   channel_id: number;
 }
 
+interface DeviceOverridesTable extends DeviceChannelsTable {
+  /** null for one without an end. */
+  expires_at: number | null;
+}
+
 export interface DeviceFailuresTable {
   app_id: string;
   device_id: string;
@@ -201,6 +222,18 @@ export interface DevicesTable {
 interface PlannedDeletionsTable {
   object_key: string;
   due_at: number;
+}
+
+/** The last number that was given out, under the name of what it numbers. */
+interface SequencesTable {
+  name: string;
+  last: number;
+}
+
+/** Apps that were deleted and may have left events and devices behind. */
+interface AppDeletionsTable {
+  app_id: string;
+  deleted_at: number;
 }
 
 interface ChangesTable {

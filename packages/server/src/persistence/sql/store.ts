@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
-import { createSqlAppSettings, createSqlAppStates } from './apps.ts';
+import { createSqlAppRecords } from './app-records.ts';
+import { createSqlAppStates } from './apps.ts';
 import { createSqlAudit } from './audit.ts';
+import { createSqlBundleRecords } from './bundle-records.ts';
 import { createSqlBundles, createSqlMissingChecksums } from './bundles.ts';
 import { createSqlChanges } from './changes.ts';
 import { createSqlChannels } from './channels.ts';
@@ -22,8 +24,9 @@ import { createSqlWebhooks } from './webhooks.ts';
 export function createSqlStore(database: SqlDatabase): Store {
   return {
     ...createSqlAppStates(database),
-    ...createSqlAppSettings(database),
+    ...createSqlAppRecords(database),
     ...createSqlBundles(database),
+    ...createSqlBundleRecords(database),
     ...createSqlMissingChecksums(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),

@@ -183,6 +183,17 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
         ...{ session_key: '', object_key: bundle.objectKey, created_at: bundle.createdAtMs },
       })
       .execute();
+    const older = {
+      ...{ app_id: bundle.appId, description: '', crc_checksum: '', checksum: '', size: 1, session_key: '' },
+      object_key: '',
+    };
+    await db
+      .insertInto('bundles')
+      .values([
+        { ...older, id: 'b', version_name: '0.0.2', created_at: 5, deleted_at: null },
+        { ...older, id: 'a', version_name: '0.0.1', created_at: 5, deleted_at: 6 },
+      ])
+      .execute();
     await db
       .insertInto('releases')
       .values({
@@ -215,6 +226,15 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     const store = await openSqliteStore(filePath);
     expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, description: '' });
     expect((await store.findRelease(release.id))?.activeBundleId).toBe(bundle.id);
+    // Numbered in order of arrival, those deleted as well.
+    await store.insertBundle(buildBundle({ appId: bundle.appId, versionName: '9.0.0' }), someAuthor);
+    const records = await store.listBundleRecords(bundle.appId, { offset: 0, limit: 5 });
+    expect(records.map(({ versionName, number }) => [versionName, number])).toStrictEqual([
+      ['9.0.0', 4],
+      [bundle.versionName, 3],
+      ['0.0.2', 2],
+    ]);
+    expect(await store.findApp(bundle.appId)).toMatchObject({ name: null, retentionSeconds: null });
     expect((await store.readAppState(bundle.appId))?.settings).toStrictEqual(appSettingDefaults);
     expect(await store.countDeviceEvents({ appId: bundle.appId })).toBe(1_201);
     const { items } = await store.listDeviceEvents({ appId: bundle.appId }, { limit: 2 });

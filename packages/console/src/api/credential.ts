@@ -1,0 +1,68 @@
+/**
+ * What proves the operator: a key in the session storage, which lives as long as the tab, or a sign-on at the issuer,
+ * whose tokens `sign-on.ts` keeps in the same place.
+ */
+const keyName = 'capgo-server.key';
+const ssoName = 'capgo-server.sso';
+
+type Listener = () => void;
+const listeners = new Set<Listener>();
+let lastRefusal: string | undefined;
+
+function announce(): void {
+  for (const listener of listeners) listener();
+}
+
+export function onCredentialChange(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Changes with every sign-in and sign-out; undefined when nobody is signed in. */
+export function credentialState(): string | undefined {
+  if (sessionStorage.getItem(ssoName) !== null) return 'sso';
+  return sessionStorage.getItem(keyName) ?? undefined;
+}
+
+export function isSignedOn(): boolean {
+  return sessionStorage.getItem(ssoName) !== null;
+}
+
+export function setKey(key: string): void {
+  sessionStorage.removeItem(ssoName);
+  sessionStorage.setItem(keyName, key);
+  lastRefusal = undefined;
+  announce();
+}
+
+/** The session was proven at the issuer. */
+export function setSignedOn(): void {
+  sessionStorage.removeItem(keyName);
+  sessionStorage.setItem(ssoName, '1');
+  lastRefusal = undefined;
+  announce();
+}
+
+/** @param why shown on the sign-in page; undefined when it was the operator's wish */
+export function forgetCredential(why?: string): void {
+  const wasSignedIn = credentialState() !== undefined;
+  sessionStorage.removeItem(keyName);
+  sessionStorage.removeItem(ssoName);
+  lastRefusal = wasSignedIn ? why : lastRefusal;
+  announce();
+}
+
+/** Why the last session ended, when it was not the operator's wish. */
+export function refusal(): string | undefined {
+  return lastRefusal;
+}
+
+/** The headers of a request. */
+export async function credentialHeaders(): Promise<Record<string, string>> {
+  const key = sessionStorage.getItem(keyName);
+  if (key !== null) return { 'x-api-key': key };
+  if (!isSignedOn()) return {};
+  const { accessToken } = await import('./sign-on.ts');
+  const token = await accessToken();
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}

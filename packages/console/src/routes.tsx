@@ -1,0 +1,146 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { credentialState } from './api/credential.ts';
+import { basePath } from './api/location.ts';
+import { sessionQuery } from './api/session.ts';
+import { LoadingPage } from './components/states.tsx';
+import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
+import { Layout } from './features/layout/layout.tsx';
+import { SignInPage } from './features/sign-in/sign-in-page.tsx';
+
+interface Context {
+  readonly queryClient: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFoundPage });
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: 'login',
+  component: SignInPage,
+  validateSearch: (search): { to?: string } => (typeof search['to'] === 'string' ? { to: search['to'] } : {}),
+});
+const oauthCallback = createRoute({
+  getParentRoute: () => root,
+  path: 'login/oauth-callback',
+  component: lazyRouteComponent(
+    () => import('./features/sign-in/oauth-callback-page.tsx'),
+    'OauthCallbackPage',
+  ),
+});
+
+/** Everything that needs somebody to be signed in. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Layout,
+  beforeLoad: ({ location }) => {
+    if (credentialState() === undefined) throw redirect({ to: '/login', search: { to: location.href } });
+  },
+  loader: ({ context }) => context.queryClient.ensureQueryData(sessionQuery),
+});
+
+const home = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('./features/apps/apps-page.tsx'), 'AppsPage'),
+});
+const start = createRoute({
+  getParentRoute: () => inside,
+  path: 'start',
+  validateSearch: (search): { app?: string } =>
+    typeof search['app'] === 'string' ? { app: search['app'] } : {},
+  component: lazyRouteComponent(() => import('./features/first-run/first-run-page.tsx'), 'FirstRunPage'),
+});
+
+export const app = createRoute({ getParentRoute: () => inside, path: 'apps/$appId', component: Outlet });
+const overview = createRoute({
+  getParentRoute: () => app,
+  path: '/',
+  component: lazyRouteComponent(() => import('./features/apps/overview-page.tsx'), 'OverviewPage'),
+});
+const bundles = createRoute({
+  getParentRoute: () => app,
+  path: 'bundles',
+  component: lazyRouteComponent(() => import('./features/bundles/bundles-page.tsx'), 'BundlesPage'),
+});
+const bundle = createRoute({
+  getParentRoute: () => app,
+  path: 'bundles/$bundleId',
+  component: lazyRouteComponent(() => import('./features/bundles/bundle-page.tsx'), 'BundlePage'),
+});
+const releases = createRoute({
+  getParentRoute: () => app,
+  path: 'releases',
+  component: lazyRouteComponent(() => import('./features/releases/releases-page.tsx'), 'ReleasesPage'),
+});
+const devices = createRoute({
+  getParentRoute: () => app,
+  path: 'devices',
+  validateSearch: (search) => deviceFilterOf(search),
+  component: lazyRouteComponent(() => import('./features/devices/devices-page.tsx'), 'DevicesPage'),
+});
+const device = createRoute({
+  getParentRoute: () => app,
+  path: 'devices/$deviceId',
+  component: lazyRouteComponent(() => import('./features/devices/device-page.tsx'), 'DevicePage'),
+});
+const server = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/server',
+  component: lazyRouteComponent(() => import('./features/settings/server-page.tsx'), 'ServerPage'),
+});
+
+/** What the list of devices is narrowed to. */
+export interface DeviceFilter {
+  readonly search?: string;
+  readonly version?: string;
+  readonly channel?: string;
+  readonly platform?: string;
+}
+
+function deviceFilterOf(search: Readonly<Record<string, unknown>>): DeviceFilter {
+  const names = ['search', 'version', 'channel', 'platform'] as const;
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = search[name];
+      return value === undefined || value === '' ? [] : [[name, String(value)]];
+    }),
+  );
+}
+
+const routeTree = root.addChildren([
+  login,
+  oauthCallback,
+  inside.addChildren([
+    home,
+    start,
+    app.addChildren([overview, bundles, bundle, releases, devices, device]),
+    server,
+  ]),
+]);
+
+export function createConsoleRouter(queryClient: QueryClient) {
+  return createRouter({
+    routeTree,
+    basepath: basePath === '' ? '/' : basePath,
+    context: { queryClient },
+    defaultPreload: 'intent',
+    defaultPendingComponent: LoadingPage,
+    defaultErrorComponent: CrashPage,
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}
