@@ -155,6 +155,12 @@ async function readinessOf(server: RunningServer) {
   return { status: response.status, answer: (await response.json()) as { failing?: string[] } };
 }
 
+/** How old, by its own word, is what it answers from. */
+async function snapshotAgeOf(server: RunningServer): Promise<number> {
+  const text = await (await fetch(`${server.metricsUrl}/metrics`)).text();
+  return Number(/^capgo_snapshot_age_seconds (\S+)$/m.exec(text)?.[1]);
+}
+
 async function countSets(server: RunningServer): Promise<number> {
   const response = await fetch(`${server.managementUrl}/api/v1/events.count?app_id=${appId}&action=set`, {
     headers: { 'x-api-key': server.token },
@@ -186,11 +192,15 @@ async function outlast(server: RunningServer, outage: Outage): Promise<void> {
     await enough(() => load.checks.answered);
     expect((await readinessOf(server)).status).toBe(503);
   }
+  expect(await snapshotAgeOf(server)).toBeGreaterThan((outageMs - 1_000) / 1_000);
   await eventually('a refused event', async () => (load.events.refused > 0 ? true : undefined));
 
   await outage.end();
   await eventually('readiness', async () => ((await readinessOf(server)).status === 200 ? true : undefined));
   await enough(() => load.events.acknowledged);
+  await eventually('a confirmed snapshot', async () =>
+    (await snapshotAgeOf(server)) < 1 ? true : undefined,
+  );
   await managementOf(server).uploadBundle(zipOf('next'), {
     ...{ app_id: appId, version_name: '1.2.0' },
   });

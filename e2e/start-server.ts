@@ -21,6 +21,8 @@ export interface ServerOptions {
    * goes when the server stops.
    */
   readonly dataDir?: string;
+  /** A program and its parameters that run the command given as its last ones, such as `unshare`, and become it. */
+  readonly within?: readonly string[];
   /** Told every line of its log, also before it listens. */
   readonly onLog?: (line: string) => void;
 }
@@ -71,7 +73,9 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const dataDir = options.dataDir ?? join(directory, 'data');
   const database = options.dataDir === undefined ? await createJourneyDatabase() : undefined;
   const storage = options.dataDir === undefined ? await createJourneyStorage(dataDir) : storageBelow(dataDir);
-  const child = spawn(process.execPath, await startArguments(), {
+  const command = [...(options.within ?? []), process.execPath, ...(await startArguments())];
+  const [program = '', ...parameters] = command;
+  const child = spawn(program, parameters, {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

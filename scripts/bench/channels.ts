@@ -69,7 +69,12 @@ export async function seedChannels(
   const pinned = pinnedDevices(size.overrides);
   await Promise.all(
     pinned.map((device) =>
-      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id, null, someAuthor),
+      store.setDeviceOverride(
+        { appId, deviceId: deviceIdAt(device) },
+        channelOf(device).id,
+        null,
+        someAuthor,
+      ),
     ),
   );
 

@@ -12,7 +12,12 @@ import {
   createPostgresDatabase,
   startPostgresServer,
 } from '../../packages/server/src/testing/postgres-server.ts';
-import { openMongoRows, openPostgresRows, openSqliteRows, type StoredRows } from './stored-rows.ts';
+import {
+  openMongoRows,
+  openPostgresRows,
+  openSqliteRows,
+  type StoredRows,
+} from '../../packages/server/src/testing/stored-rows.ts';
 
 /** An empty database that a server under load uses, and that can be filled while it does not run. */
 export interface BenchDatabase {

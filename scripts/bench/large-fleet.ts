@@ -1,4 +1,3 @@
-import { ObjectId } from 'mongodb';
 import {
   autoPauseDefaults,
   channelDefaults,
@@ -8,10 +7,10 @@ import { keyOf } from '../../packages/server/src/persistence/mongo/keys.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
+import type { StoredRow, StoredRows } from '../../packages/server/src/testing/stored-rows.ts';
 import type { BenchDatabase } from './engines.ts';
 import type { SeededApp } from './fleet.ts';
-import type { StoredRow, StoredRows } from './stored-rows.ts';
-import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 
 /** As an operator of many apps has them, after years. */
 export interface LargeFleetSize {
@@ -42,13 +41,18 @@ async function completeFirst(store: Store, size: LargeFleetSize, app: SeededApp)
     await store.insertBundle({ ...bundle, id, objectKey, versionName: `1.0.${1_000 + count}` }, someAuthor);
   }
   for (let count = 0; count < size.channelsPerApp; count += 1) {
-    const channel = await store.insertChannel({
-      ...channelDefaults,
-      ...{ appId: app.id, name: `channel-${count}`, isPublic: count === 0, bundleId: active.id },
-      ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
-      ...{ createdAtMs: now, updatedAtMs: now },
-    }, undefined, someAuthor);
-    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, null, someAuthor);
+    const channel = await store.insertChannel(
+      {
+        ...channelDefaults,
+        ...{ appId: app.id, name: `channel-${count}`, isPublic: count === 0, bundleId: active.id },
+        ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
+        ...{ createdAtMs: now, updatedAtMs: now },
+      },
+      undefined,
+      someAuthor,
+    );
+    if (count === 1)
+      await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, null, someAuthor);
   }
 }
 
@@ -72,7 +76,7 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     function copyValue(name: string, value: unknown): unknown {
       const found = replaced.get(String(value));
-      if (found !== undefined) return value instanceof ObjectId ? new ObjectId(found) : found;
+      if (found !== undefined) return rows.inPlaceOf(value, found);
       // The key of an object names its app and its bundle.
       if (name !== 'object_key' || typeof value !== 'string') return value;
       return [...replaced].reduce((text, [from, to]) => text.replace(from, to), value);
@@ -117,7 +121,10 @@ export async function seedLargeFleet(
   const rows = await database.openRows();
   try {
     const copyFirst = await copier(rows, first.id, size);
-    const waiting = new Map<string, StoredRow[]>();
+    // The first one has its app and one device already.
+    const waiting = new Map<string, StoredRow[]>([
+      ['device_overrides', copyFirst(0, first.id).device_overrides.slice(1)],
+    ]);
     const flush = async () => {
       // In this order, because rows of the later tables refer to those of the earlier ones.
       for (const table of ['apps', 'bundles', 'releases', 'channels', 'device_overrides']) {

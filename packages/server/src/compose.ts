@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import serverPackage from '../package.json' with { type: 'json' };
+import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
 import { createDownloadUrls, downloadUrlOf } from './device-api/downloads.ts';
@@ -20,7 +21,7 @@ import { addMetricsRoute } from './http/metrics-route.ts';
 import { createNodeLimits } from './http/node-limits.ts';
 import { siblingOrigin } from './http/public-origin.ts';
 import { createHttpServer } from './http/server.ts';
-import { createJobs } from './jobs/jobs.ts';
+import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import type { ServedDocument } from './management-api/docs-page.ts';
@@ -33,6 +34,7 @@ import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
 import { openDatabase, openDatabaseHints, reasonOf } from './open-database.ts';
+import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
@@ -46,6 +48,7 @@ import type { RequestLimits } from './ports/request-limits.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
 import { type Apps, createApps } from './services/apps.ts';
+import { type Audit, createAudit, deleteOldAudit } from './services/audit.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
@@ -56,11 +59,21 @@ import { createCheckRecorder } from './services/check-recorder.ts';
 import { createDeviceEvents, type DeviceEvents } from './services/device-events.ts';
 import { createDevices, type Devices } from './services/devices.ts';
 import { deleteOldEvents } from './services/event-retention.ts';
-import { findNoFileSizes } from './services/file-sizes.ts';
+import { createExternalBundles } from './services/external-bundles.ts';
+import { createFindFileSizes } from './services/file-sizes.ts';
+import { sweepUnusedFiles } from './services/file-sweep.ts';
+import { createManifestBuilder } from './services/manifest-builder.ts';
+import { createManifests, type Manifests } from './services/manifests.ts';
+import { createMembers, type Members } from './services/members.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createOrganizations, type Organizations } from './services/organizations.ts';
+import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
+import { sendDueDeliveries } from './services/webhook-deliveries.ts';
+import { queueAuditEvents, queueFailingBundles } from './services/webhook-outbox.ts';
+import { createWebhooks, type Webhooks } from './services/webhooks.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -73,7 +86,13 @@ export interface Product {
   readonly services: {
     readonly apps: Apps;
     readonly bundles: Bundles;
+    readonly manifests: Manifests;
+    readonly preparedManifests: PreparedManifests;
     readonly releases: Releases;
+    readonly audit: Audit;
+    readonly organizations: Organizations;
+    readonly members: Members;
+    readonly webhooks: Webhooks;
     readonly channels: Channels;
     readonly devices: Devices;
     readonly deviceEvents: DeviceEvents;
@@ -227,11 +246,31 @@ export async function composeProduct(
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const outbound = createOutboundHttp({ allowPrivate: config.allowPrivateUrls });
+  const audit = createAudit({ store });
+  const organizations = createOrganizations({ store, clock });
+  const members = createMembers({ store, clock });
+  const webhooks = createWebhooks({ store, outbound, allowAddresses: config.allowPrivateUrls, clock });
   const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
+  });
+  const node = ids.next();
+  const manifests = createManifests({ store });
+  const preparedManifests = createPreparedManifests({
+    ...{ store, objectStorage, appSnapshots, clock, ids },
+    maxFileBytes: config.maxBundleBytes,
+  });
+  const manifestBuilder = createManifestBuilder({
+    ...{ store, objectStorage, appSnapshots, clock, ids, node },
+    unpacker: createBundleUnpacker(config.brotliQuality),
+    onUnbuilt: logUnbuilt(logger),
+  });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound,
   });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
@@ -270,7 +309,7 @@ export async function composeProduct(
       dependencies,
     },
     limits: sharing.limits,
-    findFileSizes: findNoFileSizes,
+    findFileSizes: createFindFileSizes({ store, appSnapshots }),
     checksPerMinute: config.limitRequestPerMinute,
     corsAllowedOrigins: config.corsAllowedOrigins,
   });
@@ -294,7 +333,12 @@ export async function composeProduct(
     toRoutePath,
   });
   const documents = await addManagementRoutes(managementApi, {
-    ...{ bundles, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizations, members, audit, webhooks },
+    objectUrls: (request) => {
+      const base = deviceUrlOf(request);
+      return (objectKey) => downloadUrlOf(base, objectKey);
+    },
     counters: store,
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
@@ -328,23 +372,34 @@ export async function composeProduct(
     maxBundleBytes: config.maxBundleBytes,
   });
   const { jobs, giveUpLeases } = createJobs({
-    ...{ logger, clock, leases: store, node: ids.next(), follower },
+    ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
     refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    sweepFiles: () => sweepUnusedFiles({ store, clock }),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
+    deleteOldAudit: () => deleteOldAudit({ store, clock, retentionDays: config.auditRetentionDays }),
+    queueWebhookEvents: () => queueAuditEvents({ store, clock }),
+    queueFailingBundles: () => queueFailingBundles({ store, log, appSnapshots, clock }),
+    sendWebhookEvents: () => sendDueDeliveries({ store, outbound, clock, random: Math.random }),
     deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
     deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
     purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
     ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
-    services: { apps, bundles, releases, channels, devices, deviceEvents, updateChecks },
+    services: {
+      apps,
+      bundles,
+      manifests,
+      preparedManifests,
+      ...{ releases, channels, devices, deviceEvents, updateChecks, audit, organizations, members, webhooks },
+    },
     store,
     async close() {
       await recorder.flush().catch((error: unknown) => {

@@ -96,12 +96,12 @@ export function port(text: string): number {
   return Number(text);
 }
 
-export function wholeNumber(unit: string, minimum: number): ParseText<number> {
+export function wholeNumber(unit: string, minimum: number, maximum?: number): ParseText<number> {
+  const most = maximum ?? Number.MAX_SAFE_INTEGER;
+  const range = maximum === undefined ? `at least ${minimum}` : `${minimum} to ${maximum}`;
   return (text) => {
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text)) || Number(text) < minimum) {
-      throw new UnacceptableValue(
-        `must be a whole number of ${unit}, at least ${minimum}, not ${quoted(text)}`,
-      );
+    if (!/^\d+$/.test(text) || Number(text) > most || Number(text) < minimum) {
+      throw new UnacceptableValue(`must be a whole number of ${unit}, ${range}, not ${quoted(text)}`);
     }
     return Number(text);
   };

@@ -179,6 +179,15 @@ const schema = {
     whenWrong:
       'Too small: well-compressed bundles are refused; too large: a small hostile zip can fill the disk.',
   },
+  brotliQuality: {
+    variable: 'BROTLI_QUALITY',
+    default: '9',
+    read: single(wholeNumber('levels', 0, 11)),
+    description:
+      'How hard the files of a bundle are compressed for devices that download only what changed, `0` to `11`. Files that are stored already stay as they are.',
+    whenWrong:
+      'Too high: manifests are ready late (`11` makes files a tenth smaller than `9`, in ten times the time); too low: devices download more.',
+  },
   failedBundleRetries: {
     variable: 'FAILED_BUNDLE_RETRIES',
     default: '2',
@@ -196,6 +205,13 @@ const schema = {
     whenWrong:
       'Too long: the database grows; too short: there is nothing to look at when a complaint comes late.',
   },
+  auditRetentionDays: {
+    variable: 'AUDIT_RETENTION_DAYS',
+    default: '90',
+    read: single(wholeNumber('days', 1)),
+    description: 'Days that the audit log, and what became of the deliveries to webhooks, is kept.',
+    whenWrong: 'Too long: the database grows; too short: nobody can tell any more who changed something.',
+  },
   allowPrivateUrls: {
     variable: 'ALLOW_PRIVATE_URLS',
     default: 'false',
@@ -204,6 +220,15 @@ const schema = {
       'Whether the server may call http URLs and addresses of private networks when a request names them, as the zip of an external bundle or as a webhook: `true` or `false`. For use on a network of your own whose callers you trust.',
     whenWrong:
       '`true` where strangers hold keys: they can make the server call what only it can reach; `false`: external bundles and webhooks inside the network are refused.',
+  },
+  verifyExternalBundles: {
+    variable: 'VERIFY_EXTERNAL_BUNDLES',
+    default: 'true',
+    read: single(truth),
+    description:
+      'Whether the zip of an external bundle is fetched and checked before the bundle is made, as an upload is: `true` or `false`.',
+    whenWrong:
+      '`false`: a wrong URL, checksum or zip is found out by the devices; `true` where the server cannot reach what devices can: external bundles are refused.',
   },
   tlsCertFile: {
     variable: 'TLS_CERT_FILE',

@@ -212,6 +212,8 @@ describe('real answers', () => {
     const device = requestOf(UpdateCheckBody);
     await post(`${server.userUrl}/updates`, device);
     await post(`${server.userUrl}/stats`, requestOf(DeviceEventBody));
+    parameters['bundlesManifest'] = { bundle_id: update.id };
+    parameters['bundlesDiff'] = { from: builtin.id, to: update.id };
     parameters['download'] = { key: update.public_download_url.split('/attachments/')[1] ?? '' };
   });
 

@@ -29,6 +29,29 @@ export const UpdateCheckBody = Type.Object(
 );
 export type UpdateCheckBody = Static<typeof UpdateCheckBody>;
 
+/** A file of a bundle, for a plugin that downloads only those it does not have (protocol §3.3). */
+export const ManifestEntry = Type.Object(
+  {
+    file_name: Type.String({
+      description: 'Relative path, with .br behind it when the payload is compressed with brotli',
+      examples: ['assets/index.js.br'],
+    }),
+    file_hash: Type.String({
+      description:
+        'SHA-256 of the file before compression, in lower-case hex; opaque when the bundle is encrypted',
+      examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+    }),
+    download_url: Type.String({
+      description: 'Where to download the payload',
+      examples: [
+        'https://updates.example.com/files/read/attachments/apps/com.example.app/files/9f86/index.js.br',
+      ],
+    }),
+  },
+  { title: 'ManifestEntry', description: 'A file of a bundle' },
+);
+export type ManifestEntry = Static<typeof ManifestEntry>;
+
 /** The answer that makes a plugin download and install a bundle. */
 export const UpdateAvailableAnswer = Type.Object(
   {
@@ -46,6 +69,12 @@ export const UpdateAvailableAnswer = Type.Object(
       description: 'SHA-256 of the zip, or what stands for it in an encrypted bundle; "" when there is none',
       examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
     }),
+    // Left out, and never empty or null, when there is none to send (protocol §3.5).
+    manifest: Type.Optional(
+      Type.Array(ManifestEntry, {
+        description: 'All files of the bundle, for plugins that download only those they do not have',
+      }),
+    ),
     // Left out, and never null, when there is none to tell (protocol §3.1).
     link: Type.Optional(
       Type.String({ description: 'For the people who use the app', examples: ['https://example.com/news'] }),

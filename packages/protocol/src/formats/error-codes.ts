@@ -50,6 +50,8 @@ export const errorCodes = [
   // what we were told to ask of others
   'url_not_allowed',
   'url_unreachable',
+  'manifest_not_ready',
+  'manifest_exists',
   // our own state
   'insufficient_storage',
   'unavailable',

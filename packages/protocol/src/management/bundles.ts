@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AppId, messageAnswer, nullable, text, timestamp } from './fields.ts';
+import { manifestFields } from './manifests.ts';
 import { pageOf, RecordId, recordIdOf } from './pages.ts';
 
 /** A bundle as the management API shows it. */
@@ -22,6 +23,7 @@ export const BundleView = Type.Object(
     min_update_version: nullable(text('The least native version that may run it', '1.0.0')),
     link: nullable(text('An http or https URL for the people who use the app', 'https://example.com/news')),
     comment: nullable(text('A text for the people who use the app', 'A new look')),
+    ...manifestFields,
     public_download_url: text(
       'Where devices get the zip',
       'https://updates.example.com/files/read/attachments/apps/com.example.app/bundles/1.0.1.zip',

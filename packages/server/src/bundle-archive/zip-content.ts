@@ -20,14 +20,25 @@ interface Inflated {
   readonly consumedBytes: number;
 }
 
+/** Takes an entry's bytes as they are unpacked; they are its own only until it returns. */
+export type ContentSink = (bytes: Buffer) => void;
+
+const toNowhere: ContentSink = () => undefined;
+
 /**
  * Unpacks an entry, without keeping it, and compares size and CRC-32 with the declared ones. Stops at the
  * declared size: what is declared is bounded before, by the limits.
  * @param dataStart offset of the entry's data in the file
+ * @param sink gets what is unpacked, also when it then proves to be wrong
  * @throws AppError invalid_bundle
  */
-export async function verifyContent(window: FileWindow, entry: ZipEntry, dataStart: number): Promise<void> {
-  const inflated = await unpack(window, entry, dataStart);
+export async function verifyContent(
+  window: FileWindow,
+  entry: ZipEntry,
+  dataStart: number,
+  sink: ContentSink = toNowhere,
+): Promise<void> {
+  const inflated = await unpack(window, entry, dataStart, sink);
   if (inflated.consumedBytes !== entry.compressedBytes) {
     // Android's stream reader looks for the next entry right behind the deflate stream.
     throw archiveRefusal(
@@ -42,28 +53,48 @@ export async function verifyContent(window: FileWindow, entry: ZipEntry, dataSta
   }
 }
 
-function unpack(window: FileWindow, entry: ZipEntry, dataStart: number): Promise<Inflated> {
-  if (entry.method === methodStored) return readStored(window, entry, dataStart);
+function unpack(
+  window: FileWindow,
+  entry: ZipEntry,
+  dataStart: number,
+  sink: ContentSink,
+): Promise<Inflated> {
+  if (entry.method === methodStored) return readStored(window, entry, dataStart, sink);
   const isSmall = entry.compressedBytes <= smallCompressedBytes && entry.unpackedBytes <= smallUnpackedBytes;
-  return isSmall ? inflateSmall(window, entry, dataStart) : inflateLarge(window, entry, dataStart);
+  return isSmall
+    ? inflateSmall(window, entry, dataStart, sink)
+    : inflateLarge(window, entry, dataStart, sink);
 }
 
-async function readStored(window: FileWindow, entry: ZipEntry, dataStart: number): Promise<Inflated> {
+async function readStored(
+  window: FileWindow,
+  entry: ZipEntry,
+  dataStart: number,
+  sink: ContentSink,
+): Promise<Inflated> {
   const bytes = entry.compressedBytes;
   let checksum = 0;
   for (let done = 0; done < bytes; done += stepBytes) {
-    checksum = crc32(await window.read(dataStart + done, Math.min(stepBytes, bytes - done)), checksum);
+    const piece = await window.read(dataStart + done, Math.min(stepBytes, bytes - done));
+    checksum = crc32(piece, checksum);
+    sink(piece);
   }
   return { unpackedBytes: bytes, crc32: checksum, consumedBytes: bytes };
 }
 
-async function inflateSmall(window: FileWindow, entry: ZipEntry, dataStart: number): Promise<Inflated> {
+async function inflateSmall(
+  window: FileWindow,
+  entry: ZipEntry,
+  dataStart: number,
+  sink: ContentSink,
+): Promise<Inflated> {
   const data = await window.read(dataStart, entry.compressedBytes);
   try {
     // One byte more than declared, so that the output fits in one chunk.
     const chunkSize = Math.max(64, entry.unpackedBytes + 1);
     const maxOutputLength = Math.max(1, entry.unpackedBytes);
     const { buffer, engine } = inflateSmallSync(data, { chunkSize, maxOutputLength, info: true });
+    sink(buffer);
     return { unpackedBytes: buffer.length, crc32: crc32(buffer), consumedBytes: engine.bytesWritten };
   } catch (error) {
     throw translated(error, entry);
@@ -76,7 +107,12 @@ const inflateSmallSync = inflateRawSync as unknown as (
   options: { chunkSize: number; maxOutputLength: number; info: true },
 ) => { buffer: Buffer; engine: InflateRaw };
 
-async function inflateLarge(window: FileWindow, entry: ZipEntry, dataStart: number): Promise<Inflated> {
+async function inflateLarge(
+  window: FileWindow,
+  entry: ZipEntry,
+  dataStart: number,
+  sink: ContentSink,
+): Promise<Inflated> {
   const inflate = createInflateRaw({ chunkSize: stepBytes });
   let unpackedBytes = 0;
   let checksum = 0;
@@ -84,8 +120,16 @@ async function inflateLarge(window: FileWindow, entry: ZipEntry, dataStart: numb
   const over = new Promise<void>((resolve, reject) => {
     inflate.on('data', (chunk: Buffer) => {
       unpackedBytes += chunk.length;
-      if (unpackedBytes > entry.unpackedBytes) inflate.destroy(wrongSize(entry));
-      else checksum = crc32(chunk, checksum);
+      if (unpackedBytes > entry.unpackedBytes) {
+        inflate.destroy(wrongSize(entry));
+        return;
+      }
+      checksum = crc32(chunk, checksum);
+      try {
+        sink(chunk);
+      } catch (error) {
+        inflate.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
     });
     inflate.once('end', resolve);
     inflate.once('error', reject);

@@ -97,11 +97,17 @@ async function prepare(store: Store): Promise<Record<string, number>> {
     lab: await addChannel(store, 'lab', { allowDeviceSelfSet: true, allowProd: false, allowDevice: false }),
     staff: await addChannel(store, 'staff'),
   };
-  await store.setDeviceOverride({ appId: channelsAppId, deviceId: pinnedDeviceId }, ids.staff, null, someAuthor);
+  await store.setDeviceOverride(
+    { appId: channelsAppId, deviceId: pinnedDeviceId },
+    ids.staff,
+    null,
+    someAuthor,
+  );
   await store.setDeviceOverride(
     { appId: channelsAppId, deviceId: loosePinnedDeviceId },
     ids.beta,
-    null, someAuthor,
+    null,
+    someAuthor,
   );
   return ids;
 }

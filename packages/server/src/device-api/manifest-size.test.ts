@@ -6,7 +6,6 @@ import { acceptJsonBodies } from '../http/json-body.ts';
 import { createMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { FileSizeQuery, FindFileSizes } from '../ports/file-sizes.ts';
-import { findNoFileSizes } from '../services/file-sizes.ts';
 import { buildUpdateCheckBody, someAppId } from '../testing/builders.ts';
 import { createManifestSizeHandler, maxManifestSizeBodyBytes } from './manifest-size.ts';
 import { renderDeviceError } from './render-error.ts';
@@ -21,7 +20,7 @@ let server: FastifyInstance;
 
 beforeEach(() => {
   queries = [];
-  findFileSizes = findNoFileSizes;
+  findFileSizes = async ({ entries }) => entries.map(() => undefined);
   server = createHttpServer({
     name: 'device',
     logger: pino({ level: 'silent' }),
@@ -96,13 +95,13 @@ describe('the size of a manifest', () => {
     });
   });
 
-  it.each([0, -0, Number.NaN, undefined])('takes a size of %s for unknown', async (size) => {
-    findFileSizes = async () => [size];
-    expect((await ask({ manifest: [file('index.html', 'aa')] })).body).toEqual({
+  it('knows that an empty file is empty', async () => {
+    findFileSizes = async () => [0];
+    expect((await ask({ manifest: [file('empty.txt', 'aa')] })).body).toEqual({
       totalSize: 0,
-      knownFiles: 0,
-      unknownFiles: 1,
-      files: [{ ...file('index.html', 'aa'), error: 'size_unknown' }],
+      knownFiles: 1,
+      unknownFiles: 0,
+      files: [{ ...file('empty.txt', 'aa'), size: 0 }],
     });
   });
 

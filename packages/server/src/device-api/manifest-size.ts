@@ -65,8 +65,8 @@ async function answer(body: ManifestSizeBody, findFileSizes: FindFileSizes): Pro
   let knownFiles = 0;
   const answered = files.map((file, index) => {
     const size = sizes[index];
-    // A size of 0 is what a store says that has never looked.
-    if (!size) return { ...file, error: 'size_unknown' as const };
+    // An empty file has a size, too.
+    if (size === undefined) return { ...file, error: 'size_unknown' as const };
     totalSize += size;
     knownFiles += 1;
     return { ...file, size };

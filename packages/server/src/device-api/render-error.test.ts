@@ -53,6 +53,8 @@ describe('an error of the device API', () => {
     encryption_key_mismatch: 400,
     url_not_allowed: 400,
     url_unreachable: 400,
+    manifest_not_ready: 409,
+    manifest_exists: 409,
     // Not 507: the plugins keep an event and send it again for every 5xx, and 503 says when.
     insufficient_storage: 503,
     unavailable: 503,

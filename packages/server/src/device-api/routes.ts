@@ -15,6 +15,7 @@ import { createChannelSelfHandlers } from './channel-self.ts';
 import { allowAppOrigins } from './cors.ts';
 import { createDeviceEventsHandler } from './device-events.ts';
 import { createDownloadHandler, type Downloads, downloadPath } from './downloads.ts';
+import { createManifestAnswers } from './manifest-answers.ts';
 import { createManifestSizeHandler, maxManifestSizeBodyBytes } from './manifest-size.ts';
 import { createUpdateCheckHandler } from './update-check.ts';
 import { toChannelEvent } from './wire.ts';
@@ -75,9 +76,10 @@ export function addDeviceRoutes(server: FastifyInstance, api: DeviceApi): void {
   });
   const manifestSize = createManifestSizeHandler(api);
   const rateLimited = limitUpdateChecks(api);
+  const manifestAnswers = createManifestAnswers();
   for (const prefix of ['', '/plugin']) {
     const observe = api.metrics.requestObserver('device', 'POST', `${prefix}/updates`);
-    const checkUpdate = createUpdateCheckHandler({ ...api, observe });
+    const checkUpdate = createUpdateCheckHandler({ ...api, manifestAnswers, observe });
     server.post(`${prefix}/updates`, { ...rateLimited, config: { observe } }, checkUpdate);
     server.get(`${prefix}/updates`, isAlive);
     server.post(`${prefix}/updates/manifest_size`, { bodyLimit: maxManifestSizeBodyBytes }, manifestSize);

@@ -1,7 +1,12 @@
 import type { ChannelSelfBody } from '@capgo-server/protocol/device/channel-self';
 import type { DeviceEventBody } from '@capgo-server/protocol/device/device-events';
-import type { UpdateCheckAnswer, UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
+import type {
+  ManifestEntry,
+  UpdateCheckAnswer,
+  UpdateCheckBody,
+} from '@capgo-server/protocol/device/update-check';
 import type { DeviceCheck } from '../domain/device.ts';
+import type { ManifestEntry as Entry } from '../domain/manifest.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
 import type { InventoryDevice } from '../ports/device-events.ts';
 import type { CheckFacts } from '../services/check-recorder.ts';
@@ -47,8 +52,16 @@ export function toDeviceCheck({
   };
 }
 
+/** A manifest's entry as plugins read it. */
+export function toManifestEntry(
+  { fileName, hash, objectKey }: Entry,
+  downloadUrl: (objectKey: string) => string,
+): ManifestEntry {
+  return { file_name: fileName, file_hash: hash, download_url: downloadUrl(objectKey) };
+}
+
 /**
- * The answer's body. One with an update holds neither error nor message nor kind, any other all three: the plugins
+ * The answer's body, without the manifest, which `manifest-answers.ts` adds. One with an update holds neither error nor message nor kind, any other all three: the plugins
  * tell them apart by these keys alone (protocol §3.4, §3.5).
  *
  * @param downloadUrl of an object's key

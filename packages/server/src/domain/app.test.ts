@@ -24,6 +24,7 @@ describe('the snapshot of an app', () => {
       publicChannels: { ios: undefined, android: undefined, electron: undefined },
       bundlesById: new Map(),
       bundlesByName: new Map(),
+      manifests: new Map(),
     });
   });
 

@@ -1,6 +1,7 @@
 import { type Platform, platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { Bundle } from './bundle.ts';
 import type { Channel } from './channel.ts';
+import type { Manifest } from './manifest.ts';
 import { type Release, releaseKey } from './release.ts';
 
 /** What an operator decides for an app as a whole. */
@@ -93,6 +94,8 @@ export interface AppSnapshot {
   readonly publicChannels: Readonly<Record<Platform, ServedChannel | undefined>>;
   readonly bundlesById: ReadonlyMap<string, Bundle>;
   readonly bundlesByName: ReadonlyMap<string, Bundle>;
+  /** By bundle, of those that are served and have one. */
+  readonly manifests: ReadonlyMap<string, Manifest>;
 }
 
 function compareChannels(left: ServedChannel, right: ServedChannel): number {
@@ -100,7 +103,20 @@ function compareChannels(left: ServedChannel, right: ServedChannel): number {
   return left.channel.id - right.channel.id;
 }
 
-export function buildAppSnapshot(state: AppState): AppSnapshot {
+/** The bundles that devices can be given. */
+export function servedBundles({ releases, channels, bundles }: AppState): readonly Bundle[] {
+  const ids = new Set([
+    ...releases.map(({ activeBundleId }) => activeBundleId),
+    ...channels.flatMap(({ bundleId, rollout }) => [bundleId, rollout.bundleId]),
+  ]);
+  return bundles.filter(({ id }) => ids.has(id));
+}
+
+/** @param manifests of the served bundles, by bundle */
+export function buildAppSnapshot(
+  state: AppState,
+  manifests: ReadonlyMap<string, Manifest> = new Map(),
+): AppSnapshot {
   const bundles = new Map(state.bundles.map((bundle) => [bundle.id, bundle]));
   const find = (id: string | null) => (id === null ? undefined : bundles.get(id));
 
@@ -132,5 +148,6 @@ export function buildAppSnapshot(state: AppState): AppSnapshot {
     >,
     bundlesById: bundles,
     bundlesByName: new Map(state.bundles.map((bundle) => [bundle.versionName, bundle])),
+    manifests,
   };
 }

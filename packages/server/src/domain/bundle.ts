@@ -1,3 +1,5 @@
+import type { ManifestStatus } from './manifest-status.ts';
+
 /** An immutable uploaded set of web files. */
 export interface Bundle {
   /** 24 hex characters. */
@@ -27,6 +29,8 @@ export interface Bundle {
   /** What an app may show of the bundle: an http(s) URL for people, and a text. */
   readonly link: string | null;
   readonly comment: string | null;
+  /** What has become of the list of its files, for devices that download only those they do not have. */
+  readonly manifest: ManifestStatus;
   readonly createdAtMs: number;
 }
 

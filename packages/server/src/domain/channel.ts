@@ -5,6 +5,10 @@ import type { Rollout } from './rollout.ts';
 /** How far a bundle may be from the native version; `version_number` compares with the bundle's own minimum. */
 export type UpdatePolicy = 'major' | 'minor' | 'patch' | 'version_number' | 'none';
 
+/** How devices get what a channel serves; those `…_from_builtin` hold for devices that run their builtin bundle only. */
+export const updatePackages = ['all', 'zip', 'delta', 'zip_from_builtin', 'delta_from_builtin'] as const;
+export type UpdatePackage = (typeof updatePackages)[number];
+
 /** A named line of delivery with rules (protocol §2.3). */
 export interface Channel {
   /** A number because the plugins want one; unique on the server. */
@@ -24,6 +28,7 @@ export interface Channel {
   readonly allowDev: boolean;
   readonly allowDevice: boolean;
   readonly allowEmulator: boolean;
+  readonly updatePackage: UpdatePackage;
   /** What it serves; null for builtin. */
   readonly bundleId: string | null;
   readonly rollout: Rollout;
@@ -43,6 +48,7 @@ export const channelDefaults = {
   allowDev: true,
   allowDevice: true,
   allowEmulator: true,
+  updatePackage: 'all',
   bundleId: null,
 } as const satisfies Partial<Channel>;
 

@@ -1,6 +1,12 @@
 import type { Bundle } from './bundle.ts';
 import { AppError } from './errors.ts';
 
+/**
+ * The one that is there from the beginning, and to which apps belong when nobody says another: the same on every server,
+ * so that every node knows it without asking.
+ */
+export const defaultOrganizationId = '046a36ac-e03c-4590-9257-bd6c9dba9ee8';
+
 /** What an organization demands of its bundles and keys. */
 export interface OrganizationRules {
   /** API keys must end one day. */

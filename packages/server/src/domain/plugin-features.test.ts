@@ -107,6 +107,39 @@ describe('what a plugin can do', () => {
   });
 
   it.each([
+    ['0.0.1', false],
+    ['4.17.48', false],
+    ['5.9.9', false],
+    ['5.10.0-beta.1', false],
+    ['5.10.0', true],
+    ['5.99.0', true],
+    ['6.24.99', false],
+    ['6.25.0-beta.1', false],
+    ['6.25.0', true],
+    ['7.0.0', false],
+    ['7.0.34', false],
+    ['7.0.35', true],
+    ['7.43.3', true],
+    ['8.0.0-alpha.1', false],
+    ['8.0.0', true],
+    ['8.51.14', true],
+    ['9.0.0', true],
+    ['10.0.0', false],
+    ['10.0.1', true],
+    ['11.0.0', true],
+  ])('version %s on a phone can use a manifest: %s', (version, manifest) => {
+    for (const platform of ['ios', 'android'] as const) {
+      expect(pluginFeatures(platform, version).manifest).toBe(manifest);
+    }
+  });
+
+  it('of Electron can use a manifest, whatever it calls itself', () => {
+    for (const version of ['0.0.1', '0.0.6', '1.0.0', '3.9.9', '8.0.0']) {
+      expect(pluginFeatures('electron', version).manifest).toBe(true);
+    }
+  });
+
+  it.each([
     ['0.0.1', true],
     ['3.9.9', true],
     ['4.17.48', false],

@@ -15,6 +15,8 @@ export interface PluginFeatures {
   readonly meansDownloadFailure: boolean;
   /** Whether it passes a bundle's link and comment on to the app. */
   readonly linkAndComment: boolean;
+  /** Whether it can put a bundle together from a manifest, instead of unpacking the zip. */
+  readonly manifest: boolean;
 }
 
 /** For each major version the first version that has a feature; majors not named have it. */
@@ -48,6 +50,7 @@ const linkAndCommentSince: FirstVersions = {
   7: '7.35.0',
   8: '8.35.0',
 };
+const manifestSince: FirstVersions = { 4: 'never', 5: '5.10.0', 6: '6.25.0', 7: '7.0.35', 8: '8.0.0' };
 const builtinRevertSince = '6.2.0';
 const keyCheckAfter = '8.40.7';
 
@@ -88,12 +91,15 @@ function computeFeatures(platform: ReportedPlatform, pluginVersion: string): Plu
   const major = version === mislabelledReally ? 5 : (parsed?.major ?? 0);
   // Electron numbers its plugin from 0 again, but verifies SHA-256 and can be sent back to builtin.
   const isElectron = platform === 'electron';
+  const checksum = isElectron || hasSince(sha256Since, version, major) ? 'sha256' : 'crc32';
   return {
-    checksum: isElectron || hasSince(sha256Since, version, major) ? 'sha256' : 'crc32',
+    checksum,
     builtinRevert: isElectron || compareSemver(version, builtinRevertSince) >= 0,
     keyCheck: compareSemver(version, keyCheckAfter) > 0,
     serverChannelStorage: !hasSince(deviceChannelStorageSince, version, major),
     meansDownloadFailure: hasSince(downloadFailureSince, version, major),
     linkAndComment: hasSince(linkAndCommentSince, version, major),
+    // What compares CRC-32 is of a time before manifests, whatever its number (protocol §0.3 D1).
+    manifest: checksum === 'sha256' && hasSince(manifestSince, version, major),
   };
 }

@@ -10,11 +10,12 @@ import {
   buildTargetRelease,
   buildTargetRollout,
 } from '../testing/decision-builders.ts';
-import type { AppSnapshot } from './app.ts';
+import { type AppSnapshot, type AppState, appSettingDefaults, buildAppSnapshot } from './app.ts';
 import type { Bundle } from './bundle.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, UpdatePackage } from './channel.ts';
 import type { DeviceCheck } from './device.ts';
 import type { DeviceState } from './device-state.ts';
+import { packManifest } from './manifest.ts';
 import { pluginFeatures } from './plugin-features.ts';
 import { type RefusalCode, type RefusalFacts, type RefusalKind, refusals } from './refusals.ts';
 import { decideUpdate, type UpdateDecision, updateOutcomes } from './update-decision.ts';
@@ -451,6 +452,7 @@ describe('an update check against which nothing stands', () => {
       'comment',
       'considered',
       'link',
+      'manifest',
       'outcome',
     ]);
   });
@@ -1058,6 +1060,79 @@ describe('the failure memory', () => {
   });
 });
 
+describe('the manifest of a bundle (§2.4, §3.1)', () => {
+  const ready = buildTarget({ manifest: { state: 'ready', reason: null } });
+  const external = { ...ready, externalUrl: 'https://cdn.example.com/a.zip', objectKey: null };
+  const manifest = packManifest(ready.id, [
+    { fileName: 'index.html', hash: 'a'.repeat(64), fileId: 'f'.repeat(24), objectKey: 'k', sizeBytes: 1 },
+  ]);
+
+  function decideWith(given: {
+    readonly device?: Partial<DeviceCheck>;
+    readonly channel?: Partial<Channel>;
+    readonly bundle?: Bundle;
+    readonly isHeld?: boolean;
+    readonly inRelease?: boolean;
+  }) {
+    const { bundle = ready, isHeld = true } = given;
+    const device = buildAsker(given.device);
+    const nothing = { appId: bundle.appId, settings: appSettingDefaults, bundles: [bundle] };
+    const state: AppState = given.inRelease
+      ? { ...nothing, channels: [], releases: [buildTargetRelease({ activeBundleId: bundle.id })] }
+      : {
+          ...nothing,
+          releases: [],
+          channels: [buildTargetChannel({ bundleId: bundle.id, ...given.channel })],
+        };
+    const app = buildAppSnapshot(state, new Map(isHeld ? [[bundle.id, manifest]] : []));
+    const steps: string[] = [];
+    const decision = decideUpdate(app, device, buildState(), rules, (step) => steps.push(step));
+    if (decision.outcome !== 'update_available') throw new Error(decision.outcome);
+    expect(steps.includes('manifest')).toBe(decision.manifest !== undefined);
+    expect(steps.includes('zip')).toBe(decision.manifest === undefined);
+    return decision.manifest;
+  }
+
+  it('goes to a plugin that can use it, from a channel and from a release', () => {
+    expect(decideWith({})).toBe(manifest);
+    expect(decideWith({ inRelease: true })).toBe(manifest);
+    expect(decideWith({ device: { platform: 'electron', pluginVersion: '0.0.1' } })).toBe(manifest);
+  });
+
+  it('goes to no plugin that cannot', () => {
+    for (const pluginVersion of ['4.17.48', '7.0.34', '10.0.0']) {
+      expect(decideWith({ device: { pluginVersion } })).toBeUndefined();
+    }
+  });
+
+  it('is not sent while it is not there, nor with a zip that lies elsewhere', () => {
+    const pending = buildTarget({ id: ready.id, manifest: { state: 'pending', reason: null } });
+    expect(decideWith({ bundle: pending, isHeld: false })).toBeUndefined();
+    expect(decideWith({ bundle: external })).toBeUndefined();
+  });
+
+  const onBuiltin = { versionName: '1.0.0', nativeVersion: '1.0.0' };
+  const onBundle = { versionName: '1.1.0', nativeVersion: '1.0.0' };
+  it.each<[UpdatePackage, boolean, boolean]>([
+    ['all', true, true],
+    ['zip', false, false],
+    ['delta', true, true],
+    ['zip_from_builtin', false, true],
+    ['delta_from_builtin', true, true],
+  ])('in a channel that says %s: on builtin %s, else %s', (updatePackage, builtin, other) => {
+    const channel = { updatePackage };
+    expect(decideWith({ channel, device: onBuiltin }) !== undefined).toBe(builtin);
+    expect(decideWith({ channel, device: onBundle }) !== undefined).toBe(other);
+    // A release is no channel, whatever the channels say.
+    expect(decideWith({ channel, device: onBuiltin, inRelease: true })).toBe(manifest);
+  });
+
+  it('knows builtin by the native version as it was sent, too', () => {
+    const device = { versionName: '1.0', nativeVersion: '1.0.0', rawNativeVersion: '1.0' };
+    expect(decideWith({ channel: { updatePackage: 'zip_from_builtin' }, device })).toBeUndefined();
+  });
+});
+
 describe('the trace of a decision', () => {
   const order = [
     ...['app_not_found', 'device_override', 'self_set', 'default_channel', 'release', 'public_channel'],
@@ -1065,7 +1140,7 @@ describe('the trace of a decision', () => {
     ...codes.filter((code) => rows.some((row) => row.code === code && row.isPolicy)),
     ...['no_bundle', 'key_id_mismatch', 'no_new_version_available', 'policies'],
     ...['already_on_builtin', 'revert_to_builtin_plugin_version_too_old', 'revert_to_builtin'],
-    ...['no_bundle_url', 'bundle_failed_on_device', 'update_available'],
+    ...['no_bundle_url', 'bundle_failed_on_device', 'zip', 'manifest', 'update_available'],
   ];
 
   function traced(situation: Situation, appOf = inChannel) {
@@ -1117,6 +1192,7 @@ describe('the trace of a decision', () => {
       expect.stringMatching(/^rollout: in_percentage \(bucket \d{1,4} of 10000\): 1\.3\.0$/),
       'target: bundle 1.3.0',
       'policies: every rule of channel production lets this device pass',
+      'zip: the manifest of 1.3.0 is none: external',
       'update_available: bundle 1.3.0 is offered',
     ]);
   });

@@ -1,9 +1,11 @@
-import type { AppSettings, AppSnapshot, ServedChannel } from './app.ts';
+import type { AppSnapshot, ServedChannel } from './app.ts';
 import { type Bundle, isEncrypted } from './bundle.ts';
+import type { Channel } from './channel.ts';
 import { findPolicyRefusal } from './channel-policies.ts';
 import { type Resolution, resolveServing } from './channel-resolution.ts';
 import { type DeviceCheck, isOnBuiltin } from './device.ts';
 import { type DeviceState, noDeviceState } from './device-state.ts';
+import type { Manifest } from './manifest.ts';
 import { type PluginFeatures, pluginFeatures } from './plugin-features.ts';
 import { type RefusalCode, type RefusalFacts, type RefusalKind, refusalCodes, refusals } from './refusals.ts';
 import { drawRollout } from './rollout.ts';
@@ -23,6 +25,8 @@ export type UpdateDecision = { readonly considered: Considered | undefined } & (
       readonly bundle: Bundle;
       /** The one this device's plugin compares the zip with. */
       readonly checksum: string;
+      /** The files of the bundle, when the device is to download only those it does not have; the zip stays good. */
+      readonly manifest: Manifest | undefined;
       /** What this device is told of the bundle's; null for nothing. */
       readonly link: string | null;
       readonly comment: string | null;
@@ -85,11 +89,11 @@ export function decideUpdate(
       return refuse('no_channel', noFacts, undefined);
     case 'release': {
       const bundle = resolution.source === 'release' ? resolution.served.activeBundle : undefined;
-      return decideFor(app.settings, device, state, rules, { resolution, bundle }, trace);
+      return decideFor(app, device, state, rules, { resolution, bundle }, trace);
     }
     case 'channel': {
       const bundle = pickBundle(resolution.served, device, trace);
-      return decideFor(app.settings, device, state, rules, { resolution, bundle }, trace);
+      return decideFor(app, device, state, rules, { resolution, bundle }, trace);
     }
   }
 }
@@ -125,7 +129,7 @@ function pickBundle(
 }
 
 function decideFor(
-  settings: AppSettings,
+  app: AppSnapshot,
   device: DeviceCheck,
   state: DeviceState,
   rules: DecisionRules,
@@ -179,9 +183,43 @@ function decideFor(
     trace?.('no_bundle', `the SHA-256 of ${bundle.versionName} is still to be computed`);
     return refuse('no_bundle', noFacts, considered);
   }
+  const manifest = pickManifest(app, bundle, resolution, device, features, trace);
   trace?.('update_available', `bundle ${bundle.versionName} is offered`);
-  const { link, comment } = settings.exposeMetadata && features.linkAndComment ? bundle : nothingToTell;
-  return { outcome: 'update_available', bundle, checksum, link, comment, considered };
+  const { link, comment } = app.settings.exposeMetadata && features.linkAndComment ? bundle : nothingToTell;
+  return { outcome: 'update_available', bundle, checksum, manifest, link, comment, considered };
+}
+
+/** Whether a channel sends the zip alone; `delta` is `all` with a word for operators, because the zip is always there. */
+function sendsZipOnly({ updatePackage }: Channel, device: DeviceCheck): boolean {
+  return updatePackage === 'zip' || (updatePackage === 'zip_from_builtin' && isOnBuiltin(device));
+}
+
+/** Protocol §2.4 and §3.2: a manifest goes to plugins that can use it, never with a zip that lies elsewhere. */
+function pickManifest(
+  { manifests }: AppSnapshot,
+  bundle: Bundle,
+  resolution: Resolution,
+  device: DeviceCheck,
+  features: PluginFeatures,
+  trace: Trace | undefined,
+): Manifest | undefined {
+  if (!features.manifest) {
+    trace?.('zip', `plugin ${device.pluginVersion} knows no manifests`);
+    return undefined;
+  }
+  if (resolution.kind === 'channel' && sendsZipOnly(resolution.served.channel, device)) {
+    const { name, updatePackage } = resolution.served.channel;
+    trace?.('zip', `channel ${name} sends the zip alone (${updatePackage})`);
+    return undefined;
+  }
+  const manifest = bundle.externalUrl === null ? manifests.get(bundle.id) : undefined;
+  if (!manifest) {
+    const { state, reason } = bundle.manifest;
+    trace?.('zip', `the manifest of ${bundle.versionName} is ${state}${reason ? `: ${reason}` : ''}`);
+    return undefined;
+  }
+  trace?.('manifest', `the device gets the zip and a manifest of ${manifest.fileCount} files`);
+  return manifest;
 }
 
 /** Rows 14 to 16 of protocol §2.1: they come before any policy, and a wrong key before "nothing new". */

@@ -30,9 +30,7 @@ export interface AttemptAnswer {
 export function retryAfterMs(header: string | undefined, nowMs: number): number {
   if (header === undefined) return 0;
   const text = header.trim();
-  const wait = /^\d{1,10}$/.test(text)
-    ? Number(text) * secondMs
-    : (parseHttpDate(text) ?? nowMs) - nowMs;
+  const wait = /^\d{1,10}$/.test(text) ? Number(text) * secondMs : (parseHttpDate(text) ?? nowMs) - nowMs;
   return Math.min(Math.max(wait, 0), maxWaitMs);
 }
 

@@ -3,7 +3,9 @@ import type { Leases } from '../ports/changes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
+import type { ManifestBuilder, UnbuiltManifest } from '../services/manifest-builder.ts';
 import type { UnreadableBundle } from '../services/missing-checksums.ts';
+import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
@@ -11,10 +13,16 @@ const recordChecksEveryMs = 250;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
+/** A bundle that was uploaded is served as a zip until then. */
+const manifestsEveryMs = 1_000;
+const fileSweepEveryMs = 10 * 60 * 1000;
 const objectDeletionsEveryMs = 60_000;
 const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
+/** Who changes something watches what comes of it elsewhere. */
+const webhooksEveryMs = 1_000;
+const failingBundlesEveryMs = 60_000;
 const oldChangesEveryMs = 10 * 60 * 1000;
 const bundleRetentionEveryMs = 60_000;
 const expiredOverridesEveryMs = 10 * 60 * 1000;
@@ -81,6 +89,30 @@ function findChecksums(
   };
 }
 
+/** Says why a bundle is served as a zip. */
+export function logUnbuilt(logger: Logger): (unbuilt: UnbuiltManifest) => void {
+  return ({ bundle: { appId, versionName }, reason, error }) => {
+    const facts = { event: 'manifest_not_built', appId, bundle: versionName, reason, err: error };
+    const what = `the manifest of bundle ${versionName} could not be made, so devices get the whole zip`;
+    logger.warn(facts, reason === undefined ? `${what}; it will be tried again` : `${what} (${reason})`);
+  };
+}
+
+function sendWebhookEvents(
+  send: () => Promise<readonly DisabledWebhook[]>,
+  logger: Logger,
+): () => Promise<void> {
+  return async () => {
+    for (const { webhook, delivery } of await send()) {
+      const facts = { webhookId: webhook.id, responseStatus: delivery.responseStatus };
+      logger.warn(
+        { event: 'webhook_disabled', ...facts, attempts: delivery.attemptCount },
+        `webhook ${webhook.name} is disabled: its receiver takes no events any more`,
+      );
+    }
+  };
+}
+
 /** Everything that runs beside the requests: what each node does for itself, then what one does for all of them. */
 export function createJobs(deps: {
   readonly logger: Logger;
@@ -93,11 +125,17 @@ export function createJobs(deps: {
   readonly recordChecks: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
+  readonly manifestBuilder: ManifestBuilder;
+  readonly sweepFiles: () => Promise<unknown>;
   readonly deleteObjects: () => Promise<unknown>;
   readonly findMissingChecksums: () => Promise<readonly UnreadableBundle[]>;
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
+  readonly deleteOldAudit: () => Promise<unknown>;
+  readonly queueWebhookEvents: () => Promise<unknown>;
+  readonly queueFailingBundles: () => Promise<unknown>;
+  readonly sendWebhookEvents: () => Promise<readonly DisabledWebhook[]>;
   readonly deleteOldBundles: () => Promise<unknown>;
   readonly deleteExpiredOverrides: () => Promise<unknown>;
   readonly purgeDeletedApps: () => Promise<unknown>;
@@ -112,8 +150,16 @@ export function createJobs(deps: {
       everyMs: Math.max(deps.refreshAllEveryMs, minRefreshEveryMs),
       run: deps.refreshAll,
     },
+    // Each bundle has a lease of its own.
+    {
+      name: 'manifests',
+      everyMs: manifestsEveryMs,
+      run: () => deps.manifestBuilder.run(),
+      stop: () => deps.manifestBuilder.stop(),
+    },
   ];
   const ofOneNode: readonly Job[] = [
+    { name: 'file-sweep', everyMs: fileSweepEveryMs, run: deps.sweepFiles },
     { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
     {
       name: 'missing-checksums',
@@ -123,6 +169,14 @@ export function createJobs(deps: {
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
+    { name: 'audit-retention', everyMs: retentionEveryMs, run: deps.deleteOldAudit },
+    { name: 'webhook-events', everyMs: webhooksEveryMs, run: deps.queueWebhookEvents },
+    { name: 'failing-bundles', everyMs: failingBundlesEveryMs, run: deps.queueFailingBundles },
+    {
+      name: 'webhook-deliveries',
+      everyMs: webhooksEveryMs,
+      run: sendWebhookEvents(deps.sendWebhookEvents, logger),
+    },
     { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
     { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
     { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },

@@ -53,6 +53,16 @@ describe('the scheduler', () => {
     return { job, count: () => count };
   }
 
+  it('asks a run under way to end early when it stops, and waits for its end', async () => {
+    const { job, runs } = heldJob();
+    const stopping = start({ ...job, stop: () => runs[0]?.end() });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(runs).toHaveLength(1);
+    await stopping.stop();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(runs).toHaveLength(1);
+  });
+
   it('runs a job for the first time after one pause, then again after each', async () => {
     const { job, count } = countingJob(1_000);
     start(job);

@@ -4,6 +4,8 @@ export interface Job {
   readonly name: string;
   readonly everyMs: number;
   run(): Promise<unknown>;
+  /** Asks a long run under way to end early. */
+  stop?(): void;
 }
 
 export interface Scheduler {
@@ -56,6 +58,7 @@ export function startScheduler(jobs: readonly Job[], logger: Logger): Scheduler 
   return {
     async stop() {
       stopped = true;
+      for (const job of jobs) job.stop?.();
       for (const timer of timers.values()) clearTimeout(timer);
       await Promise.all(underWay);
     },

@@ -23,7 +23,15 @@ interface BundleBody {
 
 const bundleKeys = [
   ...['app_id', 'checksum', 'comment', 'crc_checksum', 'created_at', 'description', 'id', 'key_id', 'link'],
-  ...['min_update_version', 'public_download_url', 'session_key', 'size', 'version_name'],
+  ...[
+    'manifest_reason',
+    'manifest_state',
+    'min_update_version',
+    'public_download_url',
+    'session_key',
+    'size',
+    'version_name',
+  ],
 ];
 const zip = new Uint8Array(buildZip({ 'index.html': '<!doctype html>', 'app.js': 'alert(1)' }));
 const zipSha256 = createHash('sha256').update(zip).digest('hex');
@@ -129,6 +137,8 @@ describe('an upload', () => {
       min_update_version: null,
       link: null,
       comment: null,
+      manifest_state: 'pending',
+      manifest_reason: null,
       public_download_url: `${server.userUrl}/files/read/attachments/apps/${appId}/bundles/${bundle['id']}.zip`,
       created_at: new Date(clock.now()).toISOString(),
     });

@@ -9,13 +9,13 @@ import {
   bundleUploadFields,
 } from '@capgo-server/protocol/management/bundles';
 import { ListQuery } from '@capgo-server/protocol/management/pages';
-import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/access.ts';
 import { actorOf } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Bundles, StagedBundle } from '../services/bundles.ts';
+import type { Bundles } from '../services/bundles.ts';
+import { readBundleForm } from './bundle-form.ts';
 import {
   appIdParameter,
   defaultRecordRows,
@@ -27,18 +27,11 @@ import {
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
 
-type UploadField = (typeof bundleUploadFields)[number];
-
 /**
  * Absolute URLs of bundles' zips, on the device API's origin as seen from a request. Rejects with `invalid_request` when
  * the request does not tell it.
  */
 export type BundleUrls = (request: FastifyRequest) => (bundle: Bundle) => string;
-
-interface UploadForm {
-  readonly fields: Partial<Record<UploadField, string>>;
-  readonly staged: StagedBundle;
-}
 
 function toView(bundle: Bundle, downloadUrl: string): BundleView {
   return {
@@ -54,45 +47,11 @@ function toView(bundle: Bundle, downloadUrl: string): BundleView {
     min_update_version: bundle.minUpdateVersion,
     link: bundle.link,
     comment: bundle.comment,
+    manifest_state: bundle.manifest.state,
+    manifest_reason: bundle.manifest.reason,
     public_download_url: downloadUrl,
     created_at: formatTimestamp(bundle.createdAtMs),
   };
-}
-
-/** The form parser's own errors have no code: they are about the form, which is the caller's. */
-function unreadableForm(error: unknown): unknown {
-  if (error instanceof Error && 'code' in error && String(error.code).startsWith('FST_')) return error;
-  return new AppError(
-    'invalid_request',
-    'The form cannot be read: it is cut off or not multipart/form-data',
-    {
-      cause: error,
-    },
-  );
-}
-
-/** What comes from the form; what the reader of it throws is not touched. */
-async function* fromForm<Item>(source: () => AsyncIterable<Item>): AsyncGenerator<Item> {
-  try {
-    yield* source();
-  } catch (error) {
-    throw unreadableForm(error);
-  }
-}
-
-/** How long the rest of a refused upload is read and thrown away. */
-const maxDrainMs = 30_000;
-
-/**
- * Reads what is left of an upload that is refused already. A client that sends everything before it reads, as most do,
- * would otherwise see a broken connection instead of the reason.
- */
-function drain({ raw }: FastifyRequest): void {
-  raw.unpipe();
-  raw.resume();
-  const cutOff = setTimeout(() => raw.destroy(), maxDrainMs);
-  cutOff.unref();
-  raw.once('close', () => clearTimeout(cutOff));
 }
 
 export interface BundleRoutesDeps {
@@ -102,45 +61,6 @@ export interface BundleRoutesDeps {
 
 function createHandlers(deps: BundleRoutesDeps) {
   const { bundles, bundleUrls } = deps;
-
-  async function stageFile(part: MultipartFile): Promise<StagedBundle> {
-    const staged = await bundles.stage(fromForm(() => part.file));
-    if (!part.file.truncated) return staged;
-    await staged.discard();
-    throw new AppError('payload_too_large', 'The bundle is too large');
-  }
-
-  /** Reads the whole form; fields may stand before or after the file. On failure nothing stays staged. */
-  async function readForm(request: FastifyRequest): Promise<UploadForm> {
-    const fields: Partial<Record<UploadField, string>> = {};
-    let staged: StagedBundle | undefined;
-    try {
-      for await (const part of fromForm(() => request.parts())) {
-        if (part.type === 'file') {
-          if (part.fieldname !== 'bundle') {
-            throw new AppError(
-              'invalid_request',
-              `The file must be the form field bundle, not ${part.fieldname}`,
-            );
-          }
-          staged = await stageFile(part);
-        } else if (bundleUploadFields.some((field) => field === part.fieldname)) {
-          if (part.valueTruncated) throw new AppError('invalid_request', `${part.fieldname} is too long`);
-          const field = part.fieldname as UploadField;
-          if (fields[field] !== undefined)
-            throw new AppError('invalid_request', `${field} must be given once`);
-          fields[field] = String(part.value);
-        } else if (part.fieldname === 'bundle') {
-          throw new AppError('invalid_request', 'bundle must be a file: with curl write -F bundle=@path.zip');
-        }
-      }
-      if (!staged) throw new AppError('invalid_request', 'The form has no file bundle');
-      return { fields, staged };
-    } catch (error) {
-      await staged?.discard();
-      throw error;
-    }
-  }
 
   return {
     /** Before the body is read: what is not a form would be read as something else. */
@@ -167,10 +87,7 @@ function createHandlers(deps: BundleRoutesDeps) {
     async upload(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       // Before anything is kept: an upload that cannot be answered must not have happened.
       const urlOf = bundleUrls(request);
-      const { fields, staged } = await readForm(request).catch((error: unknown) => {
-        drain(request);
-        throw error;
-      });
+      const { fields, staged } = await readBundleForm(request, bundles, bundleUploadFields);
       try {
         const facts = {
           appId: fields.app_id ?? '',

@@ -134,7 +134,12 @@ beforeAll(async () => {
   );
   inside = devices.find((device) => rolloutBucket(rollout.id, device) < rolloutBps) ?? '';
   outside = devices.find((device) => rolloutBucket(rollout.id, device) >= rolloutBps) ?? '';
-  await server.product.store.setDeviceOverride({ appId, deviceId: pinnedDevice }, ids.hidden, null, someAuthor);
+  await server.product.store.setDeviceOverride(
+    { appId, deviceId: pinnedDevice },
+    ids.hidden,
+    null,
+    someAuthor,
+  );
   await runJob('refresh-all');
   const failure = buildDeviceEventBody({ app_id: appId, device_id: failedDevice, action: 'update_fail' });
   for (let time = 0; time < 3; time += 1) await postDevice('/stats', failure);
@@ -159,7 +164,7 @@ const situations: readonly Situation[] = [
     outcome: 'update_available',
     source: 'release',
     bundle: '3.0.1',
-    steps: ['device_override', 'release', 'target', 'update_available'],
+    steps: ['device_override', 'release', 'target', 'zip', 'update_available'],
   },
   {
     name: 'the public channel',
@@ -168,7 +173,7 @@ const situations: readonly Situation[] = [
     source: 'public_channel',
     channel: 'production',
     bundle: '1.0.1',
-    steps: ['device_override', 'release', 'public_channel', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'release', 'public_channel', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'nothing new',
@@ -186,7 +191,7 @@ const situations: readonly Situation[] = [
     source: 'device_override',
     channel: 'hidden',
     bundle: '1.0.2',
-    steps: ['device_override', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel, inside its rollout',
@@ -195,7 +200,7 @@ const situations: readonly Situation[] = [
     source: 'default_channel',
     channel: 'beta',
     bundle: '1.0.2',
-    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel, outside its rollout',
@@ -204,7 +209,7 @@ const situations: readonly Situation[] = [
     source: 'default_channel',
     channel: 'beta',
     bundle: '1.0.1',
-    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'update_available'],
+    steps: ['device_override', 'default_channel', 'rollout', 'target', 'policies', 'zip', 'update_available'],
   },
   {
     name: 'a default channel it may not have',
@@ -250,7 +255,7 @@ const situations: readonly Situation[] = [
     bundle: '1.0.1',
     steps: [
       ...['device_override', 'self_set', 'release', 'public_channel', 'target', 'policies'],
-      'update_available',
+      ...['zip', 'update_available'],
     ],
   },
   {

@@ -94,6 +94,13 @@ export function recordId(text: string, name: string): string {
   return text.toLowerCase();
 }
 
+/** The record that a request must name. */
+export function requiredRecordId(query: Query, name: string): string {
+  const text = textParameter(query, name);
+  if (text === undefined) throw new AppError('invalid_request', `${name} is required`);
+  return recordId(text, name);
+}
+
 /** A list as every route answers it; `next_cursor` is there while there is more. */
 export function listAnswer<Item, View>(page: Page<Item>, toView: (item: Item) => View) {
   return {

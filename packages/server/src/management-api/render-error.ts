@@ -46,6 +46,8 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   encryption_key_mismatch: 400,
   url_not_allowed: 400,
   url_unreachable: 400,
+  manifest_not_ready: 409,
+  manifest_exists: 409,
   insufficient_storage: 507,
   unavailable: 503,
   internal: 500,

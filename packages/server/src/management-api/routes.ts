@@ -4,14 +4,24 @@ import type { FastifyInstance } from 'fastify';
 import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
+import { type AuditRoutesDeps, auditRoutes } from './audit.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type DeviceRoutesDeps, deviceRoutes } from './devices.ts';
 import { addDocsPage, type ServedDocument } from './docs-page.ts';
 import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
+import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
+import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
+import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
+import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
+import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { type RestMemberRoutesDeps, restMemberRoutes } from './rest/members.ts';
+import { checkApiVersion, okRoutes } from './rest/ok.ts';
+import { type RestOrganizationRoutesDeps, restOrganizationRoutes } from './rest/organizations.ts';
+import { type RestWebhookRoutesDeps, restWebhookRoutes } from './rest/webhooks.ts';
 import { addRoutes } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -19,10 +29,19 @@ import { type SignInRoutesDeps, signInRoutes } from './sign-in.ts';
 
 /** What the routes of all nouns need. */
 export type ManagementApi = BundleRoutesDeps &
+  ManifestRoutesDeps &
   ReleaseRoutesDeps &
   EventRoutesDeps &
   DeviceRoutesDeps &
   ExplainRoutesDeps &
+  RestBundleRoutesDeps &
+  RestChannelRoutesDeps &
+  RestDeviceRoutesDeps &
+  RestAppRoutesDeps &
+  RestOrganizationRoutesDeps &
+  RestMemberRoutesDeps &
+  RestWebhookRoutesDeps &
+  AuditRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
     readonly console: ConsoleFiles;
@@ -43,6 +62,7 @@ export async function addManagementRoutes(
 ): Promise<readonly ServedDocument[]> {
   // Older clients send JSON without saying so, or under another name; the token guards against foreign pages.
   acceptJsonBodies(server, 'anything');
+  server.addHook('onRequest', checkApiVersion);
   await server.register(multipart, {
     // The file's size is watched by the bundle service, which knows the limit and says so.
     limits: {
@@ -57,10 +77,20 @@ export async function addManagementRoutes(
 
   const routes = [
     ...bundleRoutes(api),
+    ...manifestRoutes(api),
     ...releaseRoutes(api),
     ...eventRoutes(api),
     ...deviceRoutes(api),
     ...explainRoutes(api),
+    ...okRoutes(),
+    ...restBundleRoutes(api),
+    ...restChannelRoutes(api),
+    ...restDeviceRoutes(api),
+    ...restAppRoutes(api),
+    ...restOrganizationRoutes(api),
+    ...restMemberRoutes(api),
+    ...restWebhookRoutes(api),
+    ...auditRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),
     ...serverRoutes(api),

@@ -1,19 +1,28 @@
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
-import type { ByteRange, ObjectStorage, StagedObject } from '../ports/object-storage.ts';
-import { assertWritable, codeOf, onFileSystem, openStagingFolder } from './staging-folder.ts';
+import type { ByteRange, ObjectStorage, StagedObject, Workspace } from '../ports/object-storage.ts';
+import { assertWritable, codeOf, forEachFile, onFileSystem, openStagingFolder } from './staging-folder.ts';
+
+async function syncPath(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes what was written to a file survive a power cut. */
+const syncFile = (path: string) => syncPath(path, 'r+');
 
 /** Makes a rename or link in the folder survive a power cut. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+const syncFolder = (path: string) => syncPath(path, 'r');
+
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 }
 
 /**
@@ -26,27 +35,34 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
   await mkdir(objectsFolder, { recursive: true });
   const pathOf = (key: string) => join(objectsFolder, ...key.split('/'));
 
-  async function store(filePath: string, key: string): Promise<void> {
-    const target = pathOf(key);
-    // A folder that is new has to be synced into its parent, or it could vanish with the object in it.
-    const firstNew = await mkdir(dirname(target), { recursive: true });
-    try {
-      await link(filePath, target);
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      throw new AppError('internal', `Object ${key} exists already`, { cause: error });
-    }
-    for (let path = dirname(target); ; path = dirname(path)) {
-      await syncFolder(path);
-      if (!firstNew || path.length < firstNew.length) break;
-    }
-    await unlink(filePath);
+  /**
+   * Links files to where objects lie. Folders are synced at the end, each once: one that is new has to be synced into its
+   * parent, or it could vanish with what is in it.
+   */
+  async function store(files: readonly { readonly filePath: string; readonly key: string }[]): Promise<void> {
+    const unsynced = new Set<string>();
+    await forEachFile(files, async ({ filePath, key }) => {
+      const target = pathOf(key);
+      const firstNew = await mkdir(dirname(target), { recursive: true });
+      try {
+        await link(filePath, target);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        throw new AppError('internal', `Object ${key} exists already`, { cause: error });
+      }
+      for (let path = dirname(target); ; path = dirname(path)) {
+        unsynced.add(path);
+        if (!firstNew || path.length < firstNew.length) break;
+      }
+    });
+    for (const path of unsynced) await syncFolder(path);
+    await forEachFile(files, ({ filePath }) => unlink(filePath));
   }
 
   return {
     async stage(source): Promise<StagedObject> {
       const staged = await staging.take(source);
-      return { ...staged, store: (key) => onFileSystem(() => store(staged.filePath, key)) };
+      return { ...staged, store: (key) => onFileSystem(() => store([{ filePath: staged.filePath, key }])) };
     },
 
     find: (key) =>
@@ -55,7 +71,7 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
           const found = await stat(pathOf(key));
           return found.isFile() ? { sizeBytes: found.size } : undefined;
         } catch (error) {
-          if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+          if (isMissing(error)) return undefined;
           throw error;
         }
       }),
@@ -63,7 +79,7 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
     read: (key, range?: ByteRange): Promise<Readable> =>
       onFileSystem(async () => {
         const file = await open(pathOf(key), 'r').catch((error: unknown) => {
-          const missing = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+          const missing = isMissing(error);
           throw missing ? new AppError('not_found', `There is no object ${key}`, { cause: error }) : error;
         });
         if (!(await file.stat()).isFile()) {
@@ -72,6 +88,31 @@ export async function createFilesystemObjectStorage(folder: string): Promise<Obj
         }
         return createReadStream('', { fd: file, ...range });
       }),
+
+    checkOut: (key) =>
+      onFileSystem(async () => {
+        const filePath = pathOf(key);
+        const found = await stat(filePath).catch((error: unknown) => {
+          if (isMissing(error)) return undefined;
+          throw error;
+        });
+        if (!found?.isFile()) throw new AppError('not_found', `There is no object ${key}`);
+        return { filePath, release: async () => undefined };
+      }),
+
+    async openWorkspace(): Promise<Workspace> {
+      const path = await staging.makeFolder();
+      return {
+        path,
+        store: (files) =>
+          onFileSystem(async () => {
+            const located = files.map(({ fileName, key }) => ({ filePath: join(path, fileName), key }));
+            await forEachFile(located, ({ filePath }) => syncFile(filePath));
+            await store(located);
+          }),
+        remove: () => onFileSystem(() => rm(path, { recursive: true, force: true })),
+      };
+    },
 
     remove: (key) =>
       onFileSystem(async () => {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -17,8 +19,14 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { AppError } from '../domain/errors.ts';
 import type { ObjectLinks } from '../ports/object-links.ts';
-import type { ByteRange, ObjectStorage, StagedObject } from '../ports/object-storage.ts';
-import { assertWritable, openStagingFolder } from './staging-folder.ts';
+import type {
+  ByteRange,
+  LocalCopy,
+  ObjectStorage,
+  StagedObject,
+  Workspace,
+} from '../ports/object-storage.ts';
+import { assertWritable, forEachFile, openStagingFolder } from './staging-folder.ts';
 
 export interface S3Settings {
   readonly bucket: string;
@@ -218,6 +226,18 @@ export async function createS3ObjectStorage(
     return found && { sizeBytes: found.ContentLength ?? 0 };
   }
 
+  const read = (Key: string, range?: ByteRange): Promise<Readable> =>
+    translated(async () => {
+      const Range = range && `bytes=${range.start}-${range.end}`;
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key, Range }));
+        return Body as Readable;
+      } catch (error) {
+        if (errorName(error) !== 'NoSuchKey') throw error;
+        throw new AppError('not_found', `There is no object ${Key}`);
+      }
+    });
+
   return {
     async stage(source): Promise<StagedObject> {
       const staged = await staging.take(source);
@@ -232,17 +252,26 @@ export async function createS3ObjectStorage(
 
     find,
 
-    read: (Key, range?: ByteRange): Promise<Readable> =>
-      translated(async () => {
-        const Range = range && `bytes=${range.start}-${range.end}`;
-        try {
-          const { Body } = await client.send(new GetObjectCommand({ Bucket, Key, Range }));
-          return Body as Readable;
-        } catch (error) {
-          if (errorName(error) !== 'NoSuchKey') throw error;
-          throw new AppError('not_found', `There is no object ${Key}`);
-        }
-      }),
+    async checkOut(key): Promise<LocalCopy> {
+      const copy = await staging.take(await read(key));
+      return { filePath: copy.filePath, release: () => copy.discard() };
+    },
+
+    async openWorkspace(): Promise<Workspace> {
+      const path = await staging.makeFolder();
+      return {
+        path,
+        store: (files) =>
+          forEachFile(files, async ({ fileName, key }) => {
+            const filePath = join(path, fileName);
+            await translated(() => store(filePath, key));
+            await rm(filePath, { force: true });
+          }),
+        remove: () => rm(path, { recursive: true, force: true }),
+      };
+    },
+
+    read,
 
     remove: (Key) =>
       translated(async () => {

@@ -56,6 +56,8 @@ export interface StagedFile {
 
 export interface StagingFolder {
   readonly path: string;
+  /** A new folder in it. */
+  makeFolder(): Promise<string>;
   /** Writes the source into a new file; when it fails, rejects with its error and leaves no file. */
   take(source: AsyncIterable<Uint8Array>): Promise<StagedFile>;
 }
@@ -75,12 +77,41 @@ async function writeAll(filePath: string, source: AsyncIterable<Uint8Array>): Pr
   return sizeBytes;
 }
 
+/** How many files are written at once: more would only wait for the disk, or for the storage. */
+const filesAtOnce = 8;
+
+/** Does the work for each; after a failure begins no further one, and rejects when those under way have ended. */
+export async function forEachFile<File>(
+  files: readonly File[],
+  work: (file: File) => Promise<void>,
+): Promise<void> {
+  const waiting = [...files];
+  const workInTurn = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      try {
+        await work(file);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: filesAtOnce }, workInTurn));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
 /** Opens the folder of one process, empty: what a killed one had left there is removed. */
 export async function openStagingFolder(path: string): Promise<StagingFolder> {
   await rm(path, { recursive: true, force: true });
   await mkdir(path, { recursive: true });
   return {
     path,
+    async makeFolder() {
+      const folder = join(path, randomUUID());
+      await onFileSystem(() => mkdir(folder));
+      return folder;
+    },
     async take(source) {
       const filePath = join(path, randomUUID());
       try {

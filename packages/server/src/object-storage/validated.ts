@@ -44,6 +44,20 @@ export function validated(storage: ObjectStorage): ObjectStorage {
       if (!isObjectKey(key)) throw new AppError('not_found', 'There is no such object');
       return storage.read(key, range);
     },
+    async checkOut(key) {
+      if (!isObjectKey(key)) throw new AppError('not_found', 'There is no such object');
+      return storage.checkOut(key);
+    },
+    async openWorkspace() {
+      const workspace = await storage.openWorkspace();
+      return {
+        ...workspace,
+        async store(files) {
+          for (const { key } of files) assertKey(key);
+          await workspace.store(files);
+        },
+      };
+    },
     async remove(key) {
       assertKey(key);
       await storage.remove(key);

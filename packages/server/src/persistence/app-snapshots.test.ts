@@ -1,17 +1,29 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AppState, appSettingDefaults } from '../domain/app.ts';
+import { rolloutDefaults } from '../domain/channel.ts';
 import { AppError } from '../domain/errors.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
-import type { AppStateReader, Store } from '../ports/store.ts';
-import { buildBundle, buildRelease, nextId, someAuthor } from '../testing/builders.ts';
-import { loadAppSnapshots } from './app-snapshots.ts';
+import type { Store } from '../ports/store.ts';
+import {
+  buildBundle,
+  buildEntry,
+  buildFile,
+  buildNewChannel,
+  buildNewDeployment,
+  buildRelease,
+  nextId,
+  someAuthor,
+  someTimeMs,
+} from '../testing/builders.ts';
+import { loadAppSnapshots, type SnapshotReader } from './app-snapshots.ts';
 import { newAppId } from './contract/opened-store.ts';
 import { openSqliteStore } from './sqlite/open-sqlite-store.ts';
 
 const outage = new AppError('unavailable', 'The database refuses work right now');
 
 /** Reads from a real store; reads can be made to fail or be held up after they were made. */
-function watched(store: AppStateReader) {
+function watched(store: SnapshotReader) {
+  const manifestReads: string[] = [];
   const failing = new Set<string>();
   let gate: Promise<void> = Promise.resolve();
   let reads = 0;
@@ -19,7 +31,11 @@ function watched(store: AppStateReader) {
     await gate;
     return state;
   }
-  const reader: AppStateReader = {
+  const reader: SnapshotReader = {
+    async readManifest(bundleId) {
+      manifestReads.push(bundleId);
+      return store.readManifest(bundleId);
+    },
     async readAppState(appId) {
       reads += 1;
       if (failing.has(appId)) throw outage;
@@ -34,6 +50,7 @@ function watched(store: AppStateReader) {
   return {
     reader,
     failing,
+    manifestReads,
     readCount: () => reads,
     /** Holds back what reads answer until the function it answers is called. */
     hold(): () => void {
@@ -199,10 +216,59 @@ describe('app snapshots', () => {
     expect(releaseCount(appId)).toBe(2);
   });
 
+  it('hold the manifests of what is served, each read once, and of nothing else', async () => {
+    const ready = async () => {
+      const bundle = buildBundle({ appId: otherAppId, manifest: { state: 'pending', reason: null } });
+      await store.insertBundle(bundle, someAuthor);
+      const file = buildFile({ appId: otherAppId });
+      await store.planObjectDeletion(file.objectKey, someTimeMs + 1);
+      await store.addFiles([file], someTimeMs);
+      await store.setManifest(bundle.id, [buildEntry(file)]);
+      return bundle;
+    };
+    const [builtin, active, stable, rollout] = [await ready(), await ready(), await ready(), await ready()];
+    const pending = buildBundle({ appId: otherAppId, manifest: { state: 'pending', reason: null } });
+    await store.insertBundle(pending, someAuthor);
+    const release = buildRelease({ appId: otherAppId, builtinBundleId: builtin.id });
+    await store.insertRelease(release, someAuthor);
+    await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
+    const channel = await store.insertChannel(
+      buildNewChannel({
+        ...{ appId: otherAppId, bundleId: stable.id },
+        rollout: { id: 'r', ...rolloutDefaults, bundleId: rollout.id },
+      }),
+      undefined,
+      someAuthor,
+    );
+    await store.insertChannel(
+      buildNewChannel({ appId: otherAppId, bundleId: pending.id }),
+      undefined,
+      someAuthor,
+    );
+    const held = () => [...(snapshots.find(otherAppId)?.manifests.keys() ?? [])].toSorted();
+    const idsOf = (bundles: readonly { readonly id: string }[]) => bundles.map(({ id }) => id).toSorted();
+
+    await snapshots.refresh(otherAppId);
+    expect(held()).toEqual(idsOf([active, stable, rollout]));
+    expect(under.manifestReads.toSorted()).toEqual(idsOf([active, stable, rollout]));
+    expect(snapshots.find(otherAppId)?.manifests.get(active.id)).toEqual(await store.readManifest(active.id));
+
+    await store.updateChannel(
+      channel.id,
+      (current) => ({ channel: { ...current, bundleId: null } }),
+      someAuthor,
+    );
+    await snapshots.refresh(otherAppId);
+    await snapshots.refreshAll();
+    expect(held()).toEqual(idsOf([active, rollout]));
+    expect(under.manifestReads).toHaveLength(3);
+  });
+
   it('show apps that came and forget apps that went when all are refreshed', async () => {
     const nothing = { settings: appSettingDefaults, releases: [], channels: [], bundles: [] };
     const states = new Map<string, AppState>([[appId, { appId, ...nothing }]]);
-    const reader: AppStateReader = {
+    const reader: SnapshotReader = {
+      readManifest: async () => undefined,
       readAppState: async (id) => states.get(id),
       readAllAppStates: async () => [...states.values()],
     };

@@ -154,14 +154,18 @@ describe('device events written in groups', () => {
   });
 
   it('are refused when too many wait, and taken again once those are written', async () => {
+    // So many that writing them would take longer than all the other tests.
+    under = watched({ ...store, appendDeviceEvents: async () => undefined });
+    log = groupedDeviceEvents(under.log);
+    const thousand = eventsOf(1_000);
     const release = under.hold();
     const first = log.appendDeviceEvents(eventsOf(1));
-    const waiting = Array.from({ length: 100 }, () => log.appendDeviceEvents(eventsOf(1_000)));
+    const waiting = Array.from({ length: 100 }, () => log.appendDeviceEvents(thousand));
     await expect(log.appendDeviceEvents(eventsOf(1))).rejects.toMatchObject({ code: 'unavailable' });
     release();
     await Promise.all([first, ...waiting]);
     await log.appendDeviceEvents(eventsOf(1));
-    expect(await log.countDeviceEvents(filter)).toBe(100_002);
+    expect(under.transactions.reduce((sum, events) => sum + events, 0)).toBe(100_002);
   });
 
   it('need no transaction when there are none', async () => {

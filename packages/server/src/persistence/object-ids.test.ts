@@ -42,24 +42,13 @@ describe('record ids', () => {
 
   it('stay in order past the end of the counter, within one second', () => {
     const clock = createFakeClock();
-    // Counters start anywhere; of many, one is nearest to its end.
-    const started = Array.from({ length: 100 }, () => {
-      const ids = createIds(clock);
-      const first = ids.next();
-      return { ids, first, counter: first.slice(-6) };
-    });
-    const [nearest] = started.toSorted((left, right) => right.counter.localeCompare(left.counter));
-    if (!nearest) throw new Error('there is none');
-    const { ids } = nearest;
-    let last = nearest.first;
-    let afterTheEnd = 0;
-    for (let made = 0; made <= 0xffffff && afterTheEnd < 3; made += 1) {
-      const next = ids.next();
-      if (next <= last) throw new Error(`${next} came after ${last}`);
-      if (afterTheEnd > 0 || next.endsWith('000000')) afterTheEnd += 1;
-      last = next;
-    }
-    expect(afterTheEnd).toBe(3);
+    const ids = createIds(clock, 0xfffffc);
+    const made = Array.from({ length: 6 }, () => ids.next());
+    expect(made.map((id) => id.slice(-6))).toEqual([
+      ...['fffffd', 'fffffe', 'ffffff'],
+      ...['000000', '000001', '000002'],
+    ]);
+    expect(newestFirstFault(made)).toBeUndefined();
   });
 
   it('differ between processes that make them at the same moment', () => {

@@ -2,10 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 
-/** Ids in the layout of MongoDB's ObjectId (seconds, process, counter), which the clients of older servers expect. */
-export function createIds(clock: Clock): Ids {
+/**
+ * Ids in the layout of MongoDB's ObjectId (seconds, process, counter), which the clients of older servers expect.
+ *
+ * @param start where the counter starts, below 2^24; by default anywhere in its lower half
+ */
+export function createIds(clock: Clock, start = randomBytes(3).readUIntBE(0, 3) >>> 1): Ids {
   const processPart = randomBytes(5).toString('hex');
-  let counter = randomBytes(3).readUIntBE(0, 3) >>> 1;
+  let counter = start;
   let lastSeconds = 0;
   return {
     next() {

@@ -10,6 +10,7 @@ import type { AuditLog } from './audit.ts';
 import type { BundleRecords } from './bundle-records.ts';
 import type { ChangeLog, Leases } from './changes.ts';
 import type { CounterReader, DeviceEventLog, DeviceInventory } from './device-events.ts';
+import type { ManifestStore } from './manifests.ts';
 import type { MemberStore, OrganizationStore } from './organizations.ts';
 import type { Page, PageRequest } from './page.ts';
 import type { DeliveryStore, WebhookStore } from './webhooks.ts';
@@ -25,6 +26,7 @@ import type { DeliveryStore, WebhookStore } from './webhooks.ts';
 export interface Store
   extends BundleStore,
     BundleRecords,
+    ManifestStore,
     MissingChecksums,
     ReleaseStore,
     ChannelStore,
@@ -63,8 +65,8 @@ export interface BundleStore {
   /** Bundles that were not deleted, of one app or of all; paging holds while bundles are added and deleted. */
   listBundles(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   /**
-   * Marks the bundle deleted, plans the deletion of its object for that time and forgets what devices failed to install of it;
-   * its version name stays taken.
+   * Marks the bundle deleted, plans the deletion of its object for that time, forgets what devices failed to install of
+   * it, and marks the files of its manifest that no other bundle has as unused; its version name stays taken.
    * Rejects with `bundle_not_found`, or with `bundle_in_use` (details `release_ids`, `channel_ids`) while a release has
    * it as builtin or active bundle or a channel as stable or rollout bundle. Neither can come to use it at the same
    * moment.
@@ -211,6 +213,8 @@ export interface AppStateReader {
  */
 export interface PlannedDeletions {
   planObjectDeletion(objectKey: string, dueAtMs: number): Promise<void>;
+  /** The same of many, all or none. */
+  planObjectDeletions(objectKeys: readonly string[], dueAtMs: number): Promise<void>;
   /** Keys due at that time, oldest first. */
   listDueObjectDeletions(nowMs: number, limit: number): Promise<readonly string[]>;
   /** Takes a plan back, or off the list once it is done; an unknown key is no error. */

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId, someTimeMs, buildActor } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceEventBody,
+  buildUpdateCheckBody,
+  someDeviceId,
+  someTimeMs,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -81,7 +87,11 @@ async function setSettings(
   appId: string,
   change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean },
 ) {
-  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(appId, change, buildActor());
+  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(
+    appId,
+    change,
+    buildActor(),
+  );
   return { exposeMetadata, allowDeviceCustomId };
 }
 

@@ -1,4 +1,5 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
+import type { Actor } from '../domain/actor.ts';
 import {
   type AppProfile,
   type AppRecord,
@@ -7,12 +8,11 @@ import {
   appSettingDefaults,
   endlessRetentionSeconds,
 } from '../domain/app.ts';
-import type { Actor } from '../domain/actor.ts';
 import { AppError } from '../domain/errors.ts';
+import { defaultOrganizationId } from '../domain/organization.ts';
 import type { AppRecords } from '../ports/app-records.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { OrganizationStore } from '../ports/organizations.ts';
 import type { ObjectDeletions } from './object-deletions.ts';
 
 /** What an operator may decide of an app. */
@@ -84,7 +84,7 @@ function checkRetention(given: AppChange): AppChange {
 }
 
 export function createApps(deps: {
-  readonly store: AppRecords & Pick<OrganizationStore, 'listOrganizations'>;
+  readonly store: AppRecords;
   readonly appSnapshots: AppSnapshots;
   readonly objectDeletions: Pick<ObjectDeletions, 'carryOut'>;
   readonly clock: Clock;
@@ -101,12 +101,6 @@ export function createApps(deps: {
     return purged;
   }
 
-  async function defaultOrganizationId(): Promise<string> {
-    const found = (await store.listOrganizations()).find(({ isDefault }) => isDefault);
-    if (!found) throw new Error('There is no default organization');
-    return found.id;
-  }
-
   return {
     async create(appId, given, actor, organizationId) {
       if (!isAppId(appId)) {
@@ -116,7 +110,7 @@ export function createApps(deps: {
       const now = clock.now();
       const app: AppRecord = {
         appId,
-        organizationId: organizationId ?? (await defaultOrganizationId()),
+        organizationId: organizationId ?? defaultOrganizationId,
         ...appSettingDefaults,
         ...appProfileDefaults,
         retentionSeconds: createdAppRetentionSeconds,

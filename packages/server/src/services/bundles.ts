@@ -124,7 +124,10 @@ export function createBundles(deps: {
 
   function toBundle(
     facts: BundleFacts,
-    found: Pick<Bundle, 'id' | 'crcChecksum' | 'checksum' | 'sizeBytes' | 'objectKey' | 'externalUrl'>,
+    found: Pick<
+      Bundle,
+      'id' | 'crcChecksum' | 'checksum' | 'sizeBytes' | 'objectKey' | 'externalUrl' | 'manifest'
+    >,
   ): Bundle {
     return {
       ...found,
@@ -146,7 +149,10 @@ export function createBundles(deps: {
     found: Pick<Bundle, 'crcChecksum' | 'checksum' | 'sizeBytes'>,
     actor: Actor,
   ): Promise<Bundle> {
-    const bundle = toBundle(facts, { ...found, id: ids.next(), objectKey: null, externalUrl });
+    const bundle = toBundle(facts, {
+      ...found,
+      ...{ id: ids.next(), objectKey: null, externalUrl, manifest: { state: 'none', reason: 'external' } },
+    });
     await store.insertBundle(bundle, { actor, atMs: bundle.createdAtMs });
     await appSnapshots.refresh(bundle.appId);
     return bundle;
@@ -221,6 +227,7 @@ export function createBundles(deps: {
             sizeBytes,
             objectKey,
             externalUrl: null,
+            manifest: isPlain ? { state: 'pending', reason: null } : { state: 'none', reason: 'encrypted' },
           });
           await storeObject(bundle, objectKey, { actor, atMs: bundle.createdAtMs });
           await appSnapshots.refresh(bundle.appId);

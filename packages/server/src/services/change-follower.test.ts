@@ -49,6 +49,7 @@ describe('a node that follows another', () => {
     const appSnapshots = await loadAppSnapshots({
       readAppState: (appId) => read(appId, () => here.readAppState(appId)),
       readAllAppStates: () => read('all apps', () => here.readAllAppStates()),
+      readManifest: (bundleId) => here.readManifest(bundleId),
     });
     const deviceStates = await loadDeviceStates(
       {

@@ -21,6 +21,7 @@ export type ChannelSettings = Partial<
     | 'allowDev'
     | 'allowDevice'
     | 'allowEmulator'
+    | 'updatePackage'
   >
 > & {
   readonly platforms?: Partial<Record<Platform, boolean>>;

@@ -138,6 +138,7 @@ describe('a new channel', () => {
       allowDev: true,
       allowDevice: true,
       allowEmulator: true,
+      updatePackage: 'all',
       bundleId: null,
       rollout: {
         id: expect.stringMatching(/^[0-9a-f]{24}$/),

@@ -150,7 +150,7 @@ export function createChannels(deps: {
   async function insert(empty: Channel, given: ChannelPatch, actor: Actor): Promise<Channel> {
     if (given.rollout?.bundleId) {
       throw new AppError(
-        'rollout_not_found',
+        'channel_not_found',
         `There is no channel ${empty.name} yet; make it first, with the bundle for those outside of the rollout`,
       );
     }
@@ -195,7 +195,8 @@ export function createChannels(deps: {
     setBundle: (id, bundleId, actor) =>
       update(id, actor, (current) => serve(current, bundleId, actor, 'set bundle')),
 
-    changeRollout: (id, settings, actor) => update(id, actor, (current) => changeRollout(current, settings, actor)),
+    changeRollout: (id, settings, actor) =>
+      update(id, actor, (current) => changeRollout(current, settings, actor)),
     pauseRollout: (id, actor, why) => update(id, actor, (current) => pause(current, actor, why)),
     resumeRollout: (id, actor, why) => update(id, actor, (current) => resume(current, actor, why)),
     promoteRollout: (id, actor) => update(id, actor, (current) => promote(current, actor)),

@@ -5,11 +5,13 @@ import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Store } from '../ports/store.ts';
 import {
+  buildActor,
   buildDeviceRecord,
   buildNewChannel,
   buildRecordedEvent,
+  someAuthor,
   someDeviceId,
-  someTimeMs, someAuthor, buildActor,
+  someTimeMs,
 } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createDevices, type Devices } from './devices.ts';
@@ -70,8 +72,14 @@ describe('an operator', () => {
   });
 
   it('pins no device to a channel of another app', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId: `${appId}.other` }), undefined, someAuthor);
-    await expect(devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor())).rejects.toMatchObject({
+    const { id } = await store.insertChannel(
+      buildNewChannel({ appId: `${appId}.other` }),
+      undefined,
+      someAuthor,
+    );
+    await expect(
+      devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor()),
+    ).rejects.toMatchObject({
       code: 'channel_not_found',
     });
     expect(state().overrideChannelId).toBeNull();

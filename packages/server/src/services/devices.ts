@@ -25,6 +25,10 @@ export interface Devices {
   listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
   findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
+  /** How many devices of each of the apps are pinned; none, where an app is left out. */
+  countOverrides(appIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Takes back what the device was pinned to and what it chose, where that is kept here. */
+  forgetChannels(device: DeviceKey, actor: Actor): Promise<void>;
   /** Forgets pins that have ended; answers how many. */
   deleteExpiredOverrides(): Promise<number>;
 }
@@ -45,12 +49,10 @@ export function createDevices(deps: {
     async setOverride(given, channelId, actor) {
       const device = normalised(given);
       const nowMs = clock.now();
-      await store.setDeviceOverride(
-        device,
-        channelId,
-        channelId === null ? null : overrideExpiry(nowMs),
-        { actor, atMs: nowMs },
-      );
+      await store.setDeviceOverride(device, channelId, channelId === null ? null : overrideExpiry(nowMs), {
+        actor,
+        atMs: nowMs,
+      });
       await deviceStates.refresh([device]);
     },
     async clearFailures(given, versionName) {
@@ -70,6 +72,14 @@ export function createDevices(deps: {
         return overrideChannelId === null ? [] : [[device.deviceId, overrideChannelId]];
       });
       return new Map(pinned);
+    },
+    countOverrides: (appIds) => store.countDeviceOverrides(appIds, clock.now()),
+    async forgetChannels(given, actor) {
+      const device = normalised(given);
+      // The choice first: between the two the device must not be given what it was pinned away from.
+      await store.setSelfSetChannel(device, null);
+      await store.setDeviceOverride(device, null, null, { actor, atMs: clock.now() });
+      await deviceStates.refresh([device]);
     },
     async deleteExpiredOverrides() {
       for (let deleted = 0; ; ) {

@@ -23,6 +23,8 @@ export interface Organizations {
   list(caller: Pick<Caller, 'apps'>): Promise<readonly Organization[]>;
   /** One of those; undefined for any other. */
   find(caller: Pick<Caller, 'apps'>, id: string): Promise<Organization | undefined>;
+  /** The ids of its apps. */
+  listAppIds(id: string): Promise<readonly string[]>;
   /** Founds one. Who is a person becomes its first super admin. Rejects with `invalid_request`. */
   create(facts: OrganizationFacts, caller: Caller): Promise<Organization>;
   /** Rejects with `invalid_request` and `organization_not_found`. */
@@ -69,7 +71,8 @@ function cleanUrl(text: string, field: string): string | null {
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw invalid(`${field} must be an http or https URL`);
   }
-  if (url.username !== '' || url.password !== '') throw invalid(`${field} must not hold a user or a password`);
+  if (url.username !== '' || url.password !== '')
+    throw invalid(`${field} must not hold a user or a password`);
   if (url.href.length > maxTextLength) throw invalid(`${field} must be at most ${maxTextLength} characters`);
   return url.href;
 }
@@ -129,6 +132,8 @@ export function createOrganizations(deps: {
     list,
     find: async (caller, id) => (await list(caller)).find((organization) => organization.id === id),
 
+    listAppIds: (id) => store.listAppIdsOf([id]),
+
     async create(facts, caller) {
       const nowMs = clock.now();
       const { managementEmail, website } = facts;
@@ -142,7 +147,12 @@ export function createOrganizations(deps: {
         caller.kind === 'user' && caller.email !== undefined
           ? {
               ...{ id: randomUUID(), organizationId: organization.id, email: caller.email.toLowerCase() },
-              ...{ role: 'super_admin' as const, acceptedAtMs: nowMs, createdAtMs: nowMs, updatedAtMs: nowMs },
+              ...{
+                role: 'super_admin' as const,
+                acceptedAtMs: nowMs,
+                createdAtMs: nowMs,
+                updatedAtMs: nowMs,
+              },
             }
           : undefined;
       await store.insertOrganization(organization, founder, { actor: actorOf(caller), atMs: nowMs });

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { failingNoticeEveryMs, failingWindowMs, isFailing, minFailingDevices } from '../domain/bundle-failing.ts';
+import {
+  failingNoticeEveryMs,
+  failingWindowMs,
+  isFailing,
+  minFailingDevices,
+} from '../domain/bundle-failing.ts';
 import { type Delivery, type Webhook, wants } from '../domain/webhook.ts';
 import { eventsOfEntry, payloadOf, type WebhookEvent } from '../domain/webhook-event.ts';
 import { maxDeliveryAttempts } from '../domain/webhook-retries.ts';
@@ -49,7 +54,9 @@ export async function queueAuditEvents(deps: {
     const to = entries.at(-1)?.id;
     if (to === undefined) return;
     const nowMs = clock.now();
-    const deliveries = entries.flatMap(eventsOfEntry).flatMap((event) => deliveriesOf(event, webhooks, nowMs));
+    const deliveries = entries
+      .flatMap(eventsOfEntry)
+      .flatMap((event) => deliveriesOf(event, webhooks, nowMs));
     if (!(await store.queueDeliveries({ from, to }, deliveries))) return;
   }
 }
@@ -72,15 +79,9 @@ export async function queueFailingBundles(deps: {
   let told = 0;
 
   for (const { appId, versionName, devices } of await store.listFailingBundles(sinceMs, minFailingDevices)) {
-    const app = appSnapshots.find(appId);
-    const bundle = app?.bundlesByName.get(versionName);
-    if (!app || !bundle) continue;
-    const counts = { installs: 0, failures: 0 };
-    for (const channelName of ['', ...app.channelsByName.keys()]) {
-      const outcomes = await log.countRolloutOutcomes({ appId, channelName, versionName, sinceMs });
-      counts.installs += outcomes.installs;
-      counts.failures += outcomes.failures;
-    }
+    const bundle = appSnapshots.find(appId)?.bundlesByName.get(versionName);
+    if (!bundle) continue;
+    const counts = await log.countRolloutOutcomes({ appId, versionName, sinceMs });
     if (!isFailing({ failingDevices: devices, ...counts })) continue;
     const { id: organizationId } = await store.findOrganizationOfApp(appId);
     const event: WebhookEvent = {

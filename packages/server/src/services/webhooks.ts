@@ -78,7 +78,10 @@ export function createWebhooks(deps: {
     if (text.length > limits.url) throw invalid(`url must be at most ${limits.url} characters`);
     const host = URL.canParse(text) ? new URL(text).hostname.replace(/^\[|\]$/g, '') : '';
     if (isIP(host) !== 0 && !allowAddresses) {
-      throw new AppError('url_not_allowed', 'This URL may not be asked: it has an address in place of a name');
+      throw new AppError(
+        'url_not_allowed',
+        'This URL may not be asked: it has an address in place of a name',
+      );
     }
     await outbound.check(text);
   }

@@ -4,8 +4,13 @@ import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
 import type { EventEffects } from '../domain/event-effects.ts';
+import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
 import type { Member } from '../domain/member.ts';
-import { type Organization, organizationRuleDefaults } from '../domain/organization.ts';
+import {
+  defaultOrganizationId,
+  type Organization,
+  organizationRuleDefaults,
+} from '../domain/organization.ts';
 import type { Release } from '../domain/release.ts';
 import type { Delivery, Webhook } from '../domain/webhook.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
@@ -50,22 +55,37 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
     externalUrl: null,
     link: null,
     comment: null,
+    manifest: { state: 'none', reason: 'external' },
     createdAtMs: someTimeMs,
     ...given,
   };
 }
 
-export function buildAppRecord(
-  given: Partial<AppRecord> & Pick<AppRecord, 'organizationId'>,
-): AppRecord {
+export function buildAppRecord(given: Partial<AppRecord> = {}): AppRecord {
   return {
     appId: someAppId,
+    organizationId: defaultOrganizationId,
     ...appSettingDefaults,
     ...appProfileDefaults,
     createdAtMs: someTimeMs,
     updatedAtMs: someTimeMs,
     ...given,
   };
+}
+
+/** A plain file of an app that no other call answered. */
+export function buildFile(given: Partial<StoredFile> = {}): StoredFile {
+  const id = given.id ?? nextId();
+  const appId = given.appId ?? someAppId;
+  const name = given.name ?? id.padStart(64, 'a');
+  const objectKey = fileObjectKey(appId, 'b'.repeat(64), id);
+  return { id, appId, name, objectKey, sizeBytes: 100, isBrotli: false, ...given };
+}
+
+/** A file as a bundle has it. */
+export function buildEntry(file: StoredFile, fileName = `${file.id}.js`): ManifestEntry {
+  const { id: fileId, name: hash, objectKey, sizeBytes } = file;
+  return { fileName, hash, fileId, objectKey, sizeBytes };
 }
 
 export function buildRelease(given: Partial<Release> & Pick<Release, 'builtinBundleId'>): Release {

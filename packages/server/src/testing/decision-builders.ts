@@ -36,6 +36,7 @@ export function buildTarget(given: Partial<Bundle> = {}): Bundle {
     externalUrl: null,
     link: null,
     comment: null,
+    manifest: { state: 'none', reason: 'external' },
     createdAtMs: someTimeMs,
     ...given,
   };

@@ -73,6 +73,8 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   encryption_required: [400],
   encryption_key_required: [400],
   encryption_key_mismatch: [400],
+  manifest_not_ready: [409],
+  manifest_exists: [409],
   url_not_allowed: [400, 'invalid_url'],
   url_unreachable: [400],
   insufficient_storage: [507],
@@ -88,6 +90,10 @@ export type Audience = 'documented' | 'hosted';
 
 export function audienceOf(headers: IncomingHttpHeaders): Audience {
   return headers['capgo_api'] === undefined ? 'documented' : 'hosted';
+}
+
+export function isHosted({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
+  return audienceOf(headers) === 'hosted';
 }
 
 /** An error as one of the audiences expects it; the status is the same for both. */

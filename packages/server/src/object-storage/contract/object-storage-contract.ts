@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -266,6 +267,69 @@ export function describeObjectStorage(name: string, open: () => Promise<OpenedOb
       expect(readBytes).toBe(pieces * piece.length);
       expect(most).toBeLessThan(10_000_000);
       await storage.remove(key);
+    });
+
+    it('lends an object as a file, and keeps it when the file is given back', async () => {
+      const key = newKey();
+      await storeObject(storage, key, 'Grüße 👋');
+      const copy = await storage.checkOut(key);
+      expect(await readFile(copy.filePath, 'utf8')).toBe('Grüße 👋');
+      await copy.release();
+      expect(await contentOf(storage, key)).toBe('Grüße 👋');
+      await expect(storage.checkOut(newKey())).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    it('makes many files of a workspace objects, empty ones too, and takes them away from there', async () => {
+      const workspace = await storage.openWorkspace();
+      const files = Array.from({ length: 30 }, (_each, index) => ({
+        fileName: `file ${index}`,
+        key: newKey(),
+      }));
+      for (const [index, { fileName }] of files.entries()) {
+        await writeFile(join(workspace.path, fileName), 'x'.repeat(index));
+      }
+      await writeFile(join(workspace.path, 'left'), 'left');
+      await workspace.store([]);
+      await workspace.store(files);
+      for (const [index, { key }] of files.entries()) {
+        expect(await contentOf(storage, key)).toBe('x'.repeat(index));
+        expect(await storage.find(key)).toStrictEqual({ sizeBytes: index });
+      }
+      expect(await readdir(workspace.path)).toStrictEqual(['left']);
+      await workspace.remove();
+      expect(await missing(workspace.path)).toBe(true);
+      await workspace.remove();
+    });
+
+    it('never puts a file of a workspace over an object', async () => {
+      const [taken, fresh] = [newKey(), newKey()];
+      await storeObject(storage, taken, 'first');
+      const workspace = await storage.openWorkspace();
+      for (const name of ['one', 'other']) await writeFile(join(workspace.path, name), 'second');
+      const files = [
+        { fileName: 'one', key: taken },
+        { fileName: 'other', key: fresh },
+      ];
+      await expect(workspace.store(files)).rejects.toMatchObject({ code: 'internal' });
+      expect(await contentOf(storage, taken)).toBe('first');
+      await workspace.remove();
+    });
+
+    it('gives each workspace a folder of its own, which a restart forgets with what is lent', async () => {
+      const own = await open();
+      try {
+        const key = newKey();
+        await storeObject(own.storage, key, 'stored');
+        const [one, other] = [await own.storage.openWorkspace(), await own.storage.openWorkspace()];
+        expect(one.path).not.toBe(other.path);
+        await writeFile(join(one.path, 'unpacked'), 'unpacked');
+        await own.storage.checkOut(key);
+        const restarted = await own.restart();
+        expect(await missing(one.path)).toBe(true);
+        expect(await contentOf(restarted, key)).toBe('stored');
+      } finally {
+        await own.destroy();
+      }
     });
 
     it('answers a ping', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppRecord, appProfileDefaults } from '../../domain/app.ts';
 import { noDeviceState } from '../../domain/device-state.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import { lateEventsMs } from '../../ports/app-records.ts';
 import type { Store } from '../../ports/store.ts';
 import {
@@ -11,18 +12,19 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
-  someTimeMs, someAuthor,
+  someTimeMs,
 } from '../../testing/builders.ts';
-import { defaultOrganizationId, newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
+import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { readDeviceState } from './read-device-state.ts';
 
 const otherDeviceId = someDeviceId.replace(/^./, '0');
 
-function fullRecord(appId: string, organizationId: string): AppRecord {
+function fullRecord(appId: string): AppRecord {
   return {
     appId,
-    organizationId,
+    organizationId: defaultOrganizationId,
     exposeMetadata: true,
     allowDeviceCustomId: false,
     name: 'Grüße 👋',
@@ -44,11 +46,9 @@ export function describeAppRecords(open: OpenStore): void {
   describe('app records', () => {
     let opened: OpenedStore;
     let store: Store;
-    let organizationId: string;
     beforeAll(async () => {
       opened = await open();
       store = opened.store;
-      organizationId = await defaultOrganizationId(store);
     });
     afterAll(() => opened.destroy());
 
@@ -77,7 +77,7 @@ export function describeAppRecords(open: OpenStore): void {
     }
 
     it('keep every field as it was given', async () => {
-      for (const app of [fullRecord(newAppId(), organizationId), buildAppRecord({ organizationId, appId: newAppId() })]) {
+      for (const app of [fullRecord(newAppId()), buildAppRecord({ appId: newAppId() })]) {
         await store.insertApp(app, someAuthor);
         expect(await store.findApp(app.appId)).toStrictEqual(app);
         expect(await store.listApps([app.appId], { offset: 0, limit: 5 })).toStrictEqual([app]);
@@ -87,17 +87,19 @@ export function describeAppRecords(open: OpenStore): void {
     it('are there once their app is registered by something of it, with nothing said of it', async () => {
       const bundle = buildBundle({ appId: newAppId(), createdAtMs: someTimeMs + 9 });
       expect(await store.findApp(bundle.appId)).toBeUndefined();
-      await store.insertBundle(bundle, someAuthor);
+      await store.insertBundle(bundle, { ...someAuthor, atMs: bundle.createdAtMs });
       const { appId, createdAtMs } = bundle;
       expect(await store.findApp(appId)).toStrictEqual(
-        buildAppRecord({ organizationId, appId, createdAtMs, updatedAtMs: createdAtMs }),
+        buildAppRecord({ appId, createdAtMs, updatedAtMs: createdAtMs }),
       );
-      await expect(store.insertApp(fullRecord(appId, organizationId), someAuthor)).rejects.toMatchObject({ code: 'app_already_exists' });
+      await expect(store.insertApp(fullRecord(appId), someAuthor)).rejects.toMatchObject({
+        code: 'app_already_exists',
+      });
       expect(await store.findApp(appId)).toMatchObject(appProfileDefaults);
     });
 
     it('register an app that update checks then know, and tell of it', async () => {
-      const app = fullRecord(newAppId(), organizationId);
+      const app = fullRecord(newAppId());
       const { revision } = await store.readChanges(null);
       await store.insertApp(app, someAuthor);
       expect(await store.readAppState(app.appId)).toStrictEqual({
@@ -114,7 +116,7 @@ export function describeAppRecords(open: OpenStore): void {
     it('are made once, of 20 made at once', async () => {
       const appId = newAppId();
       const outcomes = await outcomesOf(
-        Array.from({ length: 20 }, () => store.insertApp(buildAppRecord({ organizationId, appId }), someAuthor)),
+        Array.from({ length: 20 }, () => store.insertApp(buildAppRecord({ appId }), someAuthor)),
       );
       expect(outcomes.toSorted()).toStrictEqual([
         ...Array.from({ length: 19 }, () => 'app_already_exists'),
@@ -124,7 +126,7 @@ export function describeAppRecords(open: OpenStore): void {
 
     it('are listed by id, in pages, of all apps or of some', async () => {
       const appIds = ['b', 'a', 'c'].map((each) => `${newAppId()}.${each}`).toSorted();
-      for (const appId of appIds.toReversed()) await store.insertApp(buildAppRecord({ organizationId, appId }), someAuthor);
+      for (const appId of appIds.toReversed()) await store.insertApp(buildAppRecord({ appId }), someAuthor);
       const ids = async (...parameters: Parameters<Store['listApps']>) =>
         (await store.listApps(...parameters)).map(({ appId }) => appId);
       const some = [...appIds, newAppId()];
@@ -136,17 +138,19 @@ export function describeAppRecords(open: OpenStore): void {
     });
 
     it('change as they are told, and leave the rest', async () => {
-      const app = fullRecord(newAppId(), organizationId);
+      const app = fullRecord(newAppId());
       await store.insertApp(app, someAuthor);
       const change = { name: null, retentionSeconds: null, needOnboarding: false };
       const changed = { ...app, ...change, updatedAtMs: someTimeMs + 9 };
-      expect(await store.updateApp(app.appId, change, { ...someAuthor, atMs: someTimeMs + 9 })).toStrictEqual(changed);
+      expect(await store.updateApp(app.appId, change, { ...someAuthor, atMs: someTimeMs + 9 })).toStrictEqual(
+        changed,
+      );
       expect(await store.findApp(app.appId)).toStrictEqual(changed);
     });
 
     it('are deleted with everything that hangs on them, and leave other apps alone', async () => {
       const [appId, other] = [newAppId(), newAppId()];
-      for (const each of [appId, other]) await store.insertApp(fullRecord(each, organizationId), someAuthor);
+      for (const each of [appId, other]) await store.insertApp(fullRecord(each), someAuthor);
       const bundles = [0, 1, 2].map((offsetMs) => buildBundle({ appId, createdAtMs: someTimeMs + offsetMs }));
       const [builtin, active, deleted] = bundles as [
         (typeof bundles)[number],
@@ -161,7 +165,8 @@ export function describeAppRecords(open: OpenStore): void {
       await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
       const channel = await store.insertChannel(
         buildNewChannel({ appId, bundleId: active.id }),
-        buildNewDeployment({ bundleId: active.id }), someAuthor,
+        buildNewDeployment({ bundleId: active.id }),
+        someAuthor,
       );
       await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: otherDeviceId }, channel.id);
@@ -213,7 +218,7 @@ export function describeAppRecords(open: OpenStore): void {
     });
 
     it('cannot be deleted when there are none, and twice', async () => {
-      const app = buildAppRecord({ organizationId, appId: newAppId() });
+      const app = buildAppRecord({ appId: newAppId() });
       await store.insertApp(app, someAuthor);
       const outcomes = await outcomesOf([
         store.deleteApp(app.appId, someAuthor),
@@ -237,9 +242,9 @@ export function describeAppRecords(open: OpenStore): void {
       expect(await store.isVersionNameTaken(appId, versionName)).toBe(false);
 
       const second = buildBundle({ appId, versionName, createdAtMs: someTimeMs + 200 });
-      await store.insertBundle(second, someAuthor);
+      await store.insertBundle(second, { ...someAuthor, atMs: second.createdAtMs });
       expect(await store.findApp(appId)).toStrictEqual(
-        buildAppRecord({ organizationId, appId, createdAtMs: someTimeMs + 200, updatedAtMs: someTimeMs + 200 }),
+        buildAppRecord({ appId, createdAtMs: someTimeMs + 200, updatedAtMs: someTimeMs + 200 }),
       );
       const [again] = await store.listBundleRecords(appId, { offset: 0, limit: 5 });
       expect(again).toMatchObject(second);
@@ -260,7 +265,7 @@ export function describeAppRecords(open: OpenStore): void {
     });
 
     it('let what is told late of a deleted app go, too, in steps, until it has had its time', async () => {
-      const app = buildAppRecord({ organizationId, appId: newAppId() });
+      const app = buildAppRecord({ appId: newAppId() });
       const { appId } = app;
       await store.insertApp(app, someAuthor);
       await store.deleteApp(appId, someAuthor);

@@ -35,7 +35,11 @@ export function describeAppSettings(open: OpenStore): void {
     it('are the defaults, whatever registered the app', async () => {
       const byBundle = buildBundle({ appId: newAppId() });
       await store.insertBundle(byBundle, someAuthor);
-      const byChannel = await store.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
+      const byChannel = await store.insertChannel(
+        buildNewChannel({ appId: newAppId() }),
+        undefined,
+        someAuthor,
+      );
       for (const { appId } of [byBundle, byChannel]) expect(await settingsOf(appId)).toStrictEqual(defaults);
     });
 

@@ -20,7 +20,7 @@ import {
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
-import { defaultOrganizationId, newAppId, type OpenedStore, type OpenStore, outcomesOf, readPages } from './opened-store.ts';
+import { newAppId, type OpenedStore, type OpenStore, outcomesOf, readPages } from './opened-store.ts';
 
 /** What one call leaves in the log, oldest first: the table, the operation and the fields it changes. */
 type Told = readonly [table: string, operation: string, changedFields: readonly string[] | null];
@@ -162,12 +162,9 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
       return [changed('apps', 'expose_metadata')];
     };
   },
-  insertApp: async (store, appId, by) => {
-    const organizationId = await defaultOrganizationId(store);
-    return async () => {
-      await store.insertApp(buildAppRecord({ appId, organizationId }), by);
-      return [inserted('apps')];
-    };
+  insertApp: async (store, appId, by) => async () => {
+    await store.insertApp(buildAppRecord({ appId }), by);
+    return [inserted('apps')];
   },
   deleteApp: async (store, appId, by) => {
     await addRelease(store, appId);
@@ -293,6 +290,7 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   ...{ lastAuditId: 'reads', ping: 'reads', close: 'reads', listFailingBundles: 'reads' },
   ...{ findApp: 'reads', listApps: 'reads', listBundleRecords: 'reads', findBundleRecords: 'reads' },
   ...{ countDeviceOverrides: 'reads', listDevicesInOrder: 'reads' },
+  ...{ listPendingManifests: 'reads', findFiles: 'reads', findUsedFiles: 'reads', readManifest: 'reads' },
   ...{ listOrganizations: 'reads', findOrganization: 'reads', findOrganizationOfApp: 'reads' },
   ...{ listAppIdsOf: 'reads', listMembers: 'reads', findMemberships: 'reads', listWebhooks: 'reads' },
   ...{ listEnabledWebhooks: 'reads', findWebhook: 'reads', readWebhookPosition: 'reads' },
@@ -305,8 +303,15 @@ const audited: { readonly [Method in keyof Store]: AuditedCall | 'reads' | strin
   addToCounters: 'only counted',
   deleteDeviceEventsBefore: 'age, not somebody, deletes it',
   deleteAuditBefore: 'age, not somebody, deletes it',
+  planObjectDeletions: 'follows from a change that is audited',
   planObjectDeletion: 'follows from a change that is audited',
   forgetObjectDeletion: 'follows from a change that is audited',
+  beginManifest: 'what a bundle is made of follows from its bytes',
+  postponeManifest: 'what a bundle is made of follows from its bytes',
+  refuseManifest: 'what a bundle is made of follows from its bytes',
+  setManifest: 'what a bundle is made of follows from its bytes',
+  addFiles: 'what a bundle is made of follows from its bytes',
+  sweepFiles: 'nothing uses what it deletes',
   purgeDeletedApps: 'follows from a change that is audited',
   acceptMemberships: 'people do it by signing in, which is only noted',
   queueDeliveries: 'follows from a change that is audited',

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../domain/bundle.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewChannel, buildRelease, nextId, someTimeMs, someAuthor } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildRelease,
+  nextId,
+  someAuthor,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
 
 /** The duties of `BundleRecords`. */
@@ -41,7 +48,9 @@ export function describeBundleRecords(open: OpenStore): void {
 
     it('have numbers of their own each, of 20 that arrive at once', async () => {
       const appId = newAppId();
-      await outcomesOf(Array.from({ length: 20 }, () => store.insertBundle(buildBundle({ appId }), someAuthor)));
+      await outcomesOf(
+        Array.from({ length: 20 }, () => store.insertBundle(buildBundle({ appId }), someAuthor)),
+      );
       const numbers = (await all(appId)).map(({ number }) => number);
       expect(new Set(numbers).size).toBe(20);
     });
@@ -114,7 +123,11 @@ export function describeBundleRecords(open: OpenStore): void {
       expect(await all(bundle.appId)).toStrictEqual([changed]);
       const { changes } = await store.readChanges(revision);
       expect(changes).toStrictEqual([{ appId: bundle.appId, deviceId: null }]);
-      const cleared = await store.changeBundle(bundle.id, { link: null, comment: null }, { ...someAuthor, atMs: someTimeMs + 10 });
+      const cleared = await store.changeBundle(
+        bundle.id,
+        { link: null, comment: null },
+        { ...someAuthor, atMs: someTimeMs + 10 },
+      );
       expect(cleared).toMatchObject({ link: null, comment: null, minUpdateVersion: '2.0.0' });
       expect(await store.findBundle(bundle.id)).toMatchObject({ link: null, minUpdateVersion: '2.0.0' });
     });
@@ -159,10 +172,15 @@ export function describeBundleRecords(open: OpenStore): void {
         Bundle,
       ];
       await store.insertRelease(
-        buildRelease({ appId, builtinBundleId: builtin.id, activeBundleId: active.id }), someAuthor,
+        buildRelease({ appId, builtinBundleId: builtin.id, activeBundleId: active.id }),
+        someAuthor,
       );
       const channel = buildNewChannel({ appId, bundleId: stable.id });
-      await store.insertChannel({ ...channel, rollout: { ...channel.rollout, bundleId: rollout.id } }, undefined, someAuthor);
+      await store.insertChannel(
+        { ...channel, rollout: { ...channel.rollout, bundleId: rollout.id } },
+        undefined,
+        someAuthor,
+      );
       const foreign = await insertedBundle();
       const external = await insertedBundle({
         appId,
@@ -171,7 +189,10 @@ export function describeBundleRecords(open: OpenStore): void {
         createdAtMs: someTimeMs + 8,
       });
       const { revision } = await store.readChanges(null);
-      const deleted = await store.deleteUnusedBundles(appId, everything, { ...someAuthor, atMs: someTimeMs + 10 });
+      const deleted = await store.deleteUnusedBundles(appId, everything, {
+        ...someAuthor,
+        atMs: someTimeMs + 10,
+      });
       expect(deleted.map(({ id }) => id)).toStrictEqual([spare.id, elsewhere.id, external.id]);
       expect(deleted[0]).toMatchObject({ ...spare, number: expect.any(Number) });
       expect((await all(appId)).map(({ id }) => id)).toStrictEqual(
@@ -195,7 +216,9 @@ export function describeBundleRecords(open: OpenStore): void {
       }
       const which = { createdUntilMs: someTimeMs + 3, exceptIds: [bundles[1]?.id ?? ''], limit: 2 };
       const delete_ = async () =>
-        (await store.deleteUnusedBundles(appId, which, { ...someAuthor, atMs: someTimeMs + 10 })).map(({ id }) => id);
+        (await store.deleteUnusedBundles(appId, which, { ...someAuthor, atMs: someTimeMs + 10 })).map(
+          ({ id }) => id,
+        );
       expect(await delete_()).toStrictEqual([bundles[0]?.id, bundles[2]?.id]);
       expect(await delete_()).toStrictEqual([bundles[3]?.id]);
       expect(await delete_()).toStrictEqual([]);

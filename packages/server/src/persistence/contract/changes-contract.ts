@@ -7,8 +7,9 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
-  someTimeMs, someAuthor,
+  someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 
@@ -113,11 +114,11 @@ export function describeChanges(open: OpenStore): void {
       await toEnd();
       const appIds = Array.from({ length: 40 }, newAppId);
       let isWriting = true;
-      const writing = Promise.all(appIds.map((appId) => store.insertBundle(buildBundle({ appId }), someAuthor))).finally(
-        () => {
-          isWriting = false;
-        },
-      );
+      const writing = Promise.all(
+        appIds.map((appId) => store.insertBundle(buildBundle({ appId }), someAuthor)),
+      ).finally(() => {
+        isWriting = false;
+      });
       const told: string[] = [];
       async function follow(): Promise<void> {
         for (const { appId } of (await news()) ?? []) {

@@ -31,6 +31,7 @@ function unusualChannel(appId: string, bundleId: string, rolloutBundleId: string
     allowDev: false,
     allowDevice: false,
     allowEmulator: false,
+    updatePackage: 'delta_from_builtin',
     bundleId,
     rollout: {
       id: nextId(),

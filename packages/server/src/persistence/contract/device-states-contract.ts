@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { noDeviceState } from '../../domain/device-state.ts';
 import type { DeviceKey } from '../../domain/device.ts';
+import { noDeviceState } from '../../domain/device-state.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildNewChannel, buildRecordedEvent, someDeviceId, someTimeMs, someAuthor } from '../../testing/builders.ts';
+import {
+  buildNewChannel,
+  buildRecordedEvent,
+  someAuthor,
+  someDeviceId,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { readAllDeviceStates, readDeviceState } from './read-device-state.ts';
 
@@ -27,7 +33,8 @@ export function describeDeviceStates(open: OpenStore): void {
     });
     afterAll(() => opened.destroy());
 
-    const insertedChannel = (appId: string) => store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+    const insertedChannel = (appId: string) =>
+      store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     const failTo = (appId: string, deviceId: string, ...versionNames: string[]) =>
       store.appendDeviceEvents(
         versionNames.map((failedInstall) =>
@@ -53,7 +60,8 @@ export function describeDeviceStates(open: OpenStore): void {
       }
       expect(await readDeviceState(store, appId, otherDeviceId)).toStrictEqual(noDeviceState);
       expect(await readDeviceState(store, newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
-      for (let times = 0; times < 2; times += 1) await put[set](store, { appId, deviceId: someDeviceId }, null);
+      for (let times = 0; times < 2; times += 1)
+        await put[set](store, { appId, deviceId: someDeviceId }, null);
       expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(noDeviceState);
     });
 
@@ -109,7 +117,8 @@ export function describeDeviceStates(open: OpenStore): void {
         const end = ends[index];
         await store.setDeviceOverride(device, id, typeof end === 'number' ? end : null, someAuthor);
       }
-      for (const renewed of devices.slice(2, 3)) await store.setDeviceOverride(renewed, id, 2_000, someAuthor);
+      for (const renewed of devices.slice(2, 3))
+        await store.setDeviceOverride(renewed, id, 2_000, someAuthor);
       expect((await store.countDeviceOverrides([appId, newAppId()], 3)).get(appId)).toBe(3);
       expect(await store.deleteExpiredOverrides(1, { ...someAuthor, atMs: 3 })).toStrictEqual([devices[1]]);
       expect(await store.deleteExpiredOverrides(5, { ...someAuthor, atMs: 3 })).toStrictEqual([devices[0]]);

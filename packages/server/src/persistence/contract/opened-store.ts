@@ -48,10 +48,3 @@ export async function outcomesOf(calls: readonly Promise<unknown>[]): Promise<un
   const settled = await Promise.allSettled(calls);
   return settled.map((call) => (call.status === 'fulfilled' ? 'done' : (call.reason.code ?? call.reason)));
 }
-
-/** The organization that a store has from the beginning. */
-export async function defaultOrganizationId(store: Store): Promise<string> {
-  const found = (await store.listOrganizations()).find(({ isDefault }) => isDefault);
-  if (!found) throw new Error('The store has no default organization');
-  return found.id;
-}

@@ -36,6 +36,23 @@ export function describePlannedDeletions(open: OpenStore): void {
       expect(await store.listDueObjectDeletions(someTimeMs + 10, 10)).toStrictEqual(['key']);
     });
 
+    it('are planned many at once, known and new ones alike', async () => {
+      const own = await open();
+      try {
+        const keys = Array.from({ length: 1_200 }, (_each, index) => `many/${index}`);
+        await own.store.planObjectDeletion('many/7', someTimeMs + 20);
+        await own.store.planObjectDeletion('many/8', someTimeMs);
+        await own.store.forgetObjectDeletion('many/8');
+        await own.store.planObjectDeletions([...keys, 'many/9'], someTimeMs + 10);
+        await own.store.planObjectDeletions([], someTimeMs);
+        expect(await own.store.listDueObjectDeletions(someTimeMs + 9, 10)).toStrictEqual([]);
+        const due = await own.store.listDueObjectDeletions(someTimeMs + 10, 3_000);
+        expect(due.toSorted()).toStrictEqual(keys.toSorted());
+      } finally {
+        await own.destroy();
+      }
+    });
+
     it('are off the list once forgotten; forgetting an unknown key is no error', async () => {
       await store.planObjectDeletion('kept', someTimeMs);
       await store.planObjectDeletion('key', someTimeMs);

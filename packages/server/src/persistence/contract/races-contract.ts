@@ -7,8 +7,9 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
-  someTimeMs, someAuthor,
+  someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { readDeviceState } from './read-device-state.ts';
@@ -126,7 +127,12 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const outcomes = await atOnce(
           round,
           () => here.deleteBundle(bundle.id, someAuthor),
-          () => there.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: bundle.id } }), someAuthor),
+          () =>
+            there.updateChannel(
+              id,
+              (channel) => ({ channel: { ...channel, bundleId: bundle.id } }),
+              someAuthor,
+            ),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, servedId: (await here.findChannel(id))?.bundleId }).toStrictEqual(
@@ -161,12 +167,16 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     it('changes of one channel are all kept', async () => {
       const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
       const increase = (store: Store) =>
-        store.updateChannel(id, (channel) => {
-          const { rollout } = channel;
-          return {
-            channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
-          };
-        }, someAuthor);
+        store.updateChannel(
+          id,
+          (channel) => {
+            const { rollout } = channel;
+            return {
+              channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
+            };
+          },
+          someAuthor,
+        );
       await Promise.all(
         Array.from({ length: 20 }, (_each, index) => increase(index % 2 === 0 ? here : there)),
       );

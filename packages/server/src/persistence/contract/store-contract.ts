@@ -20,10 +20,12 @@ import { describeDeviceEvents } from './device-events-contract.ts';
 import { describeDeviceListing } from './device-listing-contract.ts';
 import { describeDeviceStates } from './device-states-contract.ts';
 import { describeEventEffects } from './event-effects-contract.ts';
+import { describeManifestRaces } from './manifest-races-contract.ts';
+import { describeManifests } from './manifests-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { describeOrganizations } from './organizations-contract.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
-import { describeRaces } from './races-contract.ts';
+import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
 import { describeWebhooks } from './webhooks-contract.ts';
 
@@ -32,11 +34,12 @@ import { describeWebhooks } from './webhooks-contract.ts';
  *
  * @param open makes a store over new, empty data
  * @param timeout of each test, in ms
+ * @param manyFiles of a large manifest
  */
 export function describeStoreContract(
   name: string,
   open: OpenStore,
-  { timeout = 20_000 }: { readonly timeout?: number } = {},
+  { timeout = 20_000, manyFiles = 10_000 }: { readonly timeout?: number; readonly manyFiles?: number } = {},
 ): void {
   describe(`the store contract on ${name}`, { timeout }, () => {
     describeBundles(open);
@@ -53,16 +56,19 @@ export function describeStoreContract(
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
+    describeManifests(open, manyFiles);
     describeChanges(open);
     describeDeviceEvents(async () => {
       const { store, destroy } = await open();
       return { log: store, destroy };
     });
     describeEventEffects(open);
-    describeRaces('one store', async () => {
+    const openTwice = async (): Promise<OpenedNodes> => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };
-    });
+    };
+    describeRaces('one store', openTwice);
+    describeManifestRaces('one store', openTwice);
     describeLife(open);
   });
 }

@@ -1,4 +1,10 @@
-import { type AppRecord, type AppSettings, appProfileDefaults, appSettingDefaults } from '../../domain/app.ts';
+import {
+  type AppRecord,
+  type AppSettings,
+  appProfileDefaults,
+  appSettingDefaults,
+} from '../../domain/app.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { AppDocument } from './schema.ts';
 
 export function toSettings(document: AppDocument): AppSettings {
@@ -8,8 +14,7 @@ export function toSettings(document: AppDocument): AppSettings {
   };
 }
 
-/** @param defaultOrganizationId where apps are that are older than organizations */
-export function toAppRecord(document: AppDocument, defaultOrganizationId: string): AppRecord {
+export function toAppRecord(document: AppDocument): AppRecord {
   return {
     appId: document._id,
     organizationId: document.owner_org ?? defaultOrganizationId,

@@ -1,5 +1,5 @@
 import type { ChangedBy } from '../../domain/actor.ts';
-import type { AppProfile, AppRecord, AppSettings } from '../../domain/app.ts';
+import type { AppProfile, AppSettings } from '../../domain/app.ts';
 import {
   appChange,
   bundleChange,
@@ -10,7 +10,7 @@ import {
 import { AppError } from '../../domain/errors.ts';
 import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
 import { toAppRecord } from './app-document.ts';
-import { draftAudit, findDefaultOrganizationId } from './audit.ts';
+import { draftAudit } from './audit.ts';
 import { notDeleted, toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import type { Draft } from './commit-log.ts';
@@ -37,9 +37,6 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
     return found;
   }
 
-  const toRecord = async (document: AppDocument): Promise<AppRecord> =>
-    toAppRecord(document, await findDefaultOrganizationId(database));
-
   /** Logs that an app goes, and before it everything of it that somebody decided. */
   async function auditDeletion(draft: Draft, app: AppDocument, by: ChangedBy): Promise<void> {
     const ofIt = { app_id: app._id, ...notGone };
@@ -61,7 +58,7 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
       ...channels.map((each) => channelChange({ before: toChannel(each), after: null })),
       ...releases.map((each) => releaseChange({ before: toRelease(each), after: null })),
       ...bundles.map((each) => bundleChange({ before: toBundle(each), after: null })),
-      appChange({ before: await toRecord(app), after: null }),
+      appChange({ before: toAppRecord(app), after: null }),
     );
   }
 
@@ -129,7 +126,7 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
     async findApp(appId) {
       await log.settle();
       const found = await apps.findOne({ _id: appId, ...notGone });
-      return found ? await toRecord(found) : undefined;
+      return found ? toAppRecord(found) : undefined;
     },
 
     async listApps(appIds, { offset, limit }) {
@@ -140,8 +137,7 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
         .skip(offset)
         .limit(limit)
         .toArray();
-      const organizationId = await findDefaultOrganizationId(database);
-      return found.map((each) => toAppRecord(each, organizationId));
+      return found.map(toAppRecord);
     },
 
     updateApp: (appId, change: Partial<AppSettings & AppProfile>, by) =>
@@ -150,7 +146,7 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
         const found = await requireApp(appId);
         draft.noteChange(appId);
         draft.set('apps', [appId], fields);
-        const [before, after] = [await toRecord(found), await toRecord({ ...found, ...fields })];
+        const [before, after] = [toAppRecord(found), toAppRecord({ ...found, ...fields })];
         await draftAudit(database, draft, by, appChange({ before, after }));
         return after;
       }),

@@ -7,6 +7,7 @@ import {
   type AuditTable,
   auditOutcome,
 } from '../../domain/audit.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { AuditFilter, AuditLog } from '../../ports/audit.ts';
 import { cutSortedPage, decodeSortKey } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
@@ -41,13 +42,6 @@ function toEntry(document: AuditDocument): AuditEntry {
   };
 }
 
-/** The organization that apps belong to when nobody says another. */
-export async function findDefaultOrganizationId(database: MongoDatabase): Promise<string> {
-  const found = await database.collection('organizations').findOne({ is_default: true });
-  if (!found) throw new Error('The database has no default organization');
-  return found._id;
-}
-
 /** Logs what a commit makes of records; those it leaves as they were are not logged. */
 export async function draftAudit(
   database: MongoDatabase,
@@ -60,7 +54,7 @@ export async function draftAudit(
     const known = organizationOf.get(appId);
     if (known !== undefined) return known;
     const app = await database.collection('apps').findOne({ _id: appId });
-    const found = app?.owner_org ?? (await findDefaultOrganizationId(database));
+    const found = app?.owner_org ?? defaultOrganizationId;
     organizationOf.set(appId, found);
     return found;
   }

@@ -3,12 +3,14 @@ import type { ChangedBy } from '../../domain/actor.ts';
 import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState, ManifestStatus } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { draftAudit } from './audit.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
 import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
@@ -29,6 +31,15 @@ function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'create
   return (created_at ?? _id.getTimestamp()).getTime();
 }
 
+/** What an older server wrote lies elsewhere. */
+function toManifestStatus({ manifest_state, manifest_reason }: BundleDocument): ManifestStatus {
+  if (manifest_state === undefined) return { state: 'none', reason: 'external' };
+  return {
+    state: manifest_state as ManifestState,
+    reason: (manifest_reason ?? null) as ManifestReason | null,
+  };
+}
+
 export function toBundle(document: WithId<BundleDocument>): Bundle {
   const objectKey = document.object_key ?? null;
   return {
@@ -46,6 +57,7 @@ export function toBundle(document: WithId<BundleDocument>): Bundle {
     externalUrl: objectKey === null ? document.public_download_url || null : null,
     link: document.link ?? null,
     comment: document.comment ?? null,
+    manifest: toManifestStatus(document),
     createdAtMs: createdAtMsOf(document),
   };
 }
@@ -119,6 +131,12 @@ export async function draftDeletion(
     found.map(({ _id }) => _id),
     { deleted_at: deletedAt, updated_at: deletedAt },
   );
+  await releaseFiles(
+    database,
+    draft,
+    found.map(({ _id }) => _id.toHexString()),
+    nowMs,
+  );
   for (const { versionName } of found.map(toBundle)) {
     draft.setWhere('device_failures', { app_id: appId, version_name: versionName }, { gone: true });
   }
@@ -166,6 +184,9 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         comment: bundle.comment,
         deleted_at: null,
         number: await nextNumber(database, draft, 'bundles'),
+        manifest_state: bundle.manifest.state,
+        manifest_reason: bundle.manifest.reason,
+        manifest_attempts: 0,
       },
     ]);
     await draftAudit(database, draft, by, bundleChange({ before: null, after: bundle }));

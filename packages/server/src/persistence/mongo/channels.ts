@@ -2,7 +2,12 @@ import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { ChangedBy } from '../../domain/actor.ts';
 import { channelChange, overrideChange } from '../../domain/audit-records.ts';
 import type { AutoPauseAction } from '../../domain/auto-pause.ts';
-import type { Channel, UpdatePolicy } from '../../domain/channel.ts';
+import {
+  type Channel,
+  channelDefaults,
+  type UpdatePackage,
+  type UpdatePolicy,
+} from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
 import { draftAudit } from './audit.ts';
@@ -29,6 +34,7 @@ export function toChannel(document: ChannelDocument): Channel {
     allowDev: document.allow_dev,
     allowDevice: document.allow_device,
     allowEmulator: document.allow_emulator,
+    updatePackage: (document.update_package ?? channelDefaults.updatePackage) as UpdatePackage,
     bundleId: document.bundle_id,
     rollout: {
       id: document.rollout_id,
@@ -70,6 +76,7 @@ function toFields(channel: Omit<Channel, 'id'>): Omit<ChannelDocument, '_id'> {
     allow_dev: channel.allowDev,
     allow_device: channel.allowDevice,
     allow_emulator: channel.allowEmulator,
+    update_package: channel.updatePackage,
     bundle_id: channel.bundleId,
     rollout_id: rollout.id,
     rollout_bundle_id: rollout.bundleId,

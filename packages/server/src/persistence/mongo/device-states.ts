@@ -5,11 +5,11 @@ import type { DeviceKey } from '../../domain/device.ts';
 import type { RecordedEvent } from '../../ports/device-events.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
 import { draftAudit } from './audit.ts';
-import { toOverride } from './override-document.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
+import { toOverride } from './override-document.ts';
 import { type DeviceFailuresDocument, type DeviceOverrideDocument, notGone } from './schema.ts';
 
 /** Documents read at once, so that neither we nor the database hold too much. */

@@ -6,8 +6,9 @@ import {
   appSettingDefaults,
 } from '../../domain/app.ts';
 import { appChange } from '../../domain/audit-records.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import { toAppRecord } from './app-document.ts';
-import { draftAudit, findDefaultOrganizationId } from './audit.ts';
+import { draftAudit } from './audit.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import type { AppDocument } from './schema.ts';
@@ -53,10 +54,9 @@ export async function ensureApp(
 ): Promise<void> {
   const found = await database.collection('apps').findOne({ _id: appId });
   if (found && !found.gone) return;
-  const organizationId = await findDefaultOrganizationId(database);
-  const fields = { ...appDefaults(by.atMs), owner_org: organizationId };
+  const fields = { ...appDefaults(by.atMs), owner_org: defaultOrganizationId };
   if (found) draft.set('apps', [appId], { ...fields, gone: false });
   else draft.insert('apps', [{ _id: appId, ...fields }]);
-  const after = toAppRecord({ _id: appId, ...fields }, organizationId);
+  const after = toAppRecord({ _id: appId, ...fields });
   await draftAudit(database, draft, by, appChange({ before: null, after }));
 }

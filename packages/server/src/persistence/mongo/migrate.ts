@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Db, ObjectId } from 'mongodb';
 import { isDuplicateKey } from './errors.ts';
 import * as initial from './migrations/0001-initial.ts';
-import * as organization from './migrations/0005-organization.ts';
+import * as manifests from './migrations/0002-manifests.ts';
 import * as rest from './migrations/0004-rest.ts';
+import * as organization from './migrations/0005-organization.ts';
 import type { StoredTime } from './stored-time.ts';
 
 interface Migration {
@@ -16,6 +17,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0005-organization': { up: organization.up },
   '0004-rest': { up: rest.up },
+  '0002-manifests': { up: manifests.up },
 };
 
 interface LockDocument {

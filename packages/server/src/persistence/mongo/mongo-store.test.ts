@@ -1,7 +1,8 @@
 import { describe } from 'vitest';
 import { dropDatabase, newDatabaseName, testMongoUrl } from '../../testing/mongo-database.ts';
+import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
-import { describeRaces } from '../contract/races-contract.ts';
+import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import { openMongoStore } from './open-mongo-store.ts';
 
@@ -24,9 +25,9 @@ async function openInDatabase(): Promise<OpenedStore> {
 
 describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', () => {
   // FerretDB reads whole collections where MongoDB uses an index.
-  describeStoreContract('MongoDB', openInDatabase, { timeout: 300_000 });
+  describeStoreContract('MongoDB', openInDatabase, { timeout: 300_000, manyFiles: 1_200 });
 
-  describeRaces('two stores over one MongoDB database', async () => {
+  const openTwoNodes = async (): Promise<OpenedNodes> => {
     const name = newDatabaseName();
     const [here, there] = await Promise.all([
       openMongoStore(testMongoUrl, name),
@@ -39,5 +40,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', () => {
         await dropDatabase(name);
       },
     };
-  });
+  };
+  describeRaces('two stores over one MongoDB database', openTwoNodes);
+  describeManifestRaces('two stores over one MongoDB database', openTwoNodes);
 });

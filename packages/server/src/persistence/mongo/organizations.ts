@@ -1,16 +1,16 @@
 import { memberChange, organizationChange, webhookChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Member, type MemberRole, requireOtherSuperAdmin } from '../../domain/member.ts';
-import { type Organization, requireUnused } from '../../domain/organization.ts';
+import { defaultOrganizationId, type Organization, requireUnused } from '../../domain/organization.ts';
 import type { MemberStore, OrganizationStore } from '../../ports/organizations.ts';
-import { draftAudit, findDefaultOrganizationId } from './audit.ts';
+import { draftAudit } from './audit.ts';
 import type { MongoDatabase } from './database.ts';
 import { type MemberDocument, notGone, type OrganizationDocument } from './schema.ts';
 import { toWebhook } from './webhooks.ts';
 
 function toOrganization(document: OrganizationDocument): Organization {
   return {
-    ...{ id: document._id, name: document.name, isDefault: document.is_default },
+    ...{ id: document._id, name: document.name, isDefault: document._id === defaultOrganizationId },
     ...{ logo: document.logo, website: document.website, managementEmail: document.management_email },
     createdBy: document.created_by,
     requireKeyExpiration: document.require_key_expiration,
@@ -23,7 +23,7 @@ function toOrganization(document: OrganizationDocument): Organization {
 
 function toFields(organization: Organization): Omit<OrganizationDocument, '_id'> {
   return {
-    ...{ name: organization.name, is_default: organization.isDefault },
+    name: organization.name,
     ...{ logo: organization.logo, website: organization.website },
     ...{ management_email: organization.managementEmail, created_by: organization.createdBy },
     require_key_expiration: organization.requireKeyExpiration,
@@ -63,10 +63,7 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
   return {
     async listOrganizations() {
       await log.settle();
-      const found = await organizations
-        .find(notGone)
-        .sort({ is_default: -1, created_at: 1, _id: 1 })
-        .toArray();
+      const found = await organizations.find(notGone).sort({ created_at: 1, _id: 1 }).toArray();
       return found.map(toOrganization);
     },
 
@@ -79,13 +76,13 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
     async findOrganizationOfApp(appId) {
       await log.settle();
       const app = await database.collection('apps').findOne({ _id: appId, ...notGone });
-      return requireOrganization(database, app?.owner_org ?? (await findDefaultOrganizationId(database)));
+      return requireOrganization(database, app?.owner_org ?? defaultOrganizationId);
     },
 
     async listAppIdsOf(organizationIds) {
       await log.settle();
       // Apps that are older than organizations are in the default one, without a word about it.
-      const isDefaultAsked = organizationIds.includes(await findDefaultOrganizationId(database));
+      const isDefaultAsked = organizationIds.includes(defaultOrganizationId);
       const owners = [...organizationIds, ...(isDefaultAsked ? [null] : [])] as string[];
       const found = await database
         .collection('apps')
@@ -118,7 +115,10 @@ export function createMongoOrganizations(database: MongoDatabase): OrganizationS
     deleteOrganization: (id, by) =>
       log.commit(async (draft) => {
         const before = await requireOrganization(database, id);
-        requireUnused(before, (await database.collection('apps').findOne({ owner_org: id, ...notGone })) !== null);
+        requireUnused(
+          before,
+          (await database.collection('apps').findOne({ owner_org: id, ...notGone })) !== null,
+        );
         const ofIt = { org_id: id, ...notGone };
         const members = await database.collection('members').find(ofIt).sort({ email: 1 }).toArray();
         const webhooks = await database.collection('webhooks').find(ofIt).sort({ _id: 1 }).toArray();

@@ -1,9 +1,8 @@
 import type { PlannedDeletions } from '../../ports/store.ts';
+import { inChunks } from '../chunks.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { notGone } from './schema.ts';
-
-const keysPerRead = 1_000;
 
 /** Plans the deletion of objects as part of a commit, or moves it. */
 export async function planDeletions(
@@ -12,20 +11,19 @@ export async function planDeletions(
   objectKeys: readonly string[],
   dueAtMs: number,
 ): Promise<void> {
-  const known = new Set<string>();
-  for (let start = 0; start < objectKeys.length; start += keysPerRead) {
-    const some = objectKeys.slice(start, start + keysPerRead);
+  for (const some of inChunks(objectKeys)) {
     const found = await database
       .collection('planned_deletions')
       .find({ _id: { $in: some } }, { projection: { _id: 1 } })
       .toArray();
-    for (const { _id } of found) known.add(_id);
+    const known = new Set(found.map(({ _id }) => _id));
+    draft.set('planned_deletions', [...known], { due_at: dueAtMs, gone: false });
+    const others = some.filter((key) => !known.has(key));
+    draft.insert(
+      'planned_deletions',
+      others.map((_id) => ({ _id, due_at: dueAtMs })),
+    );
   }
-  draft.set('planned_deletions', [...known], { due_at: dueAtMs, gone: false });
-  draft.insert(
-    'planned_deletions',
-    objectKeys.filter((key) => !known.has(key)).map((_id) => ({ _id, due_at: dueAtMs })),
-  );
 }
 
 /** Takes a plan back as part of a commit. */
@@ -43,6 +41,9 @@ export function createMongoPlannedDeletions(database: MongoDatabase): PlannedDel
   return {
     planObjectDeletion: (objectKey, dueAtMs) =>
       log.commit((draft) => planDeletions(database, draft, [objectKey], dueAtMs)),
+
+    planObjectDeletions: (objectKeys, dueAtMs) =>
+      log.commit((draft) => planDeletions(database, draft, objectKeys, dueAtMs)),
 
     async listDueObjectDeletions(nowMs, limit) {
       await log.settle();

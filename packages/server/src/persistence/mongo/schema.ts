@@ -1,4 +1,4 @@
-import type { ObjectId } from 'mongodb';
+import type { Binary, ObjectId } from 'mongodb';
 import type { StoredTime } from './stored-time.ts';
 
 /** What every document has that commits write. */
@@ -37,6 +37,33 @@ export interface BundleDocument extends Committed {
   readonly number?: number;
   /** Absent while it is as it was made. */
   readonly updated_at?: StoredTime;
+  readonly manifest_state?: string;
+  readonly manifest_reason?: string | null;
+  /** How often somebody began to make the manifest and was not heard of again. */
+  readonly manifest_attempts?: number;
+}
+
+export interface FileDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly name: string;
+  /** A `keyOf` app and name: no two that are there have the same one. */
+  readonly name_key: string;
+  readonly object_key: string;
+  readonly size: number;
+  readonly is_brotli: boolean;
+  /** How many manifests name it. */
+  readonly uses: number;
+  /** Since when none does; null while one does. */
+  readonly released_at: number | null;
+}
+
+/** Its id is the bundle's. */
+export interface ManifestDocument extends Committed {
+  readonly _id: string;
+  readonly file_count: number;
+  /** See `packed-manifest.ts`. */
+  readonly entries: Binary;
 }
 
 /** All of its fields are an older server's, whose releases lie in the same collection. */
@@ -96,6 +123,8 @@ export interface ChannelDocument extends Committed {
   readonly allow_dev: boolean;
   readonly allow_device: boolean;
   readonly allow_emulator: boolean;
+  /** Absent from channels of before there was a choice. */
+  readonly update_package?: string;
   readonly bundle_id: string | null;
   readonly rollout_id: string;
   readonly rollout_bundle_id: string | null;
@@ -231,8 +260,6 @@ export interface PlannedDeletionDocument extends Committed {
 export interface OrganizationDocument extends Committed {
   readonly _id: string;
   readonly name: string;
-  /** Of the one that apps belong to when nobody says another. */
-  readonly is_default: boolean;
   readonly logo: string | null;
   readonly website: string | null;
   readonly management_email: string | null;
@@ -341,6 +368,8 @@ export interface CommittedCollections {
   readonly webhook_deliveries: WebhookDeliveryDocument;
   readonly webhook_progress: WebhookProgressDocument;
   readonly app_deletions: AppDeletionDocument;
+  readonly files: FileDocument;
+  readonly manifests: ManifestDocument;
 }
 
 export type CollectionName = keyof CommittedCollections;
@@ -363,6 +392,8 @@ export const collectionsWithDeletion = [
   'members',
   'webhooks',
   'webhook_deliveries',
+  'files',
+  'manifests',
 ] as const satisfies readonly CollectionName[];
 
 /** Its id is the lease's name. */

@@ -16,6 +16,7 @@ import { createMongoDeviceStates } from './device-states.ts';
 import { createMongoDevices } from './devices.ts';
 import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
+import { createMongoManifests } from './manifests.ts';
 import { createMongoMembers, createMongoOrganizations } from './organizations.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
@@ -75,6 +76,7 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoBundles(database),
       ...createMongoBundleRecords(database),
       ...createMongoMissingChecksums(database),
+      ...createMongoManifests(database),
       ...createMongoReleases(database),
       ...createMongoChannels(database),
       ...createMongoDeployments(database),

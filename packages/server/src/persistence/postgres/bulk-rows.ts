@@ -10,6 +10,8 @@ const sortColumns: Readonly<Record<BulkTable, readonly string[]>> = {
   devices: ['app_id', 'device_id'],
   device_failures: ['app_id', 'device_id', 'version_name'],
   changes: [],
+  files: ['app_id', 'name'],
+  planned_deletions: ['object_key'],
 };
 
 function compare(one: unknown, other: unknown): number {

@@ -150,7 +150,10 @@ class UnlockedAdapter extends PostgresAdapter {
   override async releaseMigrationLock(): Promise<void> {}
 }
 
-const byteOrderedText = RawNode.createWithSql('text collate "C"');
+const columnTypes: Readonly<Record<string, RawNode>> = {
+  text: RawNode.createWithSql('text collate "C"'),
+  blob: RawNode.createWithSql('bytea'),
+};
 
 /**
  * Columns as the migrations mean them: texts compare by their bytes, whatever the database's locale is, and numbers the
@@ -158,9 +161,10 @@ const byteOrderedText = RawNode.createWithSql('text collate "C"');
  */
 class ColumnCompiler extends PostgresQueryCompiler {
   protected override visitColumnDefinition(node: ColumnDefinitionNode): void {
-    const isText = DataTypeNode.is(node.dataType) && node.dataType.dataType === 'text';
+    const given = DataTypeNode.is(node.dataType) ? node.dataType.dataType : undefined;
+    const replaced = typeof given === 'string' ? columnTypes[given] : undefined;
     const dataType = node.autoIncrement ? DataTypeNode.create('bigint') : node.dataType;
-    super.visitColumnDefinition({ ...node, dataType: isText ? byteOrderedText : dataType });
+    super.visitColumnDefinition({ ...node, dataType: replaced ?? dataType });
   }
 
   protected override getAutoIncrement(): string {

@@ -1,8 +1,13 @@
+import { Kysely } from 'kysely';
 import { inject } from 'vitest';
 import { createPostgresDatabase } from '../../testing/postgres-server.ts';
+import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
+import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
-import { describeRaces } from '../contract/races-contract.ts';
+import { describeRaces, type OpenedNodes } from '../contract/races-contract.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
+import { openConnections } from './connections.ts';
+import { createPostgresDialect } from './dialect.ts';
 import { openPostgresStore } from './open-postgres-store.ts';
 
 const serverUrl = inject('postgresUrl');
@@ -26,7 +31,7 @@ async function openInNewDatabase(): Promise<OpenedStore> {
 
 describeStoreContract('PostgreSQL', openInNewDatabase);
 
-describeRaces('two stores over one PostgreSQL database', async () => {
+const openTwoNodes = async (): Promise<OpenedNodes> => {
   const database = await createPostgresDatabase(serverUrl);
   const here = await openPostgresStore(database.url);
   const there = await openPostgresStore(database.url);
@@ -36,5 +41,16 @@ describeRaces('two stores over one PostgreSQL database', async () => {
       await Promise.all([here.close(), there.close()]);
       await database.drop();
     },
+  };
+};
+describeRaces('two stores over one PostgreSQL database', openTwoNodes);
+describeManifestRaces('two stores over one PostgreSQL database', openTwoNodes);
+
+describeOlderSchemas('PostgreSQL', async () => {
+  const database = await createPostgresDatabase(serverUrl);
+  return {
+    db: new Kysely({ dialect: createPostgresDialect(openConnections(database.url, 60_000), {}) }),
+    openStore: () => openPostgresStore(database.url),
+    destroy: database.drop,
   };
 });

@@ -3,12 +3,14 @@ import type { ChangedBy } from '../../domain/actor.ts';
 import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { ManifestReason, ManifestState } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
 import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
+import { releaseFiles } from './files.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 import { nextNumber } from './sequences.ts';
 
@@ -28,11 +30,15 @@ export function toBundle(row: Selectable<BundlesTable>): Bundle {
     externalUrl: row.external_url,
     link: row.link,
     comment: row.comment,
+    manifest: {
+      state: row.manifest_state as ManifestState,
+      reason: row.manifest_reason as ManifestReason | null,
+    },
     createdAtMs: row.created_at,
   };
 }
 
-function selectLive(db: Kysely<Schema>, id: string) {
+export function selectLive(db: Kysely<Schema>, id: string) {
   return db.selectFrom('bundles').selectAll().where('id', '=', id).where('deleted_at', 'is', null);
 }
 
@@ -78,7 +84,9 @@ export async function deleteBundleRows(
   by: ChangedBy,
 ): Promise<void> {
   await noteChange(transaction, appId);
-  const deleted = rows.map(toBundle).map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
+  const deleted = rows
+    .map(toBundle)
+    .map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
   await noteAudit(transaction, by, ...deleted);
   const nowMs = by.atMs;
   await transaction
@@ -90,6 +98,7 @@ export async function deleteBundleRows(
       rows.map(({ id }) => id),
     )
     .execute();
+  for (const { id } of rows) await releaseFiles(transaction, id, nowMs);
   await transaction
     .deleteFrom('device_failures')
     .where('app_id', '=', appId)
@@ -138,6 +147,9 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               deleted_at: null,
               number,
               updated_at: bundle.createdAtMs,
+              manifest_state: bundle.manifest.state,
+              manifest_reason: bundle.manifest.reason,
+              manifest_attempts: 0,
             })
             .execute();
           await noteAudit(transaction, by, bundleChange({ before: null, after: bundle }));

@@ -3,7 +3,7 @@ import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { ChangedBy } from '../../domain/actor.ts';
 import { channelChange, overrideChange } from '../../domain/audit-records.ts';
 import type { AutoPauseAction } from '../../domain/auto-pause.ts';
-import type { Channel, UpdatePolicy } from '../../domain/channel.ts';
+import type { Channel, UpdatePackage, UpdatePolicy } from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
 import { noteAudit } from './audit.ts';
@@ -28,6 +28,7 @@ export function toChannel(row: Selectable<ChannelsTable>): Channel {
     allowDev: row.allow_dev === 1,
     allowDevice: row.allow_device === 1,
     allowEmulator: row.allow_emulator === 1,
+    updatePackage: row.update_package as UpdatePackage,
     bundleId: row.bundle_id,
     rollout: {
       id: row.rollout_id,
@@ -70,6 +71,7 @@ function toRow(channel: Omit<Channel, 'id'>): Insertable<ChannelsTable> {
     allow_dev: Number(channel.allowDev),
     allow_device: Number(channel.allowDevice),
     allow_emulator: Number(channel.allowEmulator),
+    update_package: channel.updatePackage,
     bundle_id: channel.bundleId,
     rollout_id: rollout.id,
     rollout_bundle_id: rollout.bundleId,

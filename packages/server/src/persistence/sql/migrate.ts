@@ -2,8 +2,9 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import * as initial from './migrations/0001-initial.ts';
 import * as channels from './migrations/0002-channels.ts';
 import * as nodes from './migrations/0003-nodes.ts';
-import * as organization from './migrations/0007-organization.ts';
+import * as manifests from './migrations/0004-manifests.ts';
 import * as rest from './migrations/0006-rest.ts';
+import * as organization from './migrations/0007-organization.ts';
 
 /** Forward only; a name, once released, never changes. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -12,6 +13,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003-nodes': { up: nodes.up },
   '0007-organization': { up: organization.up },
   '0006-rest': { up: rest.up },
+  '0004-manifests': { up: manifests.up },
 };
 
 /**

@@ -3,7 +3,7 @@ import type { ChangedBy } from '../../domain/actor.ts';
 import { memberChange, organizationChange, webhookChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Member, type MemberRole, requireOtherSuperAdmin } from '../../domain/member.ts';
-import { type Organization, requireUnused } from '../../domain/organization.ts';
+import { defaultOrganizationId, type Organization, requireUnused } from '../../domain/organization.ts';
 import type { MemberStore, OrganizationStore } from '../../ports/organizations.ts';
 import { noteAudit } from './audit.ts';
 import type { MembersTable, OrganizationsTable, Schema, SqlDatabase } from './schema.ts';
@@ -11,7 +11,7 @@ import { toWebhook } from './webhooks.ts';
 
 function toOrganization(row: Selectable<OrganizationsTable>): Organization {
   return {
-    ...{ id: row.id, name: row.name, isDefault: row.is_default === 1 },
+    ...{ id: row.id, name: row.name, isDefault: row.id === defaultOrganizationId },
     ...{ logo: row.logo, website: row.website, managementEmail: row.management_email },
     createdBy: row.created_by,
     requireKeyExpiration: row.require_key_expiration === 1,
@@ -24,7 +24,7 @@ function toOrganization(row: Selectable<OrganizationsTable>): Organization {
 
 function toRow(organization: Organization): OrganizationsTable {
   return {
-    ...{ id: organization.id, name: organization.name, is_default: Number(organization.isDefault) },
+    ...{ id: organization.id, name: organization.name },
     ...{ logo: organization.logo, website: organization.website },
     ...{ management_email: organization.managementEmail, created_by: organization.createdBy },
     require_key_expiration: Number(organization.requireKeyExpiration),
@@ -68,7 +68,6 @@ export function createSqlOrganizations(database: SqlDatabase): OrganizationStore
       const rows = await db
         .selectFrom('organizations')
         .selectAll()
-        .orderBy('is_default', 'desc')
         .orderBy('created_at')
         .orderBy('id')
         .execute();
@@ -84,13 +83,16 @@ export function createSqlOrganizations(database: SqlDatabase): OrganizationStore
       const row = await db
         .selectFrom('organizations')
         .selectAll()
-        .where(({ eb, or, selectFrom }) =>
-          or([
-            eb('id', '=', selectFrom('apps').select('owner_org').where('app_id', '=', appId)),
-            eb('is_default', '=', 1),
-          ]),
+        .where(({ eb, fn, selectFrom, val }) =>
+          eb(
+            'id',
+            '=',
+            fn.coalesce(
+              selectFrom('apps').select('owner_org').where('app_id', '=', appId),
+              val(defaultOrganizationId),
+            ),
+          ),
         )
-        .orderBy('is_default')
         .executeTakeFirstOrThrow();
       return toOrganization(row);
     },

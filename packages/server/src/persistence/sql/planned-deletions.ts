@@ -1,7 +1,22 @@
+import type { Kysely } from 'kysely';
 import type { PlannedDeletions } from '../../ports/store.ts';
-import type { SqlDatabase } from './schema.ts';
+import type { Schema, SqlDatabase } from './schema.ts';
 
-export function createSqlPlannedDeletions({ db }: SqlDatabase): PlannedDeletions {
+/** Plans the deletion of objects as part of a transaction, or moves it. */
+export async function planDeletions(
+  database: SqlDatabase,
+  transaction: Kysely<Schema>,
+  objectKeys: readonly string[],
+  dueAtMs: number,
+): Promise<void> {
+  const rows = [...new Set(objectKeys)].map((key) => ({ object_key: key, due_at: dueAtMs }));
+  await database.upsertMany(transaction, 'planned_deletions', rows, (conflict) =>
+    conflict.column('object_key').doUpdateSet(({ ref }) => ({ due_at: ref('excluded.due_at') })),
+  );
+}
+
+export function createSqlPlannedDeletions(database: SqlDatabase): PlannedDeletions {
+  const { db } = database;
   return {
     async planObjectDeletion(objectKey, dueAtMs) {
       await db
@@ -10,6 +25,9 @@ export function createSqlPlannedDeletions({ db }: SqlDatabase): PlannedDeletions
         .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: dueAtMs }))
         .execute();
     },
+
+    planObjectDeletions: (objectKeys, dueAtMs) =>
+      database.write((transaction) => planDeletions(database, transaction, objectKeys, dueAtMs)),
 
     async listDueObjectDeletions(nowMs, limit) {
       const rows = await db

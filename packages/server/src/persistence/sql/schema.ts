@@ -12,6 +12,8 @@ import type {
 export interface Schema {
   apps: AppsTable;
   bundles: BundlesTable;
+  files: FilesTable;
+  manifests: ManifestsTable;
   releases: ReleasesTable;
   channels: ChannelsTable;
   deployments: DeploymentsTable;
@@ -75,6 +77,31 @@ export interface BundlesTable {
   /** Of the sequence `bundles`. */
   number: number;
   updated_at: number;
+  manifest_state: string;
+  manifest_reason: string | null;
+  /** How often somebody began to make the manifest and was not heard of again. */
+  manifest_attempts: number;
+}
+
+export interface FilesTable {
+  id: string;
+  app_id: string;
+  name: string;
+  object_key: string;
+  size: number;
+  is_brotli: number;
+  /** How many manifests name it. */
+  uses: number;
+  /** Since when none does; null while one does. */
+  released_at: number | null;
+}
+
+/** Of bundles that were not deleted. */
+export interface ManifestsTable {
+  bundle_id: string;
+  file_count: number;
+  /** See `packed-manifest.ts`. */
+  entries: Uint8Array;
 }
 
 export interface ReleasesTable {
@@ -106,6 +133,7 @@ export interface ChannelsTable {
   allow_dev: number;
   allow_device: number;
   allow_emulator: number;
+  update_package: string;
   bundle_id: string | null;
   rollout_id: string;
   rollout_bundle_id: string | null;
@@ -251,8 +279,6 @@ interface LeasesTable {
 export interface OrganizationsTable {
   id: string;
   name: string;
-  /** 1 of the one that apps belong to when nobody says another. */
-  is_default: number;
   logo: string | null;
   website: string | null;
   management_email: string | null;
@@ -338,7 +364,14 @@ interface WebhookProgressTable {
 }
 
 /** Tables that are written many rows at a time. */
-export type BulkTable = 'device_events' | 'counters' | 'devices' | 'device_failures' | 'changes';
+export type BulkTable =
+  | 'device_events'
+  | 'counters'
+  | 'devices'
+  | 'device_failures'
+  | 'changes'
+  | 'files'
+  | 'planned_deletions';
 
 /** What becomes of rows whose key a table has already. */
 export type ConflictRule<Table extends BulkTable> = (

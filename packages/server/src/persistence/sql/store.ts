@@ -14,6 +14,7 @@ import { createSqlDeviceEvents } from './device-events.ts';
 import { createSqlDeviceStates } from './device-states.ts';
 import { createSqlDevices } from './devices.ts';
 import { createSqlLeases } from './leases.ts';
+import { createSqlManifests } from './manifests.ts';
 import { createSqlMembers, createSqlOrganizations } from './organizations.ts';
 import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
@@ -28,6 +29,7 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlBundles(database),
     ...createSqlBundleRecords(database),
     ...createSqlMissingChecksums(database),
+    ...createSqlManifests(database),
     ...createSqlReleases(database),
     ...createSqlChannels(database),
     ...createSqlDeployments(database),

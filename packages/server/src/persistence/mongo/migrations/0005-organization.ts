@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { Db, IndexDescription } from 'mongodb';
+import { defaultOrganizationId } from '../../../domain/organization.ts';
 import type { OrganizationDocument } from '../schema.ts';
 import type { StoredTime } from '../stored-time.ts';
 
@@ -25,10 +25,10 @@ async function insertDefaultOrganization(db: Db): Promise<void> {
   const { localTime } = (await db.command({ isMaster: 1 })) as { readonly localTime: StoredTime };
   const nowMs = localTime.getTime();
   await db.collection<OrganizationDocument>('organizations').updateOne(
-    { is_default: true },
+    { _id: defaultOrganizationId },
     {
       $setOnInsert: {
-        ...{ _id: randomUUID(), name: 'Default organization', logo: null, website: null },
+        ...{ name: 'Default organization', logo: null, website: null },
         ...{ management_email: null, created_by: null },
         ...{ require_key_expiration: false, max_key_expiration_days: null },
         ...{ enforce_encrypted_bundles: false, required_encryption_key: null },

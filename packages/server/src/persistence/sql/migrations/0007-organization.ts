@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { Kysely } from 'kysely';
+import { defaultOrganizationId } from '../../../domain/organization.ts';
 
 interface Tables {
   apps: { owner_org: string };
   organizations: {
     id: string;
     name: string;
-    is_default: number;
     created_at: number;
     updated_at: number;
     require_key_expiration: number;
@@ -25,11 +24,11 @@ async function insertDefaultOrganization(db: Kysely<Tables>): Promise<void> {
     .limit(1)
     .executeTakeFirst();
   const createdAtMs = parseTimestamp(first?.timestamp ?? '') ?? 0;
-  const id = randomUUID();
+  const id = defaultOrganizationId;
   await db
     .insertInto('organizations')
     .values({
-      ...{ id, name: 'Default organization', is_default: 1 },
+      ...{ id, name: 'Default organization' },
       ...{ created_at: createdAtMs, updated_at: createdAtMs },
       ...{ require_key_expiration: 0, enforce_encrypted_bundles: 0 },
     })
@@ -43,7 +42,6 @@ export async function up(db: Kysely<Tables>): Promise<void> {
     .createTable('organizations')
     .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('name', 'text', (column) => column.notNull())
-    .addColumn('is_default', 'integer', (column) => column.notNull())
     .addColumn('logo', 'text')
     .addColumn('website', 'text')
     .addColumn('management_email', 'text')

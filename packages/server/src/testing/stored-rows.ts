@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
-import { MongoClient } from 'mongodb';
+import { MongoClient, ObjectId } from 'mongodb';
 import { Client } from 'pg';
 
 /** A row of a table or a document of a collection, as the driver shows it. */
@@ -7,8 +7,10 @@ export type StoredRow = Readonly<Record<string, unknown>>;
 
 /** A database past its store: rows as they lie there, read and added many at a time. */
 export interface StoredRows {
-  /** What rows are called by themselves. */
+  /** The column of a row's id. */
   readonly idName: 'id' | '_id';
+  /** A value as it lies in place of another one. */
+  inPlaceOf(old: unknown, value: string): unknown;
   /** All rows with this value. */
   read(table: string, column: string, value: string): Promise<readonly StoredRow[]>;
   /** Rows of one shape. */
@@ -20,6 +22,7 @@ export function openSqliteRows(path: string): StoredRows {
   const database = new BetterSqlite3(path);
   return {
     idName: 'id',
+    inPlaceOf: (_old, value) => value,
     async read(table, column, value) {
       return database
         .prepare<[string], StoredRow>(`select * from "${table}" where "${column}" = ?`)
@@ -46,6 +49,7 @@ export async function openPostgresRows(url: string): Promise<StoredRows> {
   await client.connect();
   return {
     idName: 'id',
+    inPlaceOf: (_old, value) => value,
     async read(table, column, value) {
       return (await client.query<StoredRow>(`select * from "${table}" where "${column}" = $1`, [value])).rows;
     },
@@ -63,6 +67,7 @@ export async function openMongoRows(url: string, databaseName: string): Promise<
   const db = client.db(databaseName);
   return {
     idName: '_id',
+    inPlaceOf: (old, value) => (old instanceof ObjectId ? new ObjectId(value) : value),
     read: (table, column, value) =>
       db
         .collection(table)
