@@ -18,6 +18,17 @@ RUN rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
     && find node_modules/better-sqlite3/prebuilds -type f ! -name 'linux-*' -delete \
     && mkdir empty
 
+# The console: files that the server only reads. Its bundler and libraries stay behind in this stage.
+FROM base AS console
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY packages/protocol/package.json packages/protocol/
+COPY packages/console/package.json packages/console/
+RUN npm ci --ignore-scripts --workspace=packages/console
+COPY packages/protocol packages/protocol
+COPY packages/console packages/console
+RUN node --conditions=source packages/console/build.ts
+
 FROM base
 ARG VERSION=unreleased
 ARG REVISION=unknown
@@ -35,6 +46,7 @@ COPY LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY packages/protocol packages/protocol
 COPY packages/server packages/server
+COPY --from=console /app/packages/console/dist packages/console/dist
 # A volume starts with the owner of the folder it covers. Everything else belongs to root: the server cannot change itself.
 COPY --from=build --chown=node:node /app/empty /data
 COPY --from=build --chown=node:node /app/empty compile-cache

@@ -14,6 +14,7 @@ const servedJourneys = ['e2e/database-faults.test.ts', 'e2e/two-nodes.test.ts'];
 /** What every engine and every storage is held to. */
 const mainJourneys = [
   'e2e/update-journey.test.ts',
+  'e2e/delta-journey.test.ts',
   'e2e/channel-journey.test.ts',
   'e2e/failure-journey.test.ts',
   'e2e/encrypted-bundle.test.ts',
@@ -24,6 +25,8 @@ const hasMongo = Boolean(process.env['TEST_MONGO_URL'] && process.env['TEST_MONG
 if (!hasMongo && !process.argv.includes('--project')) {
   process.stderr.write('e2e on MongoDB and S3: skipped, TEST_MONGO_URL and TEST_MONGO_PROGRAM are not set\n');
 }
+/** The console, driven in a browser. */
+const consoleJourneys = 'e2e/console/*.test.ts';
 const engineServers = ['packages/server/src/testing/postgres-setup.ts'];
 
 const mongoJourneys: TestProjectConfiguration = {
@@ -82,9 +85,24 @@ export default defineConfig({
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
           sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...servedJourneys],
+          exclude: [...configDefaults.exclude, ...servedJourneys, consoleJourneys],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'console',
+          sequence: { groupOrder: 4 },
+          // Each has a server and a browser.
+          maxWorkers: 1,
+          include: [consoleJourneys],
+          globalSetup: 'e2e/console/build.ts',
+          execArgv: ['--conditions=source'],
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

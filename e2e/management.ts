@@ -1,3 +1,4 @@
+import { eventually } from './deadline.ts';
 import type { RunningServer } from './start-server.ts';
 
 /**
@@ -14,8 +15,32 @@ export interface ManagedBundle {
   readonly size: number;
   readonly session_key: string;
   readonly key_id: string | null;
+  readonly manifest_state: string;
+  readonly manifest_reason: string | null;
   readonly public_download_url: string;
   readonly created_at: string;
+}
+
+/** Answer of `bundles.manifest`. */
+export interface ManagedManifest {
+  readonly manifest_state: string;
+  readonly manifest_reason: string | null;
+  readonly files: readonly {
+    readonly path: string;
+    readonly hash: string;
+    readonly size: number;
+    readonly compression: 'br' | null;
+    readonly download_url: string;
+  }[];
+}
+
+/** Answer of `bundles.diff`. */
+export interface ManagedDiff {
+  readonly added: readonly { readonly path: string }[];
+  readonly changed: readonly { readonly path: string }[];
+  readonly removed: readonly { readonly path: string }[];
+  readonly zip_bytes: number;
+  readonly delta_bytes: number;
 }
 
 interface NewBundle {
@@ -71,6 +96,9 @@ export interface ManagedCounters {
 /** An operator's calls; each fails with the server's own words unless it is answered 2xx. */
 export interface Management {
   uploadBundle(zip: Uint8Array, bundle: NewBundle): Promise<ManagedBundle>;
+  /** Waits until devices can download single files of the bundle; answers its files. */
+  manifestReady(bundleId: string, deadlineMs?: number): Promise<ManagedManifest>;
+  diff(fromId: string, toId: string): Promise<ManagedDiff>;
   createRelease(release: NewRelease): Promise<ManagedRelease>;
   /** `null` sends the release's devices back to their builtin bundle. */
   setActiveBundle(releaseId: string, bundleId: string | null): Promise<void>;
@@ -106,6 +134,21 @@ export function managementOf({
       const answer = await ask<{ bundle: ManagedBundle }>('bundles.upload', { method: 'POST', body: form });
       return answer.bundle;
     },
+    async manifestReady(bundleId, deadlineMs = 30_000) {
+      return eventually(
+        'a manifest',
+        async () => {
+          const path = `bundles.manifest?bundle_id=${bundleId}`;
+          const manifest = await ask<ManagedManifest>(path);
+          const { manifest_state, manifest_reason } = manifest;
+          if (manifest_state === 'pending') return undefined;
+          if (manifest_state !== 'ready') throw new Error(`it is ${manifest_state}: ${manifest_reason}`);
+          return manifest;
+        },
+        deadlineMs,
+      );
+    },
+    diff: (fromId, toId) => ask<ManagedDiff>(`bundles.diff?from=${fromId}&to=${toId}`),
     async createRelease(release) {
       return (await post<{ release: ManagedRelease }>('releases.create', release)).release;
     },

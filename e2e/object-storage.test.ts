@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type HttpRelay, startHttpRelay } from '../packages/server/src/testing/http-relay.ts';
+import { createPhone, type PhoneUpdate } from '../packages/server/src/testing/phone.ts';
 import {
   createTestBucket,
   needsTestS3,
   type TestBucket,
   testS3Endpoint,
 } from '../packages/server/src/testing/test-bucket.ts';
+import { zipFiles } from '../scripts/zip.ts';
 import { beginJourney } from './app-journey.ts';
 import { eventually } from './deadline.ts';
 import type { ElectronApp } from './electron-app.ts';
@@ -54,7 +57,8 @@ describe.skipIf(testS3Endpoint === '')(`a server with its bundles in S3${needsTe
     await device.call('notifyAppReady');
   }
 
-  it.each<[string, () => Readonly<Record<string, string>>, boolean]>([
+  type Delivery = [how: string, env: () => Readonly<Record<string, string>>, isElsewhere: boolean];
+  const deliveries: readonly Delivery[] = [
     ['through the server', () => ({}), false],
     [
       'behind a redirect into the private bucket',
@@ -66,7 +70,42 @@ describe.skipIf(testS3Endpoint === '')(`a server with its bundles in S3${needsTe
       () => ({ BUNDLE_DELIVERY: 'cdn', CDN_BASE_URL: `${publicRelay.origin}/${bucket.name}` }),
       true,
     ],
-  ])('lets a device get its bundles %s', async (_how, env, isElsewhere) => {
+  ];
+
+  it.each(deliveries)('lets a phone get the files of a manifest %s', async (_how, env, isElsewhere) => {
+    if ('CDN_BASE_URL' in env()) await bucket.makePublic();
+    const server = await start(env());
+    const management = managementOf(server);
+    const files = { ...webAppOf('1.1.0'), 'large.js': Buffer.alloc(20_000, 'a line of it\n') };
+    const app = { app_id: 'com.example.files', version_name: '1.1.0' };
+    const { id } = await management.uploadBundle(await zipFiles(files), app);
+    await management.manifestReady(id);
+    const native = { platform: 'android' as const, version_name: '1.0.0', version_code: '1' };
+    const release = await management.createRelease({ ...native, app_id: app.app_id, builtin_bundle_id: id });
+    await management.setActiveBundle(release.id, id);
+    const response = await fetch(`${server.userUrl}/updates`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ...{ app_id: app.app_id, platform: 'android', device_id: '0f9c5d6a-55f1-4a3f-9d0e-2f6a5a1c7b10' },
+        ...{ version_build: '1.0.0', version_code: '1', version_os: '14', version_name: '1.0.0' },
+        ...{ plugin_version: '8.51.14', is_emulator: false, is_prod: true },
+      }),
+    });
+    const update = (await response.json()) as PhoneUpdate;
+    const folder = await mkdtemp(join(tmpdir(), 'capgo-phone-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const phone = createPhone({ platform: 'android', folder, builtin: new Map(), cutAfterBytes: 1_000 });
+    const { files: installed, fetched } = await phone.installManifest(update);
+    expect(installed).toEqual(new Map(Object.entries(files)));
+    expect(fetched.resumed).toBeGreaterThan(0);
+    expect(update.manifest?.every(({ download_url }) => download_url.startsWith(server.userUrl))).toBe(true);
+    expect(asked.length).toBe(isElsewhere ? fetched.requests : 0);
+    const keys = (await bucket.listKeys()).filter((key) => key.startsWith('apps/com.example.files/files/'));
+    expect(keys).toHaveLength(Object.keys(files).length);
+  });
+
+  it.each(deliveries)('lets a device get its bundles %s', async (_how, env, isElsewhere) => {
     if ('CDN_BASE_URL' in env()) await bucket.makePublic();
     const { device, publish, reported } = await beginJourney(await start(env()));
     const bundle = await publish('1.1.0');
@@ -104,7 +143,10 @@ describe.skipIf(testS3Endpoint === '')(`a server with its bundles in S3${needsTe
   it('refuses an upload while the storage is down, keeps nothing of it, and takes it afterwards', async () => {
     const server = await start();
     const { appId, publish, publishZip } = await beginJourney(server);
-    await publish('1.1.0');
+    const { id } = await publish('1.1.0');
+    // What is made of a bundle in the background lies in the bucket, too.
+    const management = managementOf(server);
+    await management.manifestReady(id);
     const stored = await bucket.listKeys();
     const zip = new Uint8Array(await (await fetch(await urlOfNewest(server, appId))).arrayBuffer());
 

@@ -265,7 +265,7 @@ async function checkServer(stage: Stage, programs: string): Promise<void> {
     const output = await untilListening(server);
     expect(/Management token: \S{20}/.test(output), 'the first start prints a management token');
     const page = await fetch(`http://127.0.0.1:${managementPort}/ui`);
-    expect(page.ok, 'the console is there');
+    expect(/<script type="module"/.test(await page.text()), 'the console is there, built');
     const ready = await fetch(`http://127.0.0.1:${userPort}/_readyz`);
     expect(ready.ok, 'the database and the storage are within reach');
     expect(await isHealthy(), 'HEALTHCHECK says healthy');
@@ -316,6 +316,11 @@ try {
   const image = await build(work, programs);
   const files = await readdir(outside(image, image.workdir), { recursive: true });
   const tests = files.filter((path) => !path.startsWith('node_modules') && /\.test\.ts$|testing/.test(path));
+  const sources = files.filter((path) => /^packages\/console\/(?!dist(\/|$))/.test(path));
+  expect(
+    sources.length === 0,
+    `of the console only what was built is in the image${sources.slice(0, 3).join()}`,
+  );
   expect(tests.length === 0, `no tests are in the image${tests.slice(0, 3).join()}`);
   let bytes = 0;
   await forEachEntry(image.root, async (path) => {

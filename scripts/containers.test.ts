@@ -110,6 +110,7 @@ describe('Dockerfile', () => {
       `node:${lock.packages['node_modules/node'].version}-bookworm-slim`,
       'base',
       'base',
+      'base',
     ]);
   });
 
@@ -155,6 +156,11 @@ describe('.dockerignore', () => {
     ['packages/server/src/testing/builders.ts', true],
     ['packages/server/src/persistence/contract/store-contract.ts', true],
     ['packages/server/README.md', true],
+    ['packages/console/src/main.tsx', false],
+    ['packages/console/vite.config.ts', false],
+    ['packages/console/dist/index.html', true],
+    ['packages/console/node_modules/x/package.json', true],
+    ['packages/console/src/features/bundles/web-folder.test.ts', true],
     ['node_modules/fastify/package.json', true],
     ['e2e/package.json', true],
     ['data/management-token', true],

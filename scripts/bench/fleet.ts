@@ -16,6 +16,15 @@ export interface SeededBundle {
   readonly id: string;
   readonly versionName: string;
   readonly checksum: string;
+  readonly files: readonly SeededFile[];
+}
+
+/** A file of a bundle's manifest, as the update check names it. */
+export interface SeededFile {
+  readonly name: string;
+  readonly hash: string;
+  /** Of its download URL. */
+  readonly path: string;
 }
 
 export interface SeededApp {

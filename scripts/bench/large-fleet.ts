@@ -73,6 +73,7 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
     for (const row of [...tables.bundles, ...tables.releases]) replaced.set(String(row[idName]), ids.next());
     for (const { rollout_id } of tables.channels) replaced.set(String(rollout_id), ids.next());
     const channelOffset = number * size.channelsPerApp;
+    const bundleOffset = number * size.bundlesPerApp;
 
     function copyValue(name: string, value: unknown): unknown {
       const found = replaced.get(String(value));
@@ -86,7 +87,8 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     return {
       apps: [copy(app)],
-      bundles: tables.bundles.map(copy),
+      // Numbered over all apps, as channels are.
+      bundles: tables.bundles.map((row) => ({ ...copy(row), number: Number(row['number']) + bundleOffset })),
       releases: tables.releases.map(copy),
       channels: tables.channels.map((row) => ({
         ...copy(row),

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createHistogram, performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import type { Job, LoadAnswer, LoadRequest, LoadResult, RequestSet } from './load-messages.ts';
 
 /** Answers that stay out for so long after the last request count as wrong. */
@@ -17,6 +18,8 @@ interface ExpectedAnswer {
   readonly value: object;
   /** Most answers are these very bytes; only others are parsed. */
   readonly bytes: Buffer;
+  /** The same compressed, as it came the first time. */
+  gzip?: Buffer;
 }
 
 interface PreparedRequest {
@@ -64,7 +67,13 @@ function describeMismatch(bytes: Buffer, expected: ExpectedAnswer): string {
   return `expected ${expected.bytes.toString()}, got ${bytes.toString('utf8', 0, 500)}`;
 }
 
-function isRight(body: Buffer, expected: ExpectedAnswer): boolean {
+function isRight(body: Buffer, expected: ExpectedAnswer, isGzip: boolean): boolean {
+  if (isGzip) {
+    if (expected.gzip?.equals(body)) return true;
+    if (!isRight(gunzipSync(body), expected, false)) return false;
+    expected.gzip = Buffer.from(body);
+    return true;
+  }
   if (body.equals(expected.bytes)) return true;
   try {
     return isDeepStrictEqual(JSON.parse(body.toString()), expected.value);
@@ -139,7 +148,8 @@ class Connection {
     const body = bytes.subarray(bodyStart);
     if (!expected) this.end();
     else if (!head.startsWith('HTTP/1.1 200 ')) this.#finish(`${head.split('\r\n')[0]}: ${body.toString()}`);
-    else if (!isRight(body, expected)) this.#finish(describeMismatch(body, expected));
+    else if (!isRight(body, expected, /\ncontent-encoding: gzip/i.test(head)))
+      this.#finish(describeMismatch(body, expected));
     else this.#finish(undefined);
   }
 }

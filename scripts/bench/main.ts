@@ -16,11 +16,12 @@ import {
   type ChangesReport,
   type EventsReport,
   type LargeReport,
+  type ManifestAnswersReport,
   type Measurement,
   renderReport,
   type ScenarioReport,
 } from './report.ts';
-import { activeBundleOf, appIdAt, completeFleet, countEvents, seedApps } from './seed.ts';
+import { activeBundleOf, appIdAt, completeFleet, countEvents, seedApps, seedManifestApp } from './seed.ts';
 import {
   type BareRoute,
   cpuSecondsOf,
@@ -88,6 +89,9 @@ const connections = 32;
 const statsConnections = 8;
 const openLoop: Loop = { kind: 'open', perSecond: 1_000 };
 const eventsMeanwhilePerSecond = 5_000;
+const manifestFileCount = 3_000;
+const manifestsPerSecond = 20;
+const manifestConnections = 4;
 
 /** What has to be undone at the end, however it comes; last first. */
 const undo: (() => unknown)[] = [];
@@ -216,6 +220,45 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   };
 }
 
+/** Large answers come from a generator of their own: looking at them must not make the small ones look late. */
+async function measureManifestAnswers(
+  load: LoadGenerator,
+  fleet: Fleet,
+  server: OurServer,
+): Promise<ManifestAnswersReport> {
+  progress('manifests');
+  const app = await seedManifestApp(server.running, manifestFileCount);
+  const smallSet = updateChecks('small answers', fleet.apps, 'hit');
+  const largeSet = updateChecks('large answers', [app], 'hit');
+  load.prepare(smallSet);
+  const other = startLoadGenerator();
+  undo.push(() => other.stop());
+  other.prepare(largeSet);
+  const base = { port: server.port, seconds: 2 * seconds };
+  const small = () =>
+    load.run({
+      ...{ ...base, requestSet: smallSet.name, answers: smallSet.answers },
+      ...{ loop: openLoop, connections },
+    });
+  const large = () =>
+    other.run({
+      ...{ ...base, requestSet: largeSet.name, answers: largeSet.answers },
+      ...{ loop: { kind: 'open', perSecond: manifestsPerSecond }, connections: manifestConnections },
+    });
+  await Promise.all([small(), large()]);
+  const report = { alone: [] as LoadResult[], beside: [] as LoadResult[], large: [] as LoadResult[] };
+  for (let round = 0; round < rounds; round += 1) {
+    report.alone.push(await small());
+    const [beside, others] = await Promise.all([small(), large()]);
+    report.beside.push(beside);
+    report.large.push(others);
+  }
+  for (const result of [...report.alone, ...report.beside]) notice(result, 'ours, small answers');
+  for (const result of report.large) notice(result, 'ours, large answers');
+  await undo.pop()?.();
+  return { ...report, fileCount: manifestFileCount, manifestsPerSecond, memory: await memoryOf(server.pid) };
+}
+
 /** How long it takes until another node serves what was changed on one: as nodes follow each other, and with Redis. */
 async function measureOtherNodes(engine: BenchEngine, folder: string): Promise<readonly ChangesReport[]> {
   const redisUrl = process.env['TEST_REDIS_URL'];
@@ -282,12 +325,14 @@ async function bench(): Promise<void> {
 
   const scenarios: ScenarioReport[] = [];
   let events: EventsReport | undefined;
+  let manifests: ManifestAnswersReport | undefined;
   for (const { name: fleetName, size, outcomes } of fleets) {
     const wanted = outcomes
       .map((outcome) => ({ outcome, name: `${outcome}, ${fleetName}` }))
       .filter(({ name }) => name.includes(options.only));
     const wantsEvents = fleetName === '1 app' && 'stats'.includes(options.only);
-    if (wanted.length === 0 && !wantsEvents) continue;
+    const wantsManifests = fleetName === '1 app' && 'manifests'.includes(options.only);
+    if (wanted.length === 0 && !wantsEvents && !wantsManifests) continue;
 
     progress(`seeding ${fleetName} with ${size.releasesPerApp} releases each`);
     const fleet = await seedFleet(engine, folder, size);
@@ -302,13 +347,14 @@ async function bench(): Promise<void> {
       scenarios.push(await compare(load, name, workload, ours, bare));
     }
     if (wantsEvents) events = await measureEvents(load, fleet, ours);
+    if (wantsManifests) manifests = await measureManifestAnswers(load, fleet, ours);
     await undo.pop()?.();
     await undo.pop()?.();
   }
   const changes =
     engine.isShared && 'another node'.includes(options.only) ? await measureOtherNodes(engine, folder) : [];
   const large = 'large'.includes(options.only) ? await measureLarge(load, engine, folder) : undefined;
-  process.stdout.write(`\n${renderReport({ scenarios, events, changes, large })}`);
+  process.stdout.write(`\n${renderReport({ scenarios, events, changes, manifests, large })}`);
 }
 
 let isInterrupted = false;

@@ -33,6 +33,16 @@ export interface EventsReport {
   readonly eventsMeanwhilePerSecond: number;
 }
 
+/** Small checks at the usual rate, alone and while large answers are sent to others. */
+export interface ManifestAnswersReport {
+  readonly fileCount: number;
+  readonly manifestsPerSecond: number;
+  readonly alone: readonly LoadResult[];
+  readonly beside: readonly LoadResult[];
+  readonly large: readonly LoadResult[];
+  readonly memory: Memory;
+}
+
 /** How long changes of one node took to reach another. */
 export interface ChangesReport {
   readonly name: string;
@@ -179,11 +189,13 @@ export function renderReport({
   scenarios,
   events,
   changes,
+  manifests,
   large,
 }: {
   readonly scenarios: readonly ScenarioReport[];
   readonly events: EventsReport | undefined;
   readonly changes: readonly ChangesReport[];
+  readonly manifests: ManifestAnswersReport | undefined;
   readonly large: LargeReport | undefined;
 }): string {
   const parts: string[] = [];
@@ -255,6 +267,30 @@ export function renderReport({
         events.acknowledged === events.readable,
         'every acknowledged event readable',
         `${whole(events.acknowledged)} acknowledged, ${whole(events.readable)} readable`,
+      ),
+    );
+  }
+  if (manifests) {
+    const times = (results: readonly LoadResult[]) =>
+      `${median(results.map(p50)).toFixed(2)} / ${median(results.map(p99)).toFixed(2)}`;
+    const rate = (results: readonly LoadResult[]) => `${whole(median(results.map(perSecond)))} req/s`;
+    const what = `manifests of ${whole(manifests.fileCount)} files`;
+    parts.push(
+      table(
+        ['POST /updates, open loop', 'rate', 'p50/p99 ms', 'RSS MiB (peak)'],
+        [
+          ['small answers alone', rate(manifests.alone), times(manifests.alone), ''],
+          [`small answers beside ${what}`, rate(manifests.beside), times(manifests.beside), ''],
+          [`${what}, gzip`, rate(manifests.large), times(manifests.large), memory(manifests.memory)],
+        ],
+      ),
+    );
+    const beside = median(manifests.beside.map(p99));
+    verdicts.push(
+      verdict(
+        beside <= maxP99Ms,
+        `p99 at most ${maxP99Ms} ms while ${whole(manifests.manifestsPerSecond)} large answers/s are sent`,
+        `${beside.toFixed(2)} ms (alone: ${median(manifests.alone.map(p99)).toFixed(2)} ms)`,
       ),
     );
   }

@@ -1,4 +1,4 @@
-import { managementOf } from '../../e2e/management.ts';
+import { type Management, managementOf } from '../../e2e/management.ts';
 import type { RunningServer } from '../../e2e/start-server.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
@@ -7,13 +7,14 @@ import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 import { zipFiles } from '../zip.ts';
 import { seedChannels } from './channels.ts';
 import type { BenchDatabase } from './engines.ts';
-import type { FleetSize, SeededApp, SeededBundle, SeededRelease } from './fleet.ts';
+import type { FleetSize, SeededApp, SeededBundle, SeededFile, SeededRelease } from './fleet.ts';
 
 /** Apps seeded at the same time; more would only wait for the one writer of the database. */
 const appsAtOnce = 8;
 /** Of each app, the rest is copied: through the API 200 apps with 50 releases each would take over a minute. */
 const releasesThroughApi = 2;
 const ids = createIds(systemClock);
+const manifestDeadlineMs = 120_000;
 const builtinVersion = '1.0.0';
 /** Not older than any release and of the same major version, so that a channel's default rules let it pass. */
 const bundleVersions = ['1.9.0', '1.9.1', '1.9.2', '1.9.3', '1.9.4', '1.9.5'];
@@ -31,6 +32,16 @@ function releaseAt(index: number): SeededRelease {
 /** Ids of one length, so that every app's answer has the same size. */
 export function appIdAt(index: number): string {
   return `com.example.app${String(index).padStart(4, '0')}`;
+}
+
+/** The manifest of a bundle, once it is there: until then answers are others. */
+async function filesOf(management: Management, bundleId: string): Promise<readonly SeededFile[]> {
+  const { files } = await management.manifestReady(bundleId, manifestDeadlineMs);
+  return files.map(({ path, hash, compression, download_url }) => ({
+    name: compression === null ? path : `${path}.${compression}`,
+    hash,
+    path: new URL(download_url).pathname,
+  }));
 }
 
 /** The bundle that the app's releases serve. */
@@ -57,7 +68,7 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
     const bundles: SeededBundle[] = [];
     for (const versionName of size.channels ? bundleVersions : bundleVersions.slice(0, 1)) {
       const { id: bundleId, checksum } = await upload(versionName);
-      bundles.push({ id: bundleId, versionName, checksum });
+      bundles.push({ id: bundleId, versionName, checksum, files: await filesOf(management, bundleId) });
     }
     const releases = Array.from({ length: size.releasesPerApp }, (_, at) => releaseAt(at));
     const app: SeededApp = { id, builtinBundleId: builtin.id, bundles, releases };
@@ -78,6 +89,30 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
   }
   await Promise.all(Array.from({ length: appsAtOnce }, seedInTurn));
   return apps;
+}
+
+/** An app of its own whose one release serves a bundle of that many files. */
+export async function seedManifestApp(server: RunningServer, fileCount: number): Promise<SeededApp> {
+  const management = managementOf(server);
+  const id = 'com.example.large';
+  const contents: Record<string, string> = { 'index.html': '<!doctype html>' };
+  for (let index = 1; index < fileCount; index += 1) {
+    contents[`assets/chunks/${index % 40}/chunk-${index}.js`] = `export const value = ${index};`;
+  }
+  const versionName = '1.9.0';
+  const bundle = await management.uploadBundle(await zipFiles(contents), {
+    app_id: id,
+    version_name: versionName,
+  });
+  const files = await filesOf(management, bundle.id);
+  const release = releaseAt(0);
+  const created = await management.createRelease({
+    ...{ app_id: id, platform: release.platform, version_name: release.versionName },
+    ...{ version_code: release.versionCode, builtin_bundle_id: bundle.id },
+  });
+  await management.setActiveBundle(created.id, bundle.id);
+  const bundles = [{ id: bundle.id, versionName, checksum: bundle.checksum, files }];
+  return { id, builtinBundleId: bundle.id, bundles, releases: [release] };
 }
 
 async function copyReleases(store: Store, size: FleetSize, apps: readonly SeededApp[]): Promise<void> {

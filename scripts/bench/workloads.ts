@@ -74,6 +74,9 @@ function answerFor(app: SeededApp, outcome: CheckOutcome, bundle: SeededBundle):
         url: `http://${host}/files/read/attachments/apps/${app.id}/bundles/${bundle.id}.zip`,
         session_key: '',
         checksum: bundle.checksum,
+        manifest: bundle.files.map(({ name, hash, path }) => {
+          return { file_name: name, file_hash: hash, download_url: `http://${host}${path}` };
+        }),
       };
     case 'no new version':
       return { error: 'no_new_version_available', message: 'No new version available', kind: 'up_to_date' };

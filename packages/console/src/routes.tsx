@@ -11,6 +11,7 @@ import { credentialState } from './api/credential.ts';
 import { basePath } from './api/location.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
+import { deviceFilterOf } from './features/devices/device-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
 import { Layout } from './features/layout/layout.tsx';
 import { SignInPage } from './features/sign-in/sign-in-page.tsx';
@@ -76,6 +77,16 @@ const bundle = createRoute({
   path: 'bundles/$bundleId',
   component: lazyRouteComponent(() => import('./features/bundles/bundle-page.tsx'), 'BundlePage'),
 });
+const channels = createRoute({
+  getParentRoute: () => app,
+  path: 'channels',
+  component: lazyRouteComponent(() => import('./features/channels/channels-page.tsx'), 'ChannelsPage'),
+});
+const channel = createRoute({
+  getParentRoute: () => app,
+  path: 'channels/$channel',
+  component: lazyRouteComponent(() => import('./features/channels/channel-page.tsx'), 'ChannelPage'),
+});
 const releases = createRoute({
   getParentRoute: () => app,
   path: 'releases',
@@ -98,31 +109,13 @@ const server = createRoute({
   component: lazyRouteComponent(() => import('./features/settings/server-page.tsx'), 'ServerPage'),
 });
 
-/** What the list of devices is narrowed to. */
-export interface DeviceFilter {
-  readonly search?: string;
-  readonly version?: string;
-  readonly channel?: string;
-  readonly platform?: string;
-}
-
-function deviceFilterOf(search: Readonly<Record<string, unknown>>): DeviceFilter {
-  const names = ['search', 'version', 'channel', 'platform'] as const;
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = search[name];
-      return value === undefined || value === '' ? [] : [[name, String(value)]];
-    }),
-  );
-}
-
 const routeTree = root.addChildren([
   login,
   oauthCallback,
   inside.addChildren([
     home,
     start,
-    app.addChildren([overview, bundles, bundle, releases, devices, device]),
+    app.addChildren([overview, bundles, bundle, channels, channel, releases, devices, device]),
     server,
   ]),
 ]);

@@ -1,13 +1,14 @@
+import { keys, keysUsage, UsageError } from './commands/keys.ts';
 import { serve } from './commands/serve.ts';
 import { storageCheck } from './commands/storage-check.ts';
-import { composeStorageCheck } from './compose.ts';
+import { composeApiKeys, composeStorageCheck } from './compose.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { AppError } from './domain/errors.ts';
 
 const usage = `Usage: capgo-server [command]
 
   serve           run the server (default)
-  storage check   try out where bundles are kept, and say what is wrong with it
+${keysUsage}  storage check   try out where bundles are kept, and say what is wrong with it
   help            print this text
 
 Settings come from the environment and from config.yml; docs/generated/config.md lists them.
@@ -18,13 +19,36 @@ function isPortTaken(error: unknown): error is Error & { port: number } {
 }
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof AppError) return error.message;
+  if (error instanceof ConfigError || error instanceof AppError || error instanceof UsageError) {
+    return error.message;
+  }
   if (isPortTaken(error))
     return `Port ${error.port} is in use by another program; choose another, or 0 for any free one`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-async function run(command: string): Promise<number> {
+/** Works on the database itself, also while a server does: it is told by the log of changes. */
+async function runKeys(args: readonly string[]): Promise<number> {
+  let close = async () => {};
+  const open = async () => {
+    const opened = await composeApiKeys(loadConfig());
+    close = opened.close;
+    return opened.apiKeys;
+  };
+  try {
+    await keys(args, open, {
+      out: (text) => process.stdout.write(text),
+      err: (text) => process.stderr.write(text),
+    });
+    return 0;
+  } finally {
+    await close();
+  }
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const command = args.join(' ');
+  if (args[0] === 'keys') return runKeys(args.slice(1));
   switch (command) {
     case 'serve':
       await serve(loadConfig());
@@ -52,7 +76,7 @@ async function run(command: string): Promise<number> {
  */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
-    return await run(args.length === 0 ? 'serve' : args.join(' '));
+    return await run(args.length === 0 ? ['serve'] : args);
   } catch (error) {
     process.stderr.write(`capgo-server cannot run: ${explain(error)}\n`);
     return 1;

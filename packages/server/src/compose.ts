@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import serverPackage from '../package.json' with { type: 'json' };
 import { createBundleUnpacker } from './bundle-archive/unpacker.ts';
 import { createZipBundleArchive } from './bundle-archive/zip.ts';
 import type { Config } from './config.ts';
@@ -13,6 +12,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
+import { claimsNeeded } from './domain/sign-in.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -25,17 +25,20 @@ import { createJobs, logUnbuilt } from './jobs/jobs.ts';
 import type { Job } from './jobs/scheduler.ts';
 import { createManagementAuth } from './management-api/auth.ts';
 import type { ServedDocument } from './management-api/docs-page.ts';
+import { createFailedAuthLimit } from './management-api/failed-auth-limit.ts';
 import { findOrCreateToken } from './management-api/generated-token.ts';
 import { renderManagementError } from './management-api/render-error.ts';
 import { toRoutePath } from './management-api/rest/rest-path.ts';
+import type { ManagementRoute } from './management-api/route.ts';
 import { addManagementRoutes, maxManagementBodyBytes } from './management-api/routes.ts';
 import { createCdnLinks } from './object-storage/cdn-links.ts';
 import { createExternalObjects } from './object-storage/external.ts';
 import { createFilesystemObjectStorage } from './object-storage/filesystem.ts';
 import { validated, validatedLinks } from './object-storage/validated.ts';
-import { openDatabase, openDatabaseHints, reasonOf } from './open-database.ts';
+import { openDatabase, openDatabaseHints, openStoreNow, reasonOf } from './open-database.ts';
 import { createOutboundHttp } from './outbound/http.ts';
 import { announced } from './persistence/announced.ts';
+import { loadApiKeyIndex } from './persistence/api-key-index.ts';
 import { groupedDeviceEvents } from './persistence/group-commit.ts';
 import { createIds } from './persistence/object-ids.ts';
 import { sparing } from './persistence/sparing-hints.ts';
@@ -47,6 +50,10 @@ import type { ObjectStorage } from './ports/object-storage.ts';
 import type { RequestLimits } from './ports/request-limits.ts';
 import type { StorageCheck } from './ports/storage-check.ts';
 import type { Store } from './ports/store.ts';
+import { createApiKeyCallers } from './services/api-key-callers.ts';
+import { createApiKeyUses } from './services/api-key-uses.ts';
+import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
+import { consoleConnections, consoleFolder, serverFacts } from './server-facts.ts';
 import { type Apps, createApps } from './services/apps.ts';
 import { type Audit, createAudit, deleteOldAudit } from './services/audit.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
@@ -68,9 +75,14 @@ import { createMembers, type Members } from './services/members.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
 import { createOrganizations, type Organizations } from './services/organizations.ts';
+import { createOverviews } from './services/overview.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
+import { createSignIn, type SignIn } from './services/sign-in.ts';
+import { createRolloutHealth } from './services/rollout-health.ts';
+import { createStatistics } from './services/statistics.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
+import { createUsage, deleteOldMinutes } from './services/usage.ts';
 import { sendDueDeliveries } from './services/webhook-deliveries.ts';
 import { queueAuditEvents, queueFailingBundles } from './services/webhook-outbox.ts';
 import { createWebhooks, type Webhooks } from './services/webhooks.ts';
@@ -80,11 +92,14 @@ export interface Product {
   readonly deviceApi: FastifyInstance;
   readonly managementApi: FastifyInstance;
   readonly metricsApi: FastifyInstance;
+  /** Every URL of the management API, with who may ask it. */
+  readonly managementRoutes: readonly ManagementRoute[];
   /** The OpenAPI documents that the management API serves. */
   readonly documents: readonly ServedDocument[];
   readonly jobs: readonly Job[];
   readonly services: {
     readonly apps: Apps;
+    readonly apiKeys: ApiKeys;
     readonly bundles: Bundles;
     readonly manifests: Manifests;
     readonly preparedManifests: PreparedManifests;
@@ -111,6 +126,16 @@ async function openTokens(
   if (config.managementApiTokens) return { tokens: config.managementApiTokens, newToken: undefined };
   const { token, isNew } = await findOrCreateToken(join(config.dataDir, 'management-token'));
   return { tokens: [token], newToken: isNew ? token : undefined };
+}
+
+/** Undefined when nobody can sign in. */
+async function openSignIn({ signIn }: Config, clock: Clock): Promise<SignIn | undefined> {
+  if (!signIn) return undefined;
+  // Here, so that servers without it do not load the library.
+  const { createOidcProvider } = await import('./identity/oidc-provider.ts');
+  const { issuer, clientId, rules } = signIn;
+  const provider = createOidcProvider({ issuer, clientId, claimsNeeded: claimsNeeded(rules) }, clock);
+  return createSignIn({ provider, rules });
 }
 
 interface BundleFiles {
@@ -154,34 +179,6 @@ async function openDataDir(config: Config) {
   } catch (error) {
     throw asDataDirError(error);
   }
-}
-
-/** What `npm run build:console` makes. */
-const consoleFolder = resolve(import.meta.dirname, '../../console/dist');
-const { version } = serverPackage;
-
-/** What the server tells operators of itself. */
-function serverFacts(config: Config) {
-  const { databaseUrl, s3, bundleDelivery, publicUrl, statsRetentionDays, maxBundleBytes } = config;
-  const [scheme = ''] = databaseUrl.split(':', 1);
-  return {
-    ...{ version, runtime: `Node.js ${process.versions.node}`, publicUrl },
-    database: scheme.startsWith('postgres') ? 'postgres' : scheme.replace('mongodb+srv', 'mongodb'),
-    storage: s3 ? 's3' : 'files',
-    delivery: bundleDelivery.kind,
-    event_retention_days: statsRetentionDays,
-    max_bundle_bytes: maxBundleBytes,
-  };
-}
-
-/** Whom the console's pages talk to beside the management API: devices' addresses, and who signs people in. */
-function consoleConnections({ oauthIssuer, s3, bundleDelivery }: Config, deviceUrl: string): string[] {
-  const cdn = bundleDelivery.kind === 'cdn' ? bundleDelivery.baseUrl : undefined;
-  const isRedirecting = bundleDelivery.kind === 'redirect';
-  const bucket = isRedirecting ? (s3?.publicEndpoint ?? s3?.baseEndpoint) : undefined;
-  const origins = [deviceUrl, oauthIssuer, cdn, bucket].flatMap((url) => (url ? [new URL(url).origin] : []));
-  // The bucket's name is part of the host, the region may be.
-  return isRedirecting && bucket === undefined ? [...origins, 'https://*.amazonaws.com'] : origins;
 }
 
 /** What nodes share beside the database. */
@@ -235,12 +232,14 @@ export async function composeProduct(
   const { objectStorage, links } = await openBundleFiles(config).catch(release);
   const rules = { failedBundleRetries: config.failedBundleRetries };
   const opening = openDatabase(config, { logger, minFailures: minFailuresOf(rules), clock, stop });
-  const { store: opened, appSnapshots, deviceStates, revision } = await opening.catch(release);
+  const { store: opened, appSnapshots, deviceStates, apiKeyIndex, revision } = await opening.catch(release);
   const archive = createZipBundleArchive();
   const sharing = await openSharing(config, logger, clock);
   const store = sharing.hints ? announced(opened, sharing.hints) : opened;
 
-  const follower = createChangeFollower({ changeLog: store, appSnapshots, deviceStates, clock, revision });
+  const follower = createChangeFollower({
+    ...{ changeLog: store, appSnapshots, deviceStates, apiKeys: apiKeyIndex, clock, revision },
+  });
   // A failure is the job's to tell, which asks again anyway.
   sharing.hints?.onHint(() => void follower.follow().catch(() => undefined));
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
@@ -257,6 +256,10 @@ export async function composeProduct(
     ...{ store, objectStorage, archive, appSnapshots, objectDeletions },
     ...{ clock, ids, limits },
   });
+  const externalBundles = createExternalBundles({
+    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
+    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+  });
   const node = ids.next();
   const manifests = createManifests({ store });
   const preparedManifests = createPreparedManifests({
@@ -268,18 +271,17 @@ export async function composeProduct(
     unpacker: createBundleUnpacker(config.brotliQuality),
     onUnbuilt: logUnbuilt(logger),
   });
-  const externalBundles = createExternalBundles({
-    ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
-    outbound,
-  });
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates, clock });
+  const apiKeys = createApiKeys({ store, index: apiKeyIndex, clock });
+  const keyUses = createApiKeyUses({ store, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
   const recorder = createCheckRecorder({ counters: store, deviceEvents, clock });
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
-  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, rules });
+  const usage = createUsage({ store, appSnapshots, clock });
+  const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, usage, rules });
   const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates, clock });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
@@ -304,6 +306,7 @@ export async function composeProduct(
       objectStorage,
       links,
       downloadUrls,
+      usage,
       metrics,
       clock,
       dependencies,
@@ -332,18 +335,32 @@ export async function composeProduct(
     renderError: renderManagementError,
     toRoutePath,
   });
-  const documents = await addManagementRoutes(managementApi, {
-    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, dependencies },
+  const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
+    ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
+    findRolloutHealth: createRolloutHealth({ log: store, appSnapshots, clock }),
     ...{ apps, channels, externalBundles, appSnapshots, clock, organizations, members, audit, webhooks },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);
       return (objectKey) => downloadUrlOf(base, objectKey);
     },
     counters: store,
+    statistics: createStatistics({ store, clock }),
+    overviews: createOverviews({ store, clock }),
+    findAppsOfOrganization: async (id) => (id === defaultOrganizationId ? apps.listIds(null) : undefined),
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
     ),
-    auth: createManagementAuth(tokens),
+    auth: createManagementAuth({
+      tokens,
+      apiKeys: createApiKeyCallers({ index: apiKeyIndex, follower, uses: keyUses, clock }),
+      signIn: await openSignIn(config, clock),
+      failures: createFailedAuthLimit(sharing.limits, clock, (ip) => {
+        logger.warn(
+          { event: 'auth_closed', ip },
+          'too many wrong credentials: this address is refused for a while',
+        );
+      }),
+    }),
     bundleUrls: (request) => {
       const base = deviceUrlOf(request);
       return (bundle) => bundle.externalUrl ?? downloadUrlOf(base, bundle.objectKey ?? '');
@@ -375,8 +392,11 @@ export async function composeProduct(
     ...{ logger, clock, leases: store, node, follower, manifestBuilder },
     refreshAllEveryMs: config.cacheResultDurationMs,
     recordChecks: () => recorder.flush(),
+    recordUsage: () => usage.flush(),
     refreshMissed: () => Promise.all([appSnapshots.refreshMissed(), deviceStates.refreshMissed()]),
-    refreshAll: () => Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll()]),
+    recordKeyUses: () => keyUses.flush(),
+    refreshAll: () =>
+      Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll(), apiKeyIndex.refresh()]),
     sweepFiles: () => sweepUnusedFiles({ store, clock }),
     deleteObjects: () => objectDeletions.carryOutDue(),
     findMissingChecksums: () => checksumSearch.run(),
@@ -387,14 +407,16 @@ export async function composeProduct(
     queueWebhookEvents: () => queueAuditEvents({ store, clock }),
     queueFailingBundles: () => queueFailingBundles({ store, log, appSnapshots, clock }),
     sendWebhookEvents: () => sendDueDeliveries({ store, outbound, clock, random: Math.random }),
+    deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
     deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
     deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
     purgeDeletedApps: () => apps.purgeDeleted(),
   });
   return {
-    ...{ deviceApi, managementApi, metricsApi, documents, jobs, newToken },
+    ...{ deviceApi, managementApi, metricsApi, managementRoutes, documents, jobs, newToken },
     services: {
       apps,
+      apiKeys,
       bundles,
       manifests,
       preparedManifests,
@@ -402,18 +424,42 @@ export async function composeProduct(
     },
     store,
     async close() {
-      await recorder.flush().catch((error: unknown) => {
+      for (const last of await Promise.allSettled([recorder.flush(), usage.flushAll()])) {
+        if (last.status === 'fulfilled') continue;
         logger.warn(
-          { event: 'unrecorded_checks', err: error },
+          { event: 'unrecorded_checks', err: last.reason },
           'the last update checks could not be recorded',
         );
-      });
+      }
+      // What is lost of them is a minute of when a key was used.
+      await keyUses.flush().catch(() => undefined);
       await giveUpLeases();
       await sharing.close();
       await store.close();
       lock.release();
     },
   };
+}
+
+/**
+ * Opens the API keys in the database, without a server. Other processes may work on the same database: SQLite's own locks
+ * keep their writes apart, and a server that runs hears of each change from the log of changes. DATA_DIR's lock is not
+ * taken, because nothing but the database is touched. Rejects with `unavailable` when the database cannot be opened now.
+ */
+export async function composeApiKeys(
+  config: Config,
+  clock: Clock = systemClock,
+): Promise<{ readonly apiKeys: ApiKeys; close(): Promise<void> }> {
+  if (config.databaseUrl === 'sqlite::memory:') {
+    throw new AppError(
+      'unavailable',
+      'DATABASE_URL is in the memory of another process; make keys through its management API (POST /apikey)',
+    );
+  }
+  const store = await openStoreNow(config);
+  const index = await loadApiKeyIndex(store);
+  const apiKeys = createApiKeys({ store, index, clock });
+  return { apiKeys, close: () => store.close() };
 }
 
 /** Puts together a check of the place for bundles, without a server: one that runs already is not disturbed. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type Role, roles } from './domain/access.ts';
 
 /*
  * What values of settings look like: each function reads one kind of text. They throw `UnacceptableValue`, whose problems
@@ -216,6 +217,37 @@ export function issuer(text: string): string {
     );
   }
   return text;
+}
+
+/** In lower case, as addresses are compared. */
+export function emailAddress(text: string): string {
+  if (!/^[^\s@,]+@[^\s@,]+$/.test(text)) {
+    throw new UnacceptableValue(`must be an email address such as ada@example.com, not ${quoted(text)}`);
+  }
+  return text.toLowerCase();
+}
+
+/** In lower case. Each is that domain alone, without those below it. */
+export function emailDomain(text: string): string {
+  if (!/^[^\s@,*]+\.[^\s@,*.]+$/.test(text) || text.startsWith('.')) {
+    throw new UnacceptableValue(
+      `must be what stands behind the @ of an address, such as example.com, not ${quoted(text)}`,
+    );
+  }
+  return text.toLowerCase();
+}
+
+/** `value=role`; a value may hold = itself. */
+export function roleValue(text: string): { readonly value: string; readonly role: Role } {
+  const at = text.lastIndexOf('=');
+  const value = text.slice(0, at).trim();
+  const role = roles.find((each) => each === text.slice(at + 1).trim());
+  if (at < 1 || value === '' || !role) {
+    throw new UnacceptableValue(
+      `must be a value of the claim and the role it stands for, such as ota-admins=admin, with ${roles.join(', ')} as roles, not ${quoted(text)}`,
+    );
+  }
+  return { value, role };
 }
 
 /** Returned as browsers send it: lower case, no default port, no trailing slash. */

@@ -57,6 +57,7 @@ describe('without any setting', () => {
       statsRetentionDays: 90,
       auditRetentionDays: 90,
       allowPrivateUrls: false,
+      verifyExternalBundles: true,
       logLevel: 'info',
       bundleDelivery: { kind: 'proxy' },
       warnings: [],
@@ -112,6 +113,8 @@ describe('a value in the environment', () => {
     ['LOG_LEVEL', 'SILENT', 'logLevel', 'silent'],
     ['ALLOW_PRIVATE_URLS', 'True', 'allowPrivateUrls', true],
     ['ALLOW_PRIVATE_URLS', 'false', 'allowPrivateUrls', false],
+    ['VERIFY_EXTERNAL_BUNDLES', 'False', 'verifyExternalBundles', false],
+    ['VERIFY_EXTERNAL_BUNDLES', 'true', 'verifyExternalBundles', true],
     ['MAX_BUNDLE_SIZE', '1', 'maxBundleBytes', 1],
     ['MAX_UNPACKED_SIZE', '5000000000', 'maxUnpackedBytes', 5_000_000_000],
     ['OAUTH_ISSUER', 'https://id.example.com/realms/X', 'oauthIssuer', 'https://id.example.com/realms/X'],
@@ -369,11 +372,76 @@ describe('MongoDB', () => {
   });
 });
 
-describe('what does not exist yet', () => {
-  it('OAUTH_ISSUER is a warning: its tokens are not accepted yet', () => {
-    const { warnings } = load({}, 'oauth_issuer: https://id.example.com');
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/^OAUTH_ISSUER is set, but .*\/apipublic\/v1\/oauth2\.config$/);
+describe('single sign-on', () => {
+  const oidc = { OAUTH_ISSUER: 'https://id.example.com', OAUTH_CLIENT_ID: 'console' };
+  const open = { emails: [], domains: [], roleClaim: null, roleValues: [] };
+
+  it('is off without an issuer, and says what has no use then', () => {
+    expect(load().signIn).toBeUndefined();
+    expect(load().warnings).toEqual([]);
+    for (const rules of [{ OAUTH_ALLOWED_EMAILS: 'ada@example.com' }, { OAUTH_ROLE_CLAIM: 'groups' }]) {
+      const { signIn, warnings } = load(rules);
+      expect([signIn, warnings]).toEqual([
+        undefined,
+        [expect.stringContaining('no use without OAUTH_ISSUER')],
+      ]);
+    }
+  });
+
+  it.each([
+    ['OAUTH_ISSUER', 'OAUTH_CLIENT_ID'],
+    ['OAUTH_CLIENT_ID', 'OAUTH_ISSUER'],
+  ] as const)('is off with %s alone, and says so', (set, missing) => {
+    const { signIn, warnings } = load({ [set]: oidc[set] });
+    expect([signIn, warnings]).toEqual([undefined, [`${set} is set without ${missing}: nobody can sign in`]]);
+  });
+
+  it('lets in everybody of the issuer when nothing restricts that, and warns of it', () => {
+    const { signIn, warnings } = load(oidc);
+    expect(signIn).toEqual({ issuer: oidc.OAUTH_ISSUER, clientId: 'console', rules: open });
+    expect(warnings).toEqual([expect.stringMatching(/^OAUTH_ISSUER lets in everybody .* as admin/)]);
+  });
+
+  it('lets in who the rules say, in lower case, and warns of nothing', () => {
+    const { signIn, warnings } = load({
+      ...oidc,
+      ...{ OAUTH_ALLOWED_EMAILS: 'Ada@Example.com, bob@example.org', OAUTH_ALLOWED_DOMAINS: 'Example.NET' },
+      ...{ OAUTH_ROLE_CLAIM: 'groups', OAUTH_ROLE_VALUES: 'a=b=admin, staff = read' },
+    });
+    expect(warnings).toEqual([]);
+    expect(signIn?.rules).toEqual({
+      ...{ emails: ['ada@example.com', 'bob@example.org'], domains: ['example.net'], roleClaim: 'groups' },
+      roleValues: [
+        { value: 'a=b', role: 'admin' },
+        { value: 'staff', role: 'read' },
+      ],
+    });
+  });
+
+  it('warns of values without a claim, and of plain http on a network', () => {
+    const restricted = { ...oidc, OAUTH_ALLOWED_DOMAINS: 'example.com' };
+    expect(load({ ...restricted, OAUTH_ROLE_VALUES: 'a=read' }).warnings).toEqual([
+      expect.stringContaining('OAUTH_ROLE_VALUES has no use without OAUTH_ROLE_CLAIM'),
+    ]);
+    const withIssuer = (OAUTH_ISSUER: string) => load({ ...restricted, OAUTH_ISSUER }).warnings;
+    expect(withIssuer('http://id.example.com')).toEqual([expect.stringContaining('plain http')]);
+    for (const local of ['http://localhost:9000', 'http://127.0.0.1:9000/realms/x']) {
+      expect(withIssuer(local)).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['OAUTH_ALLOWED_EMAILS', 'example.com', 'must be an email address'],
+    ['OAUTH_ALLOWED_EMAILS', 'a@b@c', 'must be an email address'],
+    ['OAUTH_ALLOWED_DOMAINS', '@example.com', 'must be what stands behind the @'],
+    ['OAUTH_ALLOWED_DOMAINS', '*.example.com', 'must be what stands behind the @'],
+    ['OAUTH_ALLOWED_DOMAINS', 'localhost', 'must be what stands behind the @'],
+    ['OAUTH_ALLOWED_DOMAINS', '.example.com', 'must be what stands behind the @'],
+    ['OAUTH_ROLE_VALUES', 'admins', 'must be a value of the claim and the role'],
+    ['OAUTH_ROLE_VALUES', '=admin', 'must be a value of the claim and the role'],
+    ['OAUTH_ROLE_VALUES', 'admins=root', 'must be a value of the claim and the role'],
+  ])('%s is not %s', (variable, text, problem) => {
+    expect(faultsOf({ ...oidc, [variable]: text })).toEqual([expect.stringContaining(problem)]);
   });
 });
 

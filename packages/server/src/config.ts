@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LineCounter, parseDocument, visit } from 'yaml';
+import { readSignIn, type SignInConfig } from './config-sign-in.ts';
 import {
   bucketName,
   databaseUrl,
   defaultMongoDatabase,
   delivery,
   duration,
+  emailAddress,
+  emailDomain,
   isMongoUrl,
   issuer,
   listOf,
@@ -26,6 +29,7 @@ import {
   readableFile,
   reasonOf,
   redisUrl,
+  roleValue,
   single,
   truth,
   UnacceptableValue,
@@ -254,14 +258,48 @@ const schema = {
     variable: 'OAUTH_ISSUER',
     read: single(issuer),
     description:
-      'URL of the OpenID Connect issuer, without trailing slash and equal to the `iss` field of its tokens. This version only publishes it at `/apipublic/v1/oauth2.config` and does not accept its tokens yet.',
-    whenWrong: 'Sign-in pages send people to the wrong identity provider.',
+      'URL of the OpenID Connect issuer, without trailing slash and equal to the `iss` field of its tokens (one at its end is forgiven there). With `OAUTH_CLIENT_ID` the management API takes its tokens as `Authorization: Bearer`.',
+    whenWrong:
+      'Nobody can sign in: tokens are refused, or answered 503 when nothing of an issuer is found there. Management tokens and API keys are not affected.',
   },
   oauthClientId: {
     variable: 'OAUTH_CLIENT_ID',
     read: single(nonBlank),
-    description: 'OAuth 2.0 client ID given by the issuer, published together with `OAUTH_ISSUER`.',
-    whenWrong: 'The identity provider refuses to sign anyone in.',
+    description:
+      'OAuth 2.0 client ID given by the issuer, published together with `OAUTH_ISSUER` at `/apipublic/v1/oauth2.config`. Tokens must have been given to it (`azp` or `client_id`, or without those `aud`).',
+    whenWrong: 'The identity provider refuses to sign anyone in, or its tokens are refused here.',
+  },
+  oauthAllowedEmails: {
+    variable: 'OAUTH_ALLOWED_EMAILS',
+    default: '',
+    read: listOf(emailAddress),
+    description:
+      'Email addresses of the people who may sign in; comma-separated, or a YAML list. With `OAUTH_ALLOWED_DOMAINS` either is enough. An address that the issuer calls unverified lets nobody in.',
+    whenWrong:
+      'Too few: operators are answered 403; together with `OAUTH_ALLOWED_DOMAINS` and `OAUTH_ROLE_CLAIM` not set, everybody of the issuer is an admin, which the start warns of.',
+  },
+  oauthAllowedDomains: {
+    variable: 'OAUTH_ALLOWED_DOMAINS',
+    default: '',
+    read: listOf(emailDomain),
+    description:
+      'Domains of the email addresses of the people who may sign in, such as `example.com`, each without those below it; comma-separated, or a YAML list.',
+    whenWrong: 'Everybody with an address of a domain that is not yours alone can ship code to every device.',
+  },
+  oauthRoleClaim: {
+    variable: 'OAUTH_ROLE_CLAIM',
+    read: single(nonBlank),
+    description:
+      'Claim of the token (else of userinfo) that says what a person may do, by name or by path, such as `groups` or `realm_access.roles`; a text or a list. Its values are `read`, `upload`, `write` and `admin`, or those of `OAUTH_ROLE_VALUES`; the greatest counts, and who has none is not let in. When not set, everybody who is let in is an admin.',
+    whenWrong: 'Operators are answered 403, or may do too much.',
+  },
+  oauthRoleValues: {
+    variable: 'OAUTH_ROLE_VALUES',
+    default: '',
+    read: listOf(roleValue),
+    description:
+      'Which value of `OAUTH_ROLE_CLAIM` stands for which role, such as `ota-admins=admin,ota-viewers=read`; comma-separated, or a YAML list.',
+    whenWrong: 'Operators are answered 403, or may do too much.',
   },
   mongoConnectionString: {
     variable: 'MONGO_CONNECTION_STRING',
@@ -363,6 +401,7 @@ type S3Setting =
   | 'awsSecretAccessKey'
   | 'awsSessionToken';
 type DeliverySetting = 'bundleDelivery' | 'cdnBaseUrl';
+type SignInRuleSetting = 'oauthAllowedEmails' | 'oauthAllowedDomains' | 'oauthRoleClaim' | 'oauthRoleValues';
 type Flat<T> = { readonly [K in keyof T]: T[K] };
 
 /**
@@ -374,13 +413,21 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 export type Config = Flat<
   Omit<
     Values,
-    'configFile' | 'tlsCertFile' | 'tlsKeyFile' | 'mongoConnectionString' | DeliverySetting | S3Setting
+    | 'configFile'
+    | 'tlsCertFile'
+    | 'tlsKeyFile'
+    | 'mongoConnectionString'
+    | DeliverySetting
+    | SignInRuleSetting
+    | S3Setting
   > & {
     /** Where bundles are kept; absent means below `dataDir`. */
     readonly s3?: S3Config;
     readonly bundleDelivery: BundleDelivery;
     /** Absolute paths of PEM files that were readable at start; absent means plain HTTP. */
     readonly tls?: { readonly certFile: string; readonly keyFile: string };
+    /** Absent when nobody can sign in. */
+    readonly signIn?: SignInConfig;
     /** Sentences for the log: settings that are present and have no effect. */
     readonly warnings: readonly string[];
   }
@@ -462,15 +509,11 @@ export function loadConfig(
   faults.push(...mongoFaults(values, origins));
   warnings.push(...s3.warnings);
   if (faults.length > 0) throw new ConfigError(faults);
-  if (values.oauthIssuer !== undefined) {
-    warnings.push(
-      'OAUTH_ISSUER is set, but single sign-on tokens are not accepted by this version yet: the issuer is only published at /apipublic/v1/oauth2.config',
-    );
-  }
   // The loop filled exactly what the schema promises, or pushed a fault.
   const { configFile: _, tlsCertFile, tlsKeyFile, bundleDelivery, cdnBaseUrl, ...others } = values as Values;
   const { mongoConnectionString, ...shared } = others;
-  const { s3Bucket, s3BaseEndpoint, s3PublicEndpoint, awsRegion, ...rest } = shared;
+  const { oauthAllowedEmails, oauthAllowedDomains, oauthRoleClaim, oauthRoleValues, ...withS3 } = shared;
+  const { s3Bucket, s3BaseEndpoint, s3PublicEndpoint, awsRegion, ...rest } = withS3;
   const { awsAccessKeyId, awsSecretAccessKey, awsSessionToken, ...plain } = rest;
   const credentials = awsAccessKeyId &&
     awsSecretAccessKey && {
@@ -479,8 +522,14 @@ export function loadConfig(
       ...(awsSessionToken && { sessionToken: awsSessionToken }),
     };
   const mongoDatabase = mongoDatabaseOf(values);
+  const { signIn, warnings: ofSignIn } = readSignIn({
+    ...{ oauthIssuer: plain.oauthIssuer, oauthClientId: plain.oauthClientId, oauthRoleClaim },
+    ...{ oauthAllowedEmails, oauthAllowedDomains, oauthRoleValues },
+  });
+  warnings.push(...ofSignIn);
   return {
     ...plain,
+    ...(signIn && { signIn }),
     databaseUrl: mongoConnectionString ?? plain.databaseUrl,
     ...(mongoDatabase && { mongoDatabase }),
     ...(s3Bucket && {

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { AppError } from './domain/errors.ts';
+import { loadApiKeyIndex } from './persistence/api-key-index.ts';
 import { loadAppSnapshots } from './persistence/app-snapshots.ts';
 import { loadDeviceStates } from './persistence/device-states.ts';
 import { sparing } from './persistence/sparing-hints.ts';
 import { openSqliteStore } from './persistence/sqlite/open-sqlite-store.ts';
 import { untilAvailable } from './persistence/until-available.ts';
+import type { ApiKeyIndex } from './ports/api-keys.ts';
 import type { AppSnapshots } from './ports/app-snapshots.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import type { Clock } from './ports/clock.ts';
@@ -14,11 +16,12 @@ import type { Store } from './ports/store.ts';
 
 const sqliteScheme = 'sqlite:';
 
-/** A store, with all that update checks are answered from. */
+/** A store, with all that is answered from memory. */
 export interface LoadedStore {
   readonly store: Store;
   readonly appSnapshots: AppSnapshots;
   readonly deviceStates: DeviceStates;
+  readonly apiKeyIndex: ApiKeyIndex;
   /** Of the log of changes, before anything was read: what is changed meanwhile is read again. */
   readonly revision: number;
 }
@@ -48,20 +51,43 @@ async function openServerStore({ databaseUrl, mongoDatabase }: Config, stop: Abo
   return openMongoStore(databaseUrl, mongoDatabase, stop);
 }
 
+/** Rejects when the database cannot be reached now. */
+async function openStore(config: Config, stop: AbortSignal): Promise<Store> {
+  const { databaseUrl } = config;
+  return databaseUrl.startsWith(sqliteScheme)
+    ? openSqliteStore(databaseUrl.slice(sqliteScheme.length))
+    : openServerStore(config, stop);
+}
+
+function unopened({ databaseUrl }: Config, error: unknown): AppError {
+  const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
+  return new AppError('unavailable', message, { cause: error });
+}
+
+/** Opens the database without waiting for it. Rejects with `unavailable`. */
+export async function openStoreNow(config: Config): Promise<Store> {
+  try {
+    return await openStore(config, new AbortController().signal);
+  } catch (error) {
+    throw unopened(config, error);
+  }
+}
+
 interface DeviceStateNeeds {
   /** Fewer failures of a bundle on a device than that need not be known, nor any when it is null. */
   readonly minFailures: number | null;
   readonly clock: Clock;
 }
 
-/** Opens a store and reads what update checks need; when that fails, the store is closed again. */
+/** Opens a store and reads what is answered from memory; when that fails, the store is closed again. */
 async function openLoaded(open: () => Promise<Store>, needs: DeviceStateNeeds): Promise<LoadedStore> {
   const store = await open();
   try {
     const { revision } = await store.readChanges(null);
     const appSnapshots = await loadAppSnapshots(store);
     const deviceStates = await loadDeviceStates(store, needs);
-    return { store, appSnapshots, deviceStates, revision };
+    const apiKeyIndex = await loadApiKeyIndex(store);
+    return { store, appSnapshots, deviceStates, apiKeyIndex, revision };
   } catch (error) {
     // What cannot be closed is as lost as it is.
     await store.close().catch(() => undefined);
@@ -81,11 +107,9 @@ export async function openDatabase(
 ): Promise<LoadedStore> {
   const { databaseUrl } = config;
   try {
-    if (databaseUrl.startsWith(sqliteScheme)) {
-      const path = databaseUrl.slice(sqliteScheme.length);
-      return await openLoaded(() => openSqliteStore(path), needs);
-    }
-    return await untilAvailable(() => openLoaded(() => openServerStore(config, stop), needs), {
+    const open = () => openLoaded(() => openStore(config, stop), needs);
+    if (databaseUrl.startsWith(sqliteScheme)) return await open();
+    return await untilAvailable(open, {
       signal: stop,
       onFailure({ error, attempt, retryInMs }) {
         logger.warn(
@@ -95,8 +119,7 @@ export async function openDatabase(
       },
     });
   } catch (error) {
-    const message = `DATABASE_URL ${shown(databaseUrl)} cannot be opened: ${reasonOf(error)}`;
-    throw new AppError('unavailable', message, { cause: error });
+    throw unopened(config, error);
   }
 }
 

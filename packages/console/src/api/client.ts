@@ -1,4 +1,5 @@
-import { credentialHeaders, forgetCredential } from './credential.ts';
+import { forgetCredential } from './credential.ts';
+import { credentialHeaders } from './credential-headers.ts';
 import { apiUrl } from './location.ts';
 
 /** A refusal, in the server's words, or a server that did not answer. */

@@ -24,8 +24,14 @@ export function credentialState(): string | undefined {
   return sessionStorage.getItem(keyName) ?? undefined;
 }
 
+/** Whether the session was proven at the issuer. */
 export function isSignedOn(): boolean {
   return sessionStorage.getItem(ssoName) !== null;
+}
+
+/** The key, unless the session was proven at the issuer. */
+export function storedKey(): string | undefined {
+  return sessionStorage.getItem(keyName) ?? undefined;
 }
 
 export function setKey(key: string): void {
@@ -55,14 +61,4 @@ export function forgetCredential(why?: string): void {
 /** Why the last session ended, when it was not the operator's wish. */
 export function refusal(): string | undefined {
   return lastRefusal;
-}
-
-/** The headers of a request. */
-export async function credentialHeaders(): Promise<Record<string, string>> {
-  const key = sessionStorage.getItem(keyName);
-  if (key !== null) return { 'x-api-key': key };
-  if (!isSignedOn()) return {};
-  const { accessToken } = await import('./sign-on.ts');
-  const token = await accessToken();
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }

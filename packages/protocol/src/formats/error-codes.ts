@@ -33,6 +33,7 @@ export const errorCodes = [
   'member_not_found',
   'webhook_not_found',
   'delivery_not_found',
+  'api_key_not_found',
   'rollout_not_found',
   // what the request would break
   'invalid_bundle',

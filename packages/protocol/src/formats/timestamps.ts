@@ -21,6 +21,12 @@ export function parseTimestamp(text: string): number | undefined {
   return Number.isNaN(epochMs) ? undefined : epochMs;
 }
 
+/** Epoch milliseconds of any text that JavaScript takes for a time; undefined for others, and outside the years 1970 to 9999. */
+export function parseAnyTimestamp(text: string): number | undefined {
+  const epochMs = Date.parse(text);
+  return epochMs >= 0 && epochMs < Date.UTC(10_000, 0) ? epochMs : undefined;
+}
+
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /** Epoch milliseconds of a date as HTTP headers have it, `Sun, 06 Nov 1994 08:49:37 GMT`; undefined for another text. */

@@ -27,6 +27,28 @@ export const DeviceView = Type.Object(
 export type DeviceView = Static<typeof DeviceView>;
 
 export const DeviceList = pageOf(DeviceView, 'devices, first seen last');
+const only = (what: string, example: string) => Type.Optional(text(`Only devices ${what}`, example));
+
+export const DeviceListQuery = Type.Object({
+  app_id: AppId,
+  q: only('whose id or custom id holds this, letters of the Latin alphabet in any case', 'user-17'),
+  version_name: only('that run this bundle, as they name it', '1.0.1'),
+  bundle: only(
+    "that are counted under this bundle: a bundle's version name, `builtin` or `unknown`",
+    'builtin',
+  ),
+  native_version: only('that are counted under this native version', '1.0.0'),
+  plugin_version: only('that are counted under this version of the plugin', '8.3.1'),
+  channel: only('that this channel served last', 'production'),
+  has_channel: Type.Optional(
+    Type.Literal('false', { description: 'Only devices that no channel served', examples: ['false'] }),
+  ),
+  platform: only('of this platform: `ios`, `android` or `electron`; `unknown` for all others', 'android'),
+  active_since: only('that were there on this UTC day or later', '2026-01-30'),
+  failed_bundle: only('on which this bundle failed, as is remembered of them', '1.0.1'),
+  ...pageFields,
+});
+
 export const DeviceGetQuery = Type.Object({ app_id: AppId, device_id: DeviceId });
 export const DeviceAnswer = Type.Object({ data: DeviceView }, { description: 'The device' });
 

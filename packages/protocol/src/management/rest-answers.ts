@@ -38,6 +38,9 @@ export const RestKo = Type.Object(
     status: Type.Optional(text('That it was not done', 'KO')),
     code: Type.Optional(text('What went wrong, for programs', 'unknown_error')),
     message: Type.Optional(text('What went wrong, for people, to who sends capgo_api', 'KO')),
+    moreInfo: Type.Optional(
+      Type.Object({}, { description: 'Nothing more, to who sends capgo_api', examples: [{}] }),
+    ),
   },
   { description: 'What an error of the server looks like' },
 );

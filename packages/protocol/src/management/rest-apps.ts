@@ -70,7 +70,7 @@ export const RestAppListQuery = Type.Object(
 );
 export const RestAppList = Type.Object(
   { data: Type.Array(RestApp, { description: 'By id' }) },
-  { description: 'The apps that the caller may see; a bare array for who sends capgo_api' },
+  { description: 'The apps that the caller may see' },
 );
 
 const optional = Type.Optional;

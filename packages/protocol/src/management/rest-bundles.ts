@@ -64,7 +64,7 @@ export const RestBundleListQuery = Type.Object(
 );
 export const RestBundleList = Type.Object(
   { data: Type.Array(RestBundle, { description: 'Newest first, 50 a page' }) },
-  { description: 'Bundles that were not deleted; a bare array for who sends capgo_api' },
+  { description: 'Bundles that were not deleted' },
 );
 
 export const RestBundleCreateBody = Type.Object(
@@ -94,11 +94,12 @@ export const restBundleFields = [
 ] as const;
 
 export const RestBundleCreated = Type.Object(
-  {
-    status: text('`ok`; `success` for who sends capgo_api', 'ok'),
-    bundle: Type.Optional(RestBundle),
-  },
-  { description: 'It was made; the bundle only for who sends capgo_api' },
+  { status: text('That it was made', 'ok') },
+  { description: 'It was made' },
+);
+export const RestBundleMade = Type.Object(
+  { status: text('That it was made', 'success'), bundle: RestBundle },
+  { description: 'It was made' },
 );
 
 export const RestBundleDeleteBody = Type.Object(

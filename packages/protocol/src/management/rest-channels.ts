@@ -71,6 +71,11 @@ const bundle = (description: string) =>
     ),
   );
 
+const updatePackage = oneOf(
+  ['all', 'zip', 'delta', 'zip_from_builtin', 'delta_from_builtin'],
+  'How devices get a bundle: as its zip and single files, or as the zip alone; `…_from_builtin` holds for devices that run their builtin bundle. The zip is always there, so `delta` is as `all`',
+);
+
 const policyDescription =
   'How far a bundle may be from the native version: `major`, `minor`, `patch`, `metadata` (its min_update_version decides) or `none` (any)';
 
@@ -87,6 +92,7 @@ export const RestChannel = Type.Object(
     version: bundle('What everybody gets, or those outside of a rollout; null for builtin'),
     ...settings,
     disableAutoUpdate: text(`${policyDescription}; \`version_number\` for who sends capgo_api`, 'major'),
+    updatePackage,
     rollout_version: nullable(
       Type.Integer({ minimum: 1, description: 'Number of the rollout bundle', examples: [457] }),
     ),
@@ -116,15 +122,14 @@ export const RestChannelListQuery = Type.Object(
   },
   { description: 'Which channels' },
 );
+const rows = { description: 'The oldest first, 50 a page' };
 export const RestChannelList = Type.Union(
   [
-    Type.Object(
-      { data: Type.Array(RestChannel, { description: 'The oldest first, 50 a page' }) },
-      { description: 'Channels of the app' },
-    ),
+    Type.Object({ data: Type.Array(RestChannel, rows) }, { description: 'Channels of the app' }),
+    Type.Array(RestChannel, rows),
     RestChannel,
   ],
-  { description: 'Channels, or with a name that one; a bare array of them for who sends capgo_api' },
+  { description: 'Channels, a bare array of them to who sends capgo_api; or with a name that one' },
 );
 
 export const RestChannelSaveBody = Type.Object(
@@ -138,6 +143,7 @@ export const RestChannelSaveBody = Type.Object(
     ),
     ...Object.fromEntries(Object.entries(settings).map(([key, schema]) => [key, optional(schema)])),
     disableAutoUpdate: optional(text(policyDescription, 'major')),
+    updatePackage: optional(updatePackage),
     rolloutVersion: optional(
       nullable(text('Version name, or number, of the rollout bundle; null ends the rollout', '1.3.0')),
     ),

@@ -26,7 +26,7 @@ import { readZip } from './zip-entries.ts';
 const { brotliQuality } = workerData as { brotliQuality: number };
 
 // On Linux this is the priority of the thread, elsewhere that of the whole process. Requests come first.
-if (platform() === 'linux') setPriority(10);
+if (platform() === 'linux') setPriority(5);
 
 /** What devices expect of a file before it is worth compressing, and of compressing it (protocol §3.3). */
 const minCompressedBytes = 8_192;

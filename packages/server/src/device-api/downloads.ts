@@ -1,3 +1,4 @@
+import { pipeline, type Readable, Transform } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { objectKeyPrefix } from '../domain/bundle.ts';
@@ -5,6 +6,7 @@ import { AppError } from '../domain/errors.ts';
 import { requestOrigin } from '../http/public-origin.ts';
 import type { ObjectLinks } from '../ports/object-links.ts';
 import type { ByteRange, ObjectStorage } from '../ports/object-storage.ts';
+import type { Usage } from '../services/usage.ts';
 
 /** Below it every object is found by its key. */
 export const downloadPath = '/files/read/attachments';
@@ -85,6 +87,32 @@ export interface Downloads {
   /** Absent when devices are to get every byte from us. */
   readonly links: ObjectLinks | undefined;
   readonly downloadUrls: DownloadUrls;
+  readonly usage: Pick<Usage, 'countBytes' | 'sizeOf'>;
+}
+
+/** Who is sent elsewhere is taken to fetch there what it asked for here. */
+function countRedirect({ usage }: Downloads, objectKey: string, request: FastifyRequest): void {
+  const sizeBytes = usage.sizeOf(objectKey) ?? 0;
+  const tag = entityTag(objectKey);
+  const range = wantedRange(request, tag, sizeBytes);
+  if (range === 'unsatisfiable' || isFresh(request, tag)) return;
+  usage.countBytes(objectKey, range ? range.end - range.start + 1 : sizeBytes, 'redirected');
+}
+
+/**
+ * The same bytes; tells at the end, however it comes, how many of them went on. A device that goes away in the midst is
+ * counted up to what was on its way to it.
+ */
+function counted(bytes: Readable, tell: (count: number) => void): Readable {
+  let count = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      count += chunk.length;
+      done(null, chunk);
+    },
+  });
+  // Its error is the answer's: who reads the meter is told.
+  return pipeline(bytes, meter, () => tell(count));
 }
 
 /**
@@ -98,6 +126,7 @@ export function createDownloadHandler(downloads: Downloads) {
     if (!objectKey.startsWith(objectKeyPrefix)) throw new AppError('not_found', 'There is no such file');
     const link = await findLink(downloads, objectKey, request);
     if (link !== undefined) {
+      if (request.method === 'GET') countRedirect(downloads, objectKey, request);
       return reply
         .code(302)
         .header('location', link)
@@ -132,6 +161,7 @@ export function createDownloadHandler(downloads: Downloads) {
       .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name)}`)
       .header('x-content-type-options', 'nosniff');
     if (request.method === 'HEAD' || sizeBytes === 0) return reply.send('');
-    return reply.send(await objectStorage.read(objectKey, range));
+    const bytes = await objectStorage.read(objectKey, range);
+    return reply.send(counted(bytes, (count) => downloads.usage.countBytes(objectKey, count, 'served')));
   };
 }

@@ -38,6 +38,7 @@ describe('an error of the device API', () => {
     member_not_found: 404,
     webhook_not_found: 404,
     delivery_not_found: 404,
+    api_key_not_found: 404,
     rollout_not_found: 404,
     invalid_bundle: 400,
     version_already_exists: 409,

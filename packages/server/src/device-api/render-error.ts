@@ -29,6 +29,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   member_not_found: 404,
   webhook_not_found: 404,
   delivery_not_found: 404,
+  api_key_not_found: 404,
   rollout_not_found: 404,
   invalid_bundle: 400,
   version_already_exists: 409,

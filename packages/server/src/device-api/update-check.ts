@@ -16,7 +16,7 @@ function sendBytes(reply: FastifyReply, { bytes, encoding, entityTag }: AnswerBy
     .header('content-type', 'application/json; charset=utf-8')
     // It is the same for all who ask the same, and whoever keeps it can ask whether it still holds.
     .header('cache-control', 'public, no-cache')
-    .header('vary', 'accept-encoding')
+    .header('vary', 'Accept-Encoding, Origin')
     .header('etag', entityTag);
   if (encoding !== 'identity') reply.header('content-encoding', encoding);
   reply.send(bytes);

@@ -135,13 +135,22 @@ describe('an update with a manifest', () => {
         'content-type': 'application/json; charset=utf-8',
         'content-length': String(body.length),
         'cache-control': 'public, no-cache',
-        vary: expect.stringMatching(/accept-encoding/i),
+        // Pages of other origins get other headers.
+        vary: 'Accept-Encoding, Origin',
       });
     }
     // Asked again, they are the same bytes.
     expect(await raw({ 'accept-encoding': 'gzip' })).toMatchObject({
       body: gzip.body,
       headers: { etag: gzip.headers['etag'] },
+    });
+  });
+
+  it('lets a web page of the app read it, as any other answer', async () => {
+    const { headers } = await raw({ origin: 'capacitor://localhost', 'accept-encoding': 'gzip' });
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': 'capacitor://localhost',
+      vary: 'Accept-Encoding, Origin',
     });
   });
 

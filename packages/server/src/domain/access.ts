@@ -76,3 +76,8 @@ export function isPermitted(caller: Pick<Caller, 'role' | 'apps'>, permission: P
 export function seesApp({ apps }: Pick<Caller, 'apps'>, appId: string): boolean {
   return apps === null || apps.has(appId);
 }
+
+/** Who it was, as the history of what was done names it for people. */
+export function actorOf({ kind, id, name }: Pick<Caller, 'kind' | 'id' | 'name'>): string {
+  return kind === 'api_key' ? `API key ${id} (${name})` : name;
+}

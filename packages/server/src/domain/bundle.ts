@@ -45,3 +45,13 @@ export const objectKeyPrefix = 'apps/';
 export function bundleObjectKey(appId: string, bundleId: string): string {
   return `${objectKeyPrefix}${appId}/bundles/${bundleId}.zip`;
 }
+
+/** The app that an object is of; undefined for what is no key of ours. */
+export function appIdOfObjectKey(objectKey: string): string | undefined {
+  return /^apps\/([^/]+)\/./.exec(objectKey)?.[1];
+}
+
+/** The bundle whose zip an object is; undefined for any other object. */
+export function bundleIdOfObjectKey(objectKey: string): string | undefined {
+  return /^apps\/[^/]+\/bundles\/([0-9a-f]{24})\.zip$/.exec(objectKey)?.[1];
+}

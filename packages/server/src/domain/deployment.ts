@@ -13,7 +13,7 @@ export interface Deployment {
   readonly bundleId: string | null;
   /** What a channel's rollout gave to its share; null without one. */
   readonly rolloutBundleId: string | null;
-  /** Who: a management token's name, a user, or a job. */
+  /** Who: an actor as callers are named, or a job. */
   readonly actor: string;
   readonly reason: string;
   readonly createdAtMs: number;

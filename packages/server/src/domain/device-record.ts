@@ -5,7 +5,12 @@ export const clockSetBackMs = 10 * 60 * 1000;
 
 /** Whether a record takes the place of the one that is kept of its device. */
 export function replacesRecord(kept: Pick<DeviceRecord, 'seenAtMs'>, record: DeviceRecord): boolean {
-  return record.seenAtMs >= kept.seenAtMs || kept.seenAtMs > record.seenAtMs + clockSetBackMs;
+  return isRecentEnough(kept.seenAtMs, record.seenAtMs);
+}
+
+/** Whether what was seen at a time is newer than what is kept of another one, or of a clock that was set back since. */
+export function isRecentEnough(keptMs: number, seenMs: number): boolean {
+  return seenMs >= keptMs || keptMs > seenMs + clockSetBackMs;
 }
 
 /** A record, with what it does not tell of the device's versions as it was before. */

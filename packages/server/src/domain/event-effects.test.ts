@@ -239,6 +239,7 @@ describe('what the failure memory keeps of an event', () => {
   it('is kept of emulators and dev builds too: it is about one device', () => {
     expect(effectsOf(buildEvent({ action: 'set_fail', isProd: false, isEmulator: true }), app)).toEqual({
       counters: [],
+      statistics: [],
       outcome: null,
       failedInstall: '1.2.0',
     });

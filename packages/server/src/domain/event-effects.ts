@@ -3,6 +3,7 @@ import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { AppSnapshot } from './app.ts';
 import { type DeviceEvent, type ReportedPlatform, reportedPlatform } from './device.ts';
 import { pluginFeatures } from './plugin-features.ts';
+import { otherName, type StatisticIncrement } from './statistics.ts';
 
 export type CounterName = 'get' | 'install' | 'uninstall' | 'fail';
 
@@ -30,6 +31,8 @@ export interface EventEffects {
   readonly counters: readonly CounterIncrement[];
   /** What rollouts are judged by; null for an event that says nothing of a bundle, or comes from no real user. */
   readonly outcome: BundleOutcome | null;
+  /** What else is counted of real users: finished downloads, and failures by their action. */
+  readonly statistics: readonly StatisticIncrement[];
   /** The version name of a bundle that the device failed to install. */
   readonly failedInstall: string | null;
 }
@@ -53,6 +56,12 @@ const failedInstallActions: ReadonlySet<string> = new Set([
  */
 const namesRunningBundle: ReadonlySet<string> = new Set([
   ...['unzip_fail', 'checksum_fail', 'windows_path_fail', 'canonical_path_fail', 'directory_path_fail'],
+]);
+
+/** Failures that are counted by their action; others, which devices can make up, are `other` ones. */
+const countedFailures: ReadonlySet<string> = new Set([
+  ...failedInstallActions,
+  ...['download_fail', 'download_manifest_file_fail', 'low_mem_fail'],
 ]);
 
 /** What stands before the colon of `<bundle>:<file>` (protocol §5.3). */
@@ -79,7 +88,12 @@ function isFailure(event: DeviceEvent): boolean {
   return pluginFeatures(reportedPlatform(event), event.pluginVersion ?? '').meansDownloadFailure;
 }
 
-function counterBundle(name: string, event: DeviceEvent, app: AppSnapshot): string {
+/** The name a bundle is counted under: its version name, `builtin` or `unknown`. */
+export function countedBundle(
+  name: string,
+  event: Pick<DeviceEvent, 'nativeVersion'>,
+  app: AppSnapshot,
+): string {
   if (app.bundlesByName.has(name)) return name;
   // A device on builtin names its native version as it stands, "1.0"; the event holds it coerced (protocol §1.5).
   const isNative = name === event.nativeVersion || coerceNativeVersion(name) === event.nativeVersion;
@@ -109,6 +123,21 @@ function countersOf(
   return counters;
 }
 
+function statisticsOf(
+  event: DeviceEvent,
+  app: AppSnapshot,
+  outcome: BundleOutcome | null,
+): StatisticIncrement[] {
+  const date = formatTimestamp(event.receivedAtMs).slice(0, 10);
+  if (event.action === 'download_complete') {
+    const name = countedBundle(bundleNameOf(event.versionName), event, app);
+    return [{ metric: 'downloaded', date, name, detail: '', amount: 1 }];
+  }
+  if (outcome?.result !== 'fail') return [];
+  const detail = countedFailures.has(event.action) ? event.action : otherName;
+  return [{ metric: 'failure', date, name: countedBundle(outcome.bundle, event, app), detail, amount: 1 }];
+}
+
 const nothingKnown: ReporterFacts = { runningVersionName: null, offeredVersionName: null };
 
 /** Counters and outcomes speak of real users only; the failure memory is about one device, whatever it is. */
@@ -127,12 +156,13 @@ export function effectsOf(
   return {
     counters: counters.map(([counter, name]) => ({
       date: formatTimestamp(event.receivedAtMs).slice(0, 10),
-      bundle: counterBundle(name, event, app),
+      bundle: countedBundle(name, event, app),
       channel: event.channelName ?? '',
       platform: reportedPlatform(event),
       counter,
     })),
     outcome,
+    statistics: isRealUser ? statisticsOf(event, app, outcome) : [],
     failedInstall: isFailedInstall ? subject : null,
   };
 }

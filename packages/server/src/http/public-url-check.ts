@@ -85,8 +85,8 @@ async function placeOf(url: URL): Promise<'loopback' | 'private' | 'public'> {
     : 'public';
 }
 
-async function judge(url: string): Promise<readonly [PublicUrlVerdict, string]> {
-  const place = await placeOf(new URL(url));
+async function judge(url: string, find: typeof placeOf): Promise<readonly [PublicUrlVerdict, string]> {
+  const place = await find(new URL(url));
   if (place === 'loopback') {
     return [
       'loopback',
@@ -130,8 +130,12 @@ async function judge(url: string): Promise<readonly [PublicUrlVerdict, string]> 
  * an address that the operator of the server has set is ever asked.
  *
  * @param publicUrl without slash at its end; undefined when none is set
+ * @param find where a name leads; by name servers, unless told otherwise
  */
-export async function checkPublicUrl(publicUrl: string | undefined): Promise<PublicUrlCheckView> {
+export async function checkPublicUrl(
+  publicUrl: string | undefined,
+  find = placeOf,
+): Promise<PublicUrlCheckView> {
   if (publicUrl === undefined) {
     return {
       url: null,
@@ -140,6 +144,8 @@ export async function checkPublicUrl(publicUrl: string | undefined): Promise<Pub
         'PUBLIC_URL is not set, so downloads lead to the address a device asked at. That works when phones reach this server directly; behind a reverse proxy set PUBLIC_URL.',
     };
   }
-  const [verdict, message] = await judge(publicUrl).catch((error: unknown) => failure(error, publicUrl));
+  const [verdict, message] = await judge(publicUrl, find).catch((error: unknown) =>
+    failure(error, publicUrl),
+  );
   return { url: publicUrl, verdict, message };
 }

@@ -16,6 +16,14 @@ export interface RenderedError {
   readonly body: object;
 }
 
+/** What there is to know of a request that ends in an error; before it is read not all of it is there. */
+export interface RequestFacts {
+  readonly id: string;
+  readonly url: string;
+  readonly method?: string | undefined;
+  readonly headers?: IncomingHttpHeaders;
+}
+
 export interface HttpServerOptions {
   /** Which one it is, for metrics and the log. */
   readonly name: 'device' | 'management' | 'metrics';
@@ -26,10 +34,7 @@ export interface HttpServerOptions {
   readonly tls?: TlsFiles | undefined;
   /** Largest body, in bytes, unless a route says otherwise. */
   readonly maxBodyBytes: number;
-  readonly renderError: (
-    error: AppError,
-    request: { readonly id: string; readonly url: string; readonly headers?: IncomingHttpHeaders },
-  ) => RenderedError;
+  readonly renderError: (error: AppError, request: RequestFacts) => RenderedError;
   /** The path and query to route by, where that is not what the client wrote. */
   readonly toRoutePath?: (url: string) => string;
 }
@@ -137,8 +142,7 @@ function answerErrors(server: FastifyInstance, options: HttpServerOptions): void
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const tls = options.tls && createTlsReloader(options.tls, options.logger);
-  const render = (error: AppError, request: { id: string; url: string; headers?: IncomingHttpHeaders }) =>
-    options.renderError(error, request);
+  const render = (error: AppError, request: RequestFacts) => options.renderError(error, request);
   const { toRoutePath } = options;
   const server = Fastify({
     // Fastify's logger makes a child for every request; what is worth a line is logged here and in the error handler.
@@ -154,6 +158,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       const { status, headers, body } = render(toAppError(thrown), {
         id: String(request.id),
         url: request.url,
+        method: request.method,
         headers: request.headers,
       });
       void reply.code(status).headers(headers).send(body);
@@ -200,7 +205,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 
 function logRequests(server: FastifyInstance, logger: Logger): void {
   server.addHook('onResponse', (request: FastifyRequest, reply, done) => {
-    const { method, url, ip, id } = request;
+    const { method, ip, id } = request;
+    // What stands there can be a key itself.
+    const url = request.url.replace(/(\/apikey\/)[^/?]+/, '$1…');
     logger.debug(
       { requestId: id, method, url, ip, status: reply.statusCode, ms: reply.elapsedTime },
       'request',

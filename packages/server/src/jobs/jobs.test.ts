@@ -35,6 +35,8 @@ function jobsOf(
     ...{
       refreshAllEveryMs: 600_000,
       recordChecks: note('records'),
+      recordKeyUses: nothing,
+      recordUsage: nothing,
       refreshMissed: nothing,
       refreshAll: nothing,
     },
@@ -64,6 +66,7 @@ function jobsOf(
       queueWebhookEvents: nothing,
       queueFailingBundles: nothing,
       sendWebhookEvents: async () => given.disabled ?? [],
+      deleteOldMinutes: nothing,
       deleteOldBundles: nothing,
       deleteExpiredOverrides: nothing,
       purgeDeletedApps: nothing,

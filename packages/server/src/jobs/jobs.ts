@@ -10,6 +10,10 @@ import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
 const recordChecksEveryMs = 250;
+/** When a key was used is told to the minute. */
+const recordKeyUsesEveryMs = 60_000;
+/** What a crash would lose of it is a few seconds of numbers. */
+const recordUsageEveryMs = 5_000;
 /** With what reading takes, well within the second in which a change of another node is to be served here. */
 const followEveryMs = 500;
 const missedRefreshEveryMs = 1_000;
@@ -123,6 +127,8 @@ export function createJobs(deps: {
   readonly refreshAllEveryMs: number;
   readonly follower: ChangeFollower;
   readonly recordChecks: () => Promise<unknown>;
+  readonly recordKeyUses: () => Promise<unknown>;
+  readonly recordUsage: () => Promise<unknown>;
   readonly refreshMissed: () => Promise<unknown>;
   readonly refreshAll: () => Promise<unknown>;
   readonly manifestBuilder: ManifestBuilder;
@@ -136,6 +142,7 @@ export function createJobs(deps: {
   readonly queueWebhookEvents: () => Promise<unknown>;
   readonly queueFailingBundles: () => Promise<unknown>;
   readonly sendWebhookEvents: () => Promise<readonly DisabledWebhook[]>;
+  readonly deleteOldMinutes: () => Promise<unknown>;
   readonly deleteOldBundles: () => Promise<unknown>;
   readonly deleteExpiredOverrides: () => Promise<unknown>;
   readonly purgeDeletedApps: () => Promise<unknown>;
@@ -143,6 +150,8 @@ export function createJobs(deps: {
   const { logger, clock, leases, node } = deps;
   const ofEachNode: readonly Job[] = [
     { name: 'record-checks', everyMs: recordChecksEveryMs, run: deps.recordChecks },
+    { name: 'record-key-uses', everyMs: recordKeyUsesEveryMs, run: deps.recordKeyUses },
+    { name: 'record-usage', everyMs: recordUsageEveryMs, run: deps.recordUsage },
     { name: 'follow-changes', everyMs: followEveryMs, run: followAloud(deps.follower, logger, clock) },
     { name: 'refresh-missed', everyMs: missedRefreshEveryMs, run: deps.refreshMissed },
     {
@@ -177,6 +186,7 @@ export function createJobs(deps: {
       everyMs: webhooksEveryMs,
       run: sendWebhookEvents(deps.sendWebhookEvents, logger),
     },
+    { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
     { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
     { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
     { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },

@@ -3,21 +3,27 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PrintedRoute, routesOf } from '../testing/routes-of.ts';
 import { bundleForm, startTestServer, testToken } from '../testing/test-server.ts';
+import { isRestPath } from './rest/rest-path.ts';
 
 const otherToken = 'other-token-fedcba9876543210fedcba98765';
 const wrongToken = 'wrong-token-0123456789abcdef0123456789';
 
 const publicRoutes = [
   ...['GET /_healthz', 'HEAD /_healthz', 'GET /_readyz', 'HEAD /_readyz'],
-  ...['GET /ui', 'HEAD /ui', 'GET /ui/*', 'HEAD /ui/*'],
+  ...['GET /ui', 'HEAD /ui'],
   ...['GET /apipublic/v1/oauth2.config', 'HEAD /apipublic/v1/oauth2.config'],
+  ...['GET /ok', 'HEAD /ok', 'POST /ok'],
 ];
 
 const server = await startTestServer({ env: { MANAGEMENT_API_TOKENS: `${testToken},${otherToken}` } });
 const routes = await routesOf(server.product.managementApi);
 const nameOf = ({ method, url }: PrintedRoute) => `${method} ${url}`;
-const isDocumentation = ({ url }: PrintedRoute) => /^\/(docs[/*]?|openapi[\w-]*\.json$)/.test(url);
-const guarded = routes.filter((route) => !publicRoutes.includes(nameOf(route)) && !isDocumentation(route));
+const isPage = ({ url }: PrintedRoute) => /^\/(docs[/*]?|openapi[\w-]*\.json$|ui\/?\*$)/.test(url);
+/** For everybody, and an error by intent. */
+const brokenRoute = 'POST /ko';
+const guarded = routes.filter(
+  (route) => ![...publicRoutes, brokenRoute].includes(nameOf(route)) && !isPage(route),
+);
 
 beforeAll(async () => {
   const response = await fetch(`${server.managementUrl}/api/v1/bundles.upload`, {
@@ -29,12 +35,32 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-function ask(
+let lastClient = 0;
+/** A client that did not fail yet. */
+function newClient(): string {
+  lastClient += 1;
+  return `10.${lastClient >> 16}.${(lastClient >> 8) & 255}.${lastClient & 255}`;
+}
+
+/** Not over the network: there are many routes, and many ways to be refused. */
+async function ask(
   { method, url }: PrintedRoute,
   headers: Record<string, string>,
   body?: FormData | string,
 ): Promise<Response> {
-  return fetch(`${server.managementUrl}${url}`, { method, headers, ...(body ? { body } : {}) });
+  const encoded = body === undefined ? undefined : new Response(body);
+  const contentType = encoded?.headers.get('content-type');
+  const {
+    statusCode,
+    headers: given,
+    rawPayload,
+  } = await server.product.managementApi.inject({
+    ...{ method: method as 'GET', url, remoteAddress: newClient() },
+    headers: { ...(contentType ? { 'content-type': contentType } : {}), ...headers },
+    ...(encoded ? { payload: Buffer.from(await encoded.arrayBuffer()) } : {}),
+  });
+  const text = method === 'HEAD' || rawPayload.length === 0 ? null : new Uint8Array(rawPayload);
+  return new Response(text, { status: statusCode, headers: given as Record<string, string> });
 }
 
 async function expectUnauthorized(response: Response, route: PrintedRoute): Promise<void> {
@@ -42,7 +68,13 @@ async function expectUnauthorized(response: Response, route: PrintedRoute): Prom
   expect(response.headers.get('www-authenticate')).toMatch(/^Bearer\b/);
   const text = await response.text();
   if (route.method === 'HEAD') return;
-  expect(JSON.parse(text)).toEqual({ error: expect.any(String), code: 'unauthorized' });
+  const body = { error: expect.any(String) };
+  const isRest = isRestPath(route.url);
+  expect(JSON.parse(text)).toEqual(
+    isRest
+      ? { ...body, status: 'KO', code: expect.stringMatching(/^(no|invalid)_\w+/) }
+      : { ...body, code: 'unauthorized' },
+  );
   expect(text).not.toContain(wrongToken);
   expect(text).not.toContain(testToken);
 }
@@ -61,11 +93,12 @@ describe('the management API', () => {
     }
   });
 
-  it('has exactly four things that everybody may see', () => {
+  it('has nothing else that everybody may see', () => {
     expect(routes.map(nameOf).filter((name) => publicRoutes.includes(name))).toEqual(
       expect.arrayContaining(publicRoutes),
     );
-    for (const { url } of guarded) expect(url).toMatch(/^\/api\/v1\//);
+    for (const { url } of guarded)
+      expect([url, isRestPath(url) || url.startsWith('/api/v1/')]).toEqual([url, true]);
   });
 
   it.each(publicRoutes)('shows %s without a key and with a wrong one', async (name) => {
@@ -90,10 +123,15 @@ describe.each(guarded)('$method $url', (route) => {
     ['a key and more', { 'x-api-key': `${testToken}x` }],
     ['two keys', { 'x-api-key': `${testToken},${otherToken}` }],
     ['a key in other letters', { 'x-api-key': testToken.toUpperCase() }],
-    ['a bare token as authorization', { authorization: testToken }],
+    ['a wrong bare token as authorization', { authorization: wrongToken }],
+    [
+      'a wrong capgkey beside right ones',
+      { capgkey: wrongToken, 'x-api-key': testToken, authorization: testToken },
+    ],
+    ['a key below a key', { capgkey: testToken, 'x-limited-key-id': '1' }],
     ['another scheme', { authorization: `Basic ${Buffer.from(`x:${testToken}`).toString('base64')}` }],
     ['a bearer without a token', { authorization: 'Bearer ' }],
-    ['a key of another name', { apikey: testToken, capgkey: testToken, cookie: `x-api-key=${testToken}` }],
+    ['a key of another name', { apikey: testToken, apisecret: testToken, cookie: `x-api-key=${testToken}` }],
   ];
   it.each(refusedHeaders)('refuses %s with 401', async (_sentence, headers) => {
     await expectUnauthorized(await ask(route, headers), route);
@@ -116,6 +154,13 @@ describe.each(guarded)('$method $url', (route) => {
       { 'x-api-key': testToken, authorization: `Bearer ${wrongToken}` },
     ],
     ['a right key beside a basic authorization', { 'x-api-key': testToken, authorization: 'Basic eDp5' }],
+    ['a capgkey', { capgkey: testToken }],
+    ['a bare token as authorization', { authorization: testToken }],
+    [
+      'a right capgkey beside wrong other ones',
+      { capgkey: testToken, 'x-api-key': wrongToken, authorization: `Bearer ${wrongToken}` },
+    ],
+    ['a key with blanks around it', { capgkey: `  ${testToken} ` }],
     ['a bearer token beside an empty key', { 'x-api-key': '', authorization: `Bearer ${testToken}` }],
   ];
   it.each(acceptedHeaders)('lets in who shows %s', async (_sentence, headers) => {

@@ -26,6 +26,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
+import { appsAsSeen, requireSeen, requireSeenBundle } from './scope.ts';
 
 /**
  * Absolute URLs of bundles' zips, on the device API's origin as seen from a request. Rejects with `invalid_request` when
@@ -74,11 +75,11 @@ function createHandlers(deps: BundleRoutesDeps) {
       );
     },
 
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const urlOf = bundleUrls(request);
       const page = await bundles.list(
-        { appId: appIdParameter(query) },
+        appsAsSeen(caller, appIdParameter(query)),
         pageParameters(query, defaultRecordRows),
       );
       return listAnswer(page, (bundle) => toView(bundle, urlOf(bundle)));
@@ -89,6 +90,7 @@ function createHandlers(deps: BundleRoutesDeps) {
       const urlOf = bundleUrls(request);
       const { fields, staged } = await readBundleForm(request, bundles, bundleUploadFields);
       try {
+        requireSeen(caller, fields.app_id ?? '');
         const facts = {
           appId: fields.app_id ?? '',
           versionName: fields.version_name ?? '',
@@ -111,8 +113,9 @@ function createHandlers(deps: BundleRoutesDeps) {
     },
 
     async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
-      const body = parseBody(BundleDeleteBody, request.body);
-      await bundles.delete(recordId(body.bundle_id, 'bundle_id'), actorOf(caller));
+      const id = recordId(parseBody(BundleDeleteBody, request.body).bundle_id, 'bundle_id');
+      await requireSeenBundle(bundles, caller, id);
+      await bundles.delete(id, actorOf(caller));
       return { message: 'Bundle deleted successfully' };
     },
   };

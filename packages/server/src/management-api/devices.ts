@@ -1,3 +1,4 @@
+import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
   CounterList,
@@ -6,12 +7,13 @@ import {
   DeviceAnswer,
   DeviceGetQuery,
   DeviceList,
+  DeviceListQuery,
   type DeviceView,
 } from '@capgo-server/protocol/management/devices';
-import { AppListQuery } from '@capgo-server/protocol/management/pages';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
-import type { CounterReader, CounterRow, InventoryDevice } from '../ports/device-events.ts';
+import type { CounterReader, CounterRow, DeviceFilter, InventoryDevice } from '../ports/device-events.ts';
 import type { Devices } from '../services/devices.ts';
 import {
   dateParameter,
@@ -21,8 +23,10 @@ import {
   type Query,
   requiredAppId,
   requiredDeviceId,
+  textParameter,
 } from './page-query.ts';
 import type { ManagementRoute } from './route.ts';
+import { appAsSeen } from './scope.ts';
 
 const defaultRows = 100;
 
@@ -51,6 +55,52 @@ function toCounterView({ channel, ...row }: CounterRow): CounterView {
   return { ...row, channel: channel === '' ? null : channel };
 }
 
+const countedPlatforms = [...platforms, 'unknown'] as const;
+
+function platformParameter(query: Query): DeviceFilter['platform'] {
+  const text = textParameter(query, 'platform');
+  const platform = countedPlatforms.find((known) => known === text?.toLowerCase());
+  if (text !== undefined && !platform) {
+    throw new AppError('invalid_request', `platform must be one of ${countedPlatforms.join(', ')}`);
+  }
+  return platform;
+}
+
+/** '' is the channel of devices that none serves. */
+function channelParameter(query: Query): string | undefined {
+  const hasChannel = textParameter(query, 'has_channel');
+  if (hasChannel !== undefined && hasChannel !== 'false') {
+    throw new AppError('invalid_request', 'has_channel can only be false');
+  }
+  const channel = textParameter(query, 'channel');
+  if (hasChannel === undefined) return channel;
+  if (channel !== undefined) throw new AppError('invalid_request', 'Give channel or has_channel, not both');
+  return '';
+}
+
+const maxFilterLength = 2_048;
+
+function filterOf(query: Query): Omit<DeviceFilter, 'appId'> {
+  const text = (name: string): string | undefined => {
+    const value = textParameter(query, name);
+    if (value !== undefined && value.length > maxFilterLength) {
+      throw new AppError('invalid_request', `${name} is too long`);
+    }
+    return value;
+  };
+  return {
+    text: text('q'),
+    versionName: text('version_name'),
+    bundle: text('bundle'),
+    nativeVersion: text('native_version'),
+    pluginVersion: text('plugin_version'),
+    channel: channelParameter(query),
+    platform: platformParameter(query),
+    activeSince: dateParameter(query, 'active_since'),
+    failedBundle: text('failed_bundle'),
+  };
+}
+
 export interface DeviceRoutesDeps {
   readonly devices: Devices;
   readonly counters: CounterReader;
@@ -59,23 +109,25 @@ export interface DeviceRoutesDeps {
 function createHandlers(deps: DeviceRoutesDeps) {
   const { devices, counters } = deps;
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const page = await devices.list(requiredAppId(query), pageParameters(query, defaultRows));
+      const filter = { ...filterOf(query), appId: appAsSeen(caller, requiredAppId(query)) };
+      const page = await devices.list(filter, pageParameters(query, defaultRows));
       return listAnswer(page, toDeviceView);
     },
 
-    async get(request: FastifyRequest) {
+    async get(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const device = await devices.find({ appId: requiredAppId(query), deviceId: requiredDeviceId(query) });
+      const appId = appAsSeen(caller, requiredAppId(query));
+      const device = await devices.find({ appId, deviceId: requiredDeviceId(query) });
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
       return { data: toDeviceView(device) };
     },
 
-    async listCounters(request: FastifyRequest) {
+    async listCounters(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const filter = {
-        appId: requiredAppId(query),
+        appId: appAsSeen(caller, requiredAppId(query)),
         fromDate: dateParameter(query, 'from') ?? '0000-01-01',
         toDate: dateParameter(query, 'to') ?? '9999-12-31',
       };
@@ -104,7 +156,9 @@ export function deviceRoutes(deps: DeviceRoutesDeps): readonly ManagementRoute[]
       ...{ method: 'GET', url: '/api/v1/devices.list', permission: 'devices.read', handler: devices.list },
       docs: {
         ...{ operationId: 'devicesList', tag: 'devices', summary: 'Devices of an app' },
-        ...{ query: AppListQuery, answer: DeviceList },
+        description:
+          'Of filters all must hold. Those by bundle, native_version, plugin_version, channel and active_since go by what statistics count a device under.',
+        ...{ query: DeviceListQuery, answer: DeviceList },
       },
     },
     {

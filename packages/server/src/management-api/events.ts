@@ -6,7 +6,8 @@ import {
   DeviceEventListQuery,
   type DeviceEventView,
 } from '@capgo-server/protocol/management/events';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import type { DeviceEvent } from '../domain/device.ts';
 import type { DeviceEventFilter } from '../ports/device-events.ts';
 import type { DeviceEvents } from '../services/device-events.ts';
@@ -19,6 +20,7 @@ import {
   timeParameter,
 } from './page-query.ts';
 import type { ManagementRoute } from './route.ts';
+import { appAsSeen } from './scope.ts';
 
 const defaultRows = 100;
 
@@ -48,9 +50,9 @@ function toView(event: DeviceEvent): DeviceEventView {
   };
 }
 
-function filterOf(query: Query): DeviceEventFilter {
+function filterOf(query: Query, caller: Caller): DeviceEventFilter {
   return {
-    appId: requiredAppId(query),
+    appId: appAsSeen(caller, requiredAppId(query)),
     deviceId: textParameter(query, 'device_id')?.toLowerCase(),
     action: textParameter(query, 'action'),
     fromMs: timeParameter(query, 'from'),
@@ -64,14 +66,14 @@ export interface EventRoutesDeps {
 
 function createHandlers({ deviceEvents }: EventRoutesDeps) {
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
-      const page = await deviceEvents.list(filterOf(query), pageParameters(query, defaultRows));
+      const page = await deviceEvents.list(filterOf(query, caller), pageParameters(query, defaultRows));
       return listAnswer(page, toView);
     },
 
-    async count(request: FastifyRequest) {
-      return { count: await deviceEvents.count(filterOf(request.query as Query)) };
+    async count(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
+      return { count: await deviceEvents.count(filterOf(request.query as Query, caller)) };
     },
   };
 }

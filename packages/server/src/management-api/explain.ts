@@ -1,7 +1,8 @@
 import { UpdateCheckBody } from '@capgo-server/protocol/device/update-check';
 import { ExplainView, KnownDeviceBody } from '@capgo-server/protocol/management/devices';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { type Caller, seesApp } from '../domain/access.ts';
 import { type DeviceCheck, reportedPlatform } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import type { UpdateDecision } from '../domain/update-decision.ts';
@@ -11,6 +12,7 @@ import type { UpdateChecks } from '../services/update-check.ts';
 import { checkedAppId, checkedDeviceId } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
+import { appAsSeen } from './scope.ts';
 
 /** The device API's own reading and writing of an update check, so that an explanation cannot differ from the answer. */
 export interface UpdateCheckWire {
@@ -49,10 +51,11 @@ export interface ExplainRoutesDeps {
 }
 
 function createHandler({ updateChecks, devices, updateCheckWire: wire }: ExplainRoutesDeps) {
-  async function requestOf(body: unknown): Promise<unknown> {
+  async function requestOf(body: unknown, caller: Caller): Promise<unknown> {
     if (!isKnownDevice(body)) return body;
     const { app_id, device_id } = parseBody(KnownDeviceBody, body);
-    const device = await devices.find({ appId: checkedAppId(app_id), deviceId: checkedDeviceId(device_id) });
+    const appId = appAsSeen(caller, checkedAppId(app_id));
+    const device = await devices.find({ appId, deviceId: checkedDeviceId(device_id) });
     if (!device) {
       throw new AppError(
         'device_not_found',
@@ -72,9 +75,9 @@ function createHandler({ updateChecks, devices, updateCheckWire: wire }: Explain
     return wire.bodyOf(device);
   }
 
-  return async (request: FastifyRequest): Promise<ExplainView> => {
-    const device = wire.parse(await requestOf(request.body));
-    const { decision, steps } = updateChecks.explain(device);
+  return async (request: FastifyRequest, _reply: FastifyReply, caller: Caller): Promise<ExplainView> => {
+    const device = wire.parse(await requestOf(request.body, caller));
+    const { decision, steps } = updateChecks.explain(device, seesApp(caller, device.appId));
     const answer = wire.answer(decision, request);
     return { answer, outcome: decision.outcome, ...viewOf(decision), steps: [...steps] };
   };

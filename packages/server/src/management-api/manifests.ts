@@ -5,11 +5,14 @@ import {
   BundleManifestQuery,
   BundleManifestView,
 } from '@capgo-server/protocol/management/manifests';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/access.ts';
 import { brotliSuffix, type ManifestEntry, pathOf } from '../domain/manifest.ts';
+import type { Bundles } from '../services/bundles.ts';
 import type { Manifests } from '../services/manifests.ts';
 import { type Query, requiredRecordId } from './page-query.ts';
 import type { ManagementRoute } from './route.ts';
+import { requireSeenBundle } from './scope.ts';
 
 /** Absolute URLs of objects on the device API's origin, as seen from a request. */
 export type ObjectUrls = (request: FastifyRequest) => (objectKey: string) => string;
@@ -25,15 +28,27 @@ function toFileView(entry: ManifestEntry, urlOf: (objectKey: string) => string):
 }
 
 export interface ManifestRoutesDeps {
+  readonly bundles: Pick<Bundles, 'find'>;
   readonly manifests: Manifests;
   readonly objectUrls: ObjectUrls;
 }
 
-function createHandlers({ manifests, objectUrls }: ManifestRoutesDeps) {
+function createHandlers({ bundles, manifests, objectUrls }: ManifestRoutesDeps) {
+  /** The id that a parameter names, of a bundle that the caller may see. */
+  async function seenId(request: FastifyRequest, name: string, caller: Caller): Promise<string> {
+    const id = requiredRecordId(request.query as Query, name);
+    await requireSeenBundle(bundles, caller, id);
+    return id;
+  }
+
   return {
-    async manifest(request: FastifyRequest): Promise<BundleManifestView> {
+    async manifest(
+      request: FastifyRequest,
+      _reply: FastifyReply,
+      caller: Caller,
+    ): Promise<BundleManifestView> {
       const urlOf = objectUrls(request);
-      const { bundle, entries } = await manifests.get(requiredRecordId(request.query as Query, 'bundle_id'));
+      const { bundle, entries } = await manifests.get(await seenId(request, 'bundle_id', caller));
       return {
         bundle_id: bundle.id,
         app_id: bundle.appId,
@@ -45,12 +60,11 @@ function createHandlers({ manifests, objectUrls }: ManifestRoutesDeps) {
       };
     },
 
-    async diff(request: FastifyRequest): Promise<BundleDiffView> {
-      const query = request.query as Query;
+    async diff(request: FastifyRequest, _reply: FastifyReply, caller: Caller): Promise<BundleDiffView> {
       const urlOf = objectUrls(request);
       const difference = await manifests.compare(
-        requiredRecordId(query, 'from'),
-        requiredRecordId(query, 'to'),
+        await seenId(request, 'from', caller),
+        await seenId(request, 'to', caller),
       );
       const { from, to, added, changed, removed, zipBytes, deltaBytes } = difference;
       const view = (entry: ManifestEntry) => toFileView(entry, urlOf);

@@ -26,6 +26,7 @@ import {
 } from './page-query.ts';
 import { parseBody } from './parse-body.ts';
 import type { ManagementRoute } from './route.ts';
+import { appsAsSeen, asSeen, requireSeen } from './scope.ts';
 
 function toView(release: Release): ReleaseView {
   return {
@@ -59,11 +60,18 @@ export interface ReleaseRoutesDeps {
 }
 
 function createHandlers({ releases }: ReleaseRoutesDeps) {
+  /** The id of a release that the caller may see; rejects with `release_not_found`. */
+  async function seenId(text: string, caller: Caller): Promise<string> {
+    const id = recordId(text, 'release_id');
+    if (asSeen(caller, await releases.find(id))) return id;
+    throw new AppError('release_not_found', `There is no release with id ${id}`);
+  }
+
   return {
-    async list(request: FastifyRequest) {
+    async list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const page = await releases.list(
-        { appId: appIdParameter(query) },
+        appsAsSeen(caller, appIdParameter(query)),
         pageParameters(query, defaultRecordRows),
       );
       return listAnswer(page, toView);
@@ -71,6 +79,7 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
 
     async create(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseCreateBody, request.body);
+      requireSeen(caller, body.app_id);
       const facts = {
         appId: body.app_id,
         platform: body.platform,
@@ -85,25 +94,23 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
     async update(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseUpdateBody, request.body);
       if (body.release_date === undefined) throw new AppError('invalid_request', 'release_date is missing');
-      const id = recordId(body.release_id, 'release_id');
-      const release = await releases.setReleaseDate(id, releaseDate(body.release_date), actorOf(caller));
+      const date = releaseDate(body.release_date);
+      const id = await seenId(body.release_id, caller);
+      const release = await releases.setReleaseDate(id, date, actorOf(caller));
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
     async setActive(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseSetActiveBody, request.body);
       const bundleId = body.bundle_id === null ? null : recordId(body.bundle_id, 'bundle_id');
-      const release = await releases.setActiveBundle(
-        recordId(body.release_id, 'release_id'),
-        bundleId,
-        actorOf(caller),
-      );
+      const id = await seenId(body.release_id, caller);
+      const release = await releases.setActiveBundle(id, bundleId, actorOf(caller));
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
     async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseDeleteBody, request.body);
-      await releases.delete(recordId(body.release_id, 'release_id'), actorOf(caller));
+      await releases.delete(await seenId(body.release_id, caller), actorOf(caller));
       return { message: 'Release deleted successfully' };
     },
   };

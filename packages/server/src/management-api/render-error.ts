@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode } from '@capgo-server/protocol/formats/error-codes';
 import type { AppError } from '../domain/errors.ts';
-import type { RenderedError } from '../http/server.ts';
+import type { RenderedError, RequestFacts } from '../http/server.ts';
+import { CredentialError } from './credentials.ts';
+import { restCredentialError } from './rest/rest-credentials.ts';
 import { audienceOf, RestError, renderRestError } from './rest/rest-error.ts';
 import { isRestPath } from './rest/rest-path.ts';
 
@@ -31,6 +32,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   member_not_found: 404,
   webhook_not_found: 404,
   delivery_not_found: 404,
+  api_key_not_found: 404,
   rollout_not_found: 409,
   invalid_bundle: 400,
   version_already_exists: 409,
@@ -71,18 +73,22 @@ function retryAfter(error: AppError, status: number): number | undefined {
   return status === 503 ? retryAfterUnavailableSeconds : undefined;
 }
 
+/** The REST API has words of its own for who does not prove to be somebody. */
+function restated(error: AppError, { url, method = '' }: RequestFacts): AppError {
+  return error instanceof CredentialError ? restCredentialError(error, method, url) : error;
+}
+
 /** An error in the words of the API, and of the audience, that a request is of. */
-export function renderManagementError(
-  error: AppError,
-  request: { readonly id: string; readonly url: string; readonly headers?: IncomingHttpHeaders },
-): RenderedError {
+export function renderManagementError(error: AppError, request: RequestFacts): RenderedError {
   const isRest = error instanceof RestError || isRestPath(request.url);
   const rendered = isRest
-    ? renderRestError(error, audienceOf(request.headers ?? {}), request.id)
+    ? renderRestError(restated(error, request), audienceOf(request.headers ?? {}), request.id)
     : renderOwnError(error, request.id);
   const headers: Record<string, string> = {};
   if (rendered.status === 401) headers['www-authenticate'] = 'Bearer';
   const seconds = retryAfter(error, rendered.status);
   if (seconds !== undefined) headers['retry-after'] = String(seconds);
+  const resetAt = error.details?.['rateLimitResetAt'];
+  if (typeof resetAt === 'number') headers['x-ratelimit-reset'] = String(Math.ceil(resetAt / 1_000));
   return { ...rendered, headers };
 }

@@ -31,7 +31,7 @@ export type ManagementRoute = RouteFacts &
 /** The sentence for people that a caller's role is too small; the same whatever the request is about. */
 function refusal(permission: Permission): string {
   const [noun] = permission.split('.');
-  return `Insufficient permissions to manage ${noun}`;
+  return `Insufficient permissions to manage ${noun === 'keys' ? 'API keys' : noun}`;
 }
 
 /**

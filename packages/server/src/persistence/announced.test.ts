@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../ports/store.ts';
 import {
   buildBundle,
+  buildNewApiKey,
   buildNewChannel,
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  newKeyHash,
   someAuthor,
   someDeviceId,
   someTimeMs,
@@ -55,6 +57,7 @@ it('every change that is to be followed is announced once, when it is committed'
   const release = buildRelease({ appId, builtinBundleId: bundle.id });
   const device = { appId, deviceId: someDeviceId };
   let channelId = 0;
+  let keyId = 0;
   const changes: Record<string, () => Promise<unknown>> = {
     insertBundle: () => store.insertBundle(bundle, someAuthor),
     insertRelease: () => store.insertRelease(release, someAuthor),
@@ -74,6 +77,11 @@ it('every change that is to be followed is announced once, when it is committed'
       await plain.insertBundle(incomplete, someAuthor);
       return store.setMissingChecksum(incomplete.id, { checksum: 'ab'.repeat(32), sizeBytes: 1 }, someAuthor);
     },
+    insertApiKey: async () => {
+      keyId = (await store.insertApiKey(buildNewApiKey(), newKeyHash(), someAuthor)).id;
+    },
+    updateApiKey: () => store.updateApiKey(keyId, (key) => ({ key }), someAuthor),
+    deleteApiKey: () => store.deleteApiKey(keyId, someAuthor),
     deleteChannel: () => store.deleteChannel(channelId, someAuthor),
     deleteRelease: () => store.deleteRelease(release.id, someAuthor),
     deleteBundle: async () => {
@@ -86,13 +94,15 @@ it('every change that is to be followed is announced once, when it is committed'
   }
 });
 
-it('what fails, reads or changes nothing that update checks are answered from is not announced', async () => {
+it('what fails, reads or changes nothing that is answered from memory is not announced', async () => {
   const appId = newAppId();
   const nothing = { isChanged: false, announced: 0 };
   for (const call of [
     () => store.deleteBundle('000000000000000000000000', someAuthor),
     () => store.readAppState(appId),
     () => store.appendDeviceEvents([buildRecordedEvent({ appId })]),
+    () => store.recordApiKeyUses([{ id: 1, usedAtMs: someTimeMs }]),
+    () => store.deleteApiKey(2_000_000_000),
     () => store.planObjectDeletion('apps/key', someTimeMs),
     () => store.ping(),
   ]) {

@@ -2,7 +2,7 @@ import type { ChangeHints } from '../ports/change-hints.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { Store } from '../ports/store.ts';
 
-/** Whether a call changes what update checks are answered from. A new method does not compile until that is decided. */
+/** Whether a call changes what is answered from memory. A new method does not compile until that is decided. */
 const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<Store[Method]>) => boolean } =
   {
     insertBundle: always,
@@ -72,6 +72,21 @@ const isChange: { readonly [Method in keyof Store]: (...parameters: Parameters<S
     listDevices: never,
     listDevicesInOrder: never,
     findDevice: never,
+    insertApiKey: always,
+    updateApiKey: always,
+    findApiKey: never,
+    listApiKeys: never,
+    readApiKeyHashes: never,
+    deleteApiKey: always,
+    recordApiKeyUses: never,
+    addToStatistics: never,
+    readStatistics: never,
+    sumCounters: never,
+    addCheckMinutes: never,
+    readCheckMinutes: never,
+    deleteCheckMinutesBefore: never,
+    readStorageChanges: never,
+    countActiveDevices: never,
     readChanges: never,
     deleteOldChanges: never,
     takeLease: never,

@@ -24,12 +24,12 @@ export interface AppRecords {
    */
   updateApp(appId: string, change: Partial<AppSettings & AppProfile>, by: ChangedBy): Promise<AppRecord>;
   /**
-   * Deletes an app with its bundles, releases, channels, deployments and counters and what is remembered of its devices,
+   * Deletes an app with its bundles, their files, releases, channels, deployments and counters and what is remembered of its devices,
    * and plans the deletion of its objects for now, all in one step; rejects with `app_not_found`. Its version names are
    * free again. What devices reported and the inventory are deleted afterwards, by `purgeDeletedApps`; that it is to be
    * done is part of the step.
    *
-   * @returns the keys of the objects
+   * @returns the keys of the zips
    */
   deleteApp(appId: string, by: ChangedBy): Promise<readonly string[]>;
   /**

@@ -8,6 +8,8 @@ import type { Bundle } from '../domain/bundle.ts';
 export interface BundleRecord extends Bundle {
   /** What clients that know bundles by numbers call it: unique on the server, in order of arrival, never used again. */
   readonly number: number;
+  /** How many files its manifest names; 0 without one. */
+  readonly fileCount: number;
   /** When something an operator says of it was changed last. */
   readonly updatedAtMs: number;
 }

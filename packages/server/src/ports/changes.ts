@@ -1,11 +1,15 @@
-/** Something that update checks are answered from is not as it was: an app, or what is remembered of one of its devices. */
+/**
+ * Something that requests are answered from out of memory is not as it was: an app, what is remembered of one of its
+ * devices, or an API key.
+ */
 export interface Change {
-  readonly appId: string;
-  /** null when it is not about one device. */
+  /** null when it is about an API key. */
+  readonly appId: string | null;
+  /** null when it is not about one device of the app. */
   readonly deviceId: string | null;
 }
 
-/** Every change of what update checks are answered from, so that each node can follow what the others do. */
+/** Every change of what requests are answered from out of memory, so that each node can follow what the others do. */
 export interface ChangeLog {
   /**
    * The changes after a revision, oldest first, and the revision they lead to; null for changes when they are too many

@@ -1,6 +1,7 @@
 import type { RolloutOutcomes } from '../domain/auto-pause.ts';
-import type { DeviceEvent, DeviceRecord } from '../domain/device.ts';
+import type { DeviceEvent, DeviceRecord, ReportedPlatform } from '../domain/device.ts';
 import type { CounterIncrement, CounterName, EventEffects } from '../domain/event-effects.ts';
+import type { DeviceActivity } from '../domain/statistics.ts';
 import type { Page, PageRequest } from './page.ts';
 
 /** An event with what it changes beside the log. */
@@ -9,6 +10,8 @@ export interface RecordedEvent {
   readonly effects: EventEffects;
   /** The device's new state in the inventory; undefined when there is nothing worth writing. */
   readonly device: DeviceRecord | undefined;
+  /** That the device was there, when that may change what it is counted under; counts once the inventory has it. */
+  readonly activity: DeviceActivity | null;
 }
 
 /** So many more in a counter of an app. */
@@ -35,6 +38,8 @@ export interface DeviceEventLog {
    * - Counters add up over calls and nodes; a device's record is replaced by the newest, its first sight is kept, and so
    *   is what the newest does not tell of its versions: the bundle, the plugin, the native build and the system. One that
    *   is older by more than ten minutes is not late but of a clock that was set back, and replaces it too.
+   * - A device that was there is counted once a day and once a month, on any number of nodes, under what it was last that
+   *   day (`countActivity`); names that devices make up are bounded, but for what nodes write at the same moment.
    * - Rejects with `unavailable` when the store refuses writes.
    */
   appendDeviceEvents(events: readonly RecordedEvent[]): Promise<void>;
@@ -85,6 +90,25 @@ export interface InventoryDevice extends DeviceRecord {
   readonly firstSeenAtMs: number;
 }
 
+/** Which devices of an app to list; what is left out does not matter. */
+export interface DeviceFilter {
+  readonly appId: string;
+  /** Part of their id or custom id; letters of the Latin alphabet in any case. */
+  readonly text?: string | undefined;
+  /** The bundle they run, as they name it. */
+  readonly versionName?: string | undefined;
+  /** What they are counted under, as statistics name it. */
+  readonly bundle?: string | undefined;
+  readonly nativeVersion?: string | undefined;
+  readonly pluginVersion?: string | undefined;
+  readonly channel?: string | undefined;
+  readonly platform?: ReportedPlatform | undefined;
+  /** Those that were there on this UTC day or later. */
+  readonly activeSince?: string | undefined;
+  /** Those on which this bundle failed, and is remembered to have. */
+  readonly failedBundle?: string | undefined;
+}
+
 /** Where a device stands in a list of the inventory. */
 export type DevicePosition = Pick<InventoryDevice, 'seenAtMs' | 'deviceId'>;
 
@@ -106,6 +130,6 @@ export interface DeviceInventory {
   /** At most as many as the limit says; paging on from the last one holds while devices come and, by id, report. */
   listDevicesInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   findDevice(appId: string, deviceId: string): Promise<InventoryDevice | undefined>;
-  /** First seen last comes first; paging holds while devices come and report. */
-  listDevices(filter: { readonly appId: string }, page: PageRequest): Promise<Page<InventoryDevice>>;
+  /** First seen last comes first; paging holds while devices come and report. Of a filter every part must hold. */
+  listDevices(filter: DeviceFilter, page: PageRequest): Promise<Page<InventoryDevice>>;
 }

@@ -34,7 +34,7 @@ export interface ManifestStore {
    * Adds files whose objects are stored, unused as of now, and takes back the planned deletions of the objects. Where the
    * app has a file of that name already, that one stays and the plan for the new object, too: of several who add a file
    * at once all go on with the same one. A file whose object is not planned for deletion after now is not added,
-   * because the object may be gone. Answers the files the app has then, under the names given.
+   * because the object may be gone, nor is one of an app that is not registered. Answers the files the app has then, under the names given.
    */
   addFiles(files: readonly StoredFile[], nowMs: number): Promise<readonly StoredFile[]>;
   /**

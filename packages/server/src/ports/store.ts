@@ -5,6 +5,7 @@ import type { Channel } from '../domain/channel.ts';
 import type { Deployment, DeploymentTarget } from '../domain/deployment.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import type { Release } from '../domain/release.ts';
+import type { ApiKeyStore } from './api-keys.ts';
 import type { AppRecords } from './app-records.ts';
 import type { AuditLog } from './audit.ts';
 import type { BundleRecords } from './bundle-records.ts';
@@ -14,6 +15,7 @@ import type { ManifestStore } from './manifests.ts';
 import type { MemberStore, OrganizationStore } from './organizations.ts';
 import type { Page, PageRequest } from './page.ts';
 import type { DeliveryStore, WebhookStore } from './webhooks.ts';
+import type { StatisticsStore } from './statistics.ts';
 
 /**
  * Every method is one atomic step: it happens whole or not at all, also when several run at once on several nodes.
@@ -38,6 +40,8 @@ export interface Store
     DeviceEventLog,
     CounterReader,
     DeviceInventory,
+    ApiKeyStore,
+    StatisticsStore,
     ChangeLog,
     Leases,
     AuditLog,
@@ -51,6 +55,12 @@ export interface Store
   close(): Promise<void>;
 }
 
+/** Which apps something is asked of; all of them when nothing is said. */
+export interface AppFilter {
+  readonly appId?: string | undefined;
+  readonly appIds?: readonly string[] | undefined;
+}
+
 export interface BundleStore {
   /**
    * Adds a bundle under a number that was never used (`BundleRecord`), registers its app if it is the first thing of it,
@@ -62,8 +72,8 @@ export interface BundleStore {
   isVersionNameTaken(appId: string, versionName: string): Promise<boolean>;
   /** The bundle, unless it was deleted. */
   findBundle(id: string): Promise<Bundle | undefined>;
-  /** Bundles that were not deleted, of one app or of all; paging holds while bundles are added and deleted. */
-  listBundles(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
+  /** Bundles that were not deleted, of some apps or of all; paging holds while bundles are added and deleted. */
+  listBundles(filter: AppFilter, page: PageRequest): Promise<Page<Bundle>>;
   /**
    * Marks the bundle deleted, plans the deletion of its object for that time, forgets what devices failed to install of
    * it, and marks the files of its manifest that no other bundle has as unused; its version name stays taken.
@@ -97,7 +107,8 @@ export interface ReleaseStore {
    */
   insertRelease(release: Release, by: ChangedBy): Promise<void>;
   findRelease(id: string): Promise<Release | undefined>;
-  listReleases(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Release>>;
+  /** Of some apps or of all. */
+  listReleases(filter: AppFilter, page: PageRequest): Promise<Page<Release>>;
   /** Rejects with `release_not_found`. */
   setReleaseDate(id: string, releaseDateMs: number | null, by: ChangedBy): Promise<Release>;
   /**

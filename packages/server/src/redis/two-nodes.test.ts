@@ -115,6 +115,22 @@ describe.skipIf(testRedisUrl === '')(`two servers with one Redis${needsTestRedis
     expect((await ask(b, '/channel_self', 'POST', { ...body, channel: 'alpha' }, address)).status).toBe(200);
   });
 
+  it('count failed attempts to prove who somebody is together', async () => {
+    const [a, b] = await startTwo({ REDIS_URL: testRedisUrl });
+    await shareSoon(a, b);
+    const address = newAddress();
+    const statusOf = async (server: TestServer, key: string) => {
+      const headers = { 'x-forwarded-for': address, capgkey: key };
+      return (await fetch(`${server.managementUrl}/api/v1/bundles.list`, { headers })).status;
+    };
+    for (const server of [a, b]) {
+      for (let time = 0; time < 10; time += 1) expect(await statusOf(server, randomUUID())).toBe(401);
+    }
+    for (const server of [a, b]) {
+      expect([await statusOf(server, randomUUID()), await statusOf(server, testToken)]).toEqual([429, 429]);
+    }
+  });
+
   it('serve within a second what the other changed, without looking for it themselves', async () => {
     const [a, b] = await startTwo({ REDIS_URL: testRedisUrl });
     const appId = newAppId();

@@ -30,6 +30,12 @@ export interface Apps {
   find(appId: string): Promise<AppRecord | undefined>;
   /** By id. */
   list(...parameters: Parameters<AppRecords['listApps']>): Promise<readonly AppRecord[]>;
+  /**
+   * The ids of all of them, in their order.
+   *
+   * @param appIds only these; null for all
+   */
+  listIds(appIds: readonly string[] | null): Promise<readonly string[]>;
   /** Sets what is given and answers all of it. Rejects with `app_not_found`. */
   change(appId: string, change: AppChange, actor: Actor): Promise<AppRecord>;
   /**
@@ -44,6 +50,7 @@ export interface Apps {
 /** Of an app that an operator has made, and not an upload: the bundles that nothing uses are kept for 30 days. */
 export const createdAppRetentionSeconds = 2_592_000;
 
+const appsPerRead = 1_000;
 const rowsPerStep = 5_000;
 /** Steps that whoever deletes an app waits for; a large app's devices have told more. */
 const stepsWaitedFor = 4;
@@ -124,6 +131,14 @@ export function createApps(deps: {
     },
     find: (appId) => store.findApp(appId),
     list: (appIds, rows) => store.listApps(appIds, rows),
+    async listIds(appIds) {
+      const ids: string[] = [];
+      for (;;) {
+        const some = await store.listApps(appIds, { offset: ids.length, limit: appsPerRead });
+        ids.push(...some.map(({ appId }) => appId));
+        if (some.length < appsPerRead) return ids;
+      }
+    },
     async change(appId, change, actor) {
       checkTexts(change);
       const app = await store.updateApp(appId, checkRetention(change), { actor, atMs: clock.now() });

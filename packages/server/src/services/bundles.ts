@@ -13,7 +13,7 @@ import type { Ids } from '../ports/ids.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { OrganizationStore } from '../ports/organizations.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { BundleStore } from '../ports/store.ts';
+import type { AppFilter, BundleStore } from '../ports/store.ts';
 import { type BundleFacts, checkBundleTexts, checkFacts, statedChecksum } from './bundle-facts.ts';
 import type { ObjectDeletions } from './object-deletions.ts';
 
@@ -43,6 +43,9 @@ type AcceptedFacts = Pick<BundleFacts, 'appId' | 'versionName' | 'sessionKey' | 
 export interface Bundles {
   /** Takes the bytes in; rejects with `payload_too_large` past the limit and with the source's error when cut. */
   stage(source: AsyncIterable<Uint8Array>): Promise<StagedBundle>;
+  list(filter: AppFilter, page: PageRequest): Promise<Page<Bundle>>;
+  /** Undefined for one that was deleted, too. */
+  find(id: string): Promise<Bundle | undefined>;
   /** A bundle whose bytes lie elsewhere, as its uploader describes it: nobody looks at them. */
   registerUnseen(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
   /**
@@ -50,7 +53,6 @@ export interface Bundles {
    * `encryption_key_required` or `encryption_key_mismatch` when its organization does not take such bundles.
    */
   requireAcceptable(facts: AcceptedFacts): Promise<void>;
-  list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Bundle>>;
   listRecords: BundleRecords['listBundleRecords'];
   findRecords: BundleRecords['findBundleRecords'];
   /** Sets what is given; '' stands for nothing. Rejects with `bundle_not_found`, and `invalid_request` as an upload. */
@@ -256,6 +258,7 @@ export function createBundles(deps: {
     requireAcceptable,
 
     list: (filter, page) => store.listBundles(filter, page),
+    find: (id) => store.findBundle(id),
     listRecords: (appId, rows) => store.listBundleRecords(appId, rows),
     findRecords: (appId, names) => store.findBundleRecords(appId, names),
 

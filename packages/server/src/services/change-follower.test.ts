@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../domain/errors.ts';
+import { loadApiKeyIndex } from '../persistence/api-key-index.ts';
 import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
 import { newAppId } from '../persistence/contract/opened-store.ts';
 import { loadDeviceStates } from '../persistence/device-states.ts';
@@ -10,8 +11,10 @@ import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
 import {
   buildBundle,
+  buildNewApiKey,
   buildNewChannel,
   buildRecordedEvent,
+  newKeyHash,
   someAuthor,
   someDeviceId,
 } from '../testing/builders.ts';
@@ -62,13 +65,18 @@ describe('a node that follows another', () => {
       },
       { minFailures: 1 },
     );
+    const apiKeys = await loadApiKeyIndex({
+      readApiKeyHashes: () => read('keys', () => here.readApiKeyHashes()),
+    });
     const changeLog = {
       readChanges: (after: number | null) => (isDown ? Promise.reject(outage) : here.readChanges(after)),
     };
-    const follower = createChangeFollower({ changeLog, appSnapshots, deviceStates, clock, revision });
+    const follower = createChangeFollower({
+      ...{ changeLog, appSnapshots, deviceStates, apiKeys, clock, revision },
+    });
     reads.length = 0;
     return {
-      ...{ appSnapshots, deviceStates, follower, reads },
+      ...{ appSnapshots, deviceStates, apiKeys, follower, reads },
       setDown(down: boolean) {
         isDown = down;
       },
@@ -93,6 +101,21 @@ describe('a node that follows another', () => {
     expect(reads.toSorted()).toEqual(['2 devices', appId].toSorted());
   });
 
+  it('knows the keys that the other made, changed and revoked, and reads nothing else for that', async () => {
+    const { apiKeys, follower, reads } = await startNode();
+    const hash = newKeyHash();
+    const { id } = await there.insertApiKey(buildNewApiKey({ role: 'read' }), hash);
+    await follower.follow();
+    expect(apiKeys.find(hash)?.role).toBe('read');
+    await there.updateApiKey(id, (current) => ({ key: { ...current, role: 'write' } }));
+    await follower.follow();
+    expect(apiKeys.find(hash)?.role).toBe('write');
+    await there.deleteApiKey(id);
+    await follower.follow();
+    expect(apiKeys.find(hash)).toBeUndefined();
+    expect(reads).toEqual(['keys', 'keys', 'keys']);
+  });
+
   it('reads nothing while nothing changes', async () => {
     const { follower, reads } = await startNode();
     for (let times = 0; times < 3; times += 1) await follower.follow();
@@ -100,15 +123,18 @@ describe('a node that follows another', () => {
   });
 
   it('reads everything anew when the changes are too many to be told', async () => {
-    const { appSnapshots, deviceStates, follower, reads } = await startNode();
+    const { appSnapshots, deviceStates, apiKeys, follower, reads } = await startNode();
     const appId = newAppId();
     await there.insertBundle(buildBundle({ appId }), someAuthor);
+    const hash = newKeyHash();
+    const key = await there.insertApiKey(buildNewApiKey(), hash, someAuthor);
     const many = Array.from({ length: 10_001 }, (_each, index) =>
       buildRecordedEvent({ appId, deviceId: `device-${index}` }, { effects: { failedInstall: '1.0.0' } }),
     );
     await there.appendDeviceEvents(many);
     await follower.follow();
-    expect(reads).toEqual(['all apps', 'all devices']);
+    expect(reads).toEqual(['all apps', 'all devices', 'keys']);
+    expect(apiKeys.find(hash)).toEqual(key);
     expect(appSnapshots.find(appId)).toBeDefined();
     expect(deviceStates.find({ appId, deviceId: 'device-10000' }).failedInstalls.size).toBe(1);
   });

@@ -1,7 +1,8 @@
 import type { AppSnapshot } from '../domain/app.ts';
 import { attributeChannel } from '../domain/channel-resolution.ts';
 import { type DeviceEvent, reportedPlatform } from '../domain/device.ts';
-import { type EventEffects, effectsOf } from '../domain/event-effects.ts';
+import { countedBundle, type EventEffects, effectsOf } from '../domain/event-effects.ts';
+import { type DeviceActivity, dayOf } from '../domain/statistics.ts';
 import type { DecisionRules } from '../domain/update-decision.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -74,6 +75,19 @@ function tellsState({ action }: Pick<DeviceEvent, 'action'>): boolean {
   return !action.endsWith('_fail') && action !== 'uninstall' && action !== customIdBlocked;
 }
 
+function activityOf(event: DeviceEvent, running: string | null, app: AppSnapshot): DeviceActivity {
+  const isOffer = event.action === 'get' && event.isProd && !event.isEmulator;
+  return {
+    ...{ atMs: event.receivedAtMs, date: dayOf(event.receivedAtMs) },
+    platform: reportedPlatform(event),
+    bundle: running === null ? null : countedBundle(running, event, app),
+    nativeVersion: event.nativeVersion,
+    pluginVersion: event.pluginVersion,
+    channel: event.channelName ?? '',
+    offered: isOffer ? countedBundle(event.versionName, event, app) : null,
+  };
+}
+
 /** Actions about a bundle that the device does not run, or not yet (protocol §5.4). */
 const aboutOtherBundle = /^(delete|set_next|download_.*)$/;
 
@@ -125,9 +139,15 @@ export function createDeviceEvents(deps: {
       const running = aboutOtherBundle.test(event.action) ? null : runningVersionName;
       const nativeVersion = rawNativeVersion === '' ? null : rawNativeVersion;
       const device = tellsState(event) ? deviceOf(event, running, nativeVersion) : undefined;
+      const activity = device ? activityOf(event, running, app) : null;
       const isNews = device !== undefined && sightings.isNews(device);
+      const isActive = activity !== null && sightings.isNewActivity(event, activity);
       if (event.action === 'get') sightings.noteOffer(event, event.versionName);
-      return { event, effects: effectsFor(event, app), device: isNews ? device : undefined };
+      return {
+        ...{ event, effects: effectsFor(event, app) },
+        device: isNews ? device : undefined,
+        activity: isActive ? activity : null,
+      };
     });
   }
 

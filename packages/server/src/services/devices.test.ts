@@ -103,6 +103,6 @@ describe('an operator', () => {
     await store.appendDeviceEvents([buildRecordedEvent({ appId }, { device })]);
     expect(await devices.find({ appId, deviceId: someDeviceId.toUpperCase() })).toMatchObject(device);
     expect(await devices.find({ appId: `${appId}.other`, deviceId: someDeviceId })).toBeUndefined();
-    expect((await devices.list(appId, { limit: 10 })).items).toEqual([expect.objectContaining(device)]);
+    expect((await devices.list({ appId }, { limit: 10 })).items).toEqual([expect.objectContaining(device)]);
   });
 });

@@ -2,7 +2,12 @@ import { type Actor, systemActor } from '../domain/actor.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import { overrideExpiry } from '../domain/device-override.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DeviceInventory, DeviceListing, InventoryDevice } from '../ports/device-events.ts';
+import type {
+  DeviceFilter,
+  DeviceInventory,
+  DeviceListing,
+  InventoryDevice,
+} from '../ports/device-events.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
@@ -21,7 +26,7 @@ export interface Devices {
   /** Undefined for a device that was never heard of. */
   find(device: DeviceKey): Promise<InventoryDevice | undefined>;
   /** First seen last comes first. */
-  list(appId: string, page: PageRequest): Promise<Page<InventoryDevice>>;
+  list(filter: DeviceFilter, page: PageRequest): Promise<Page<InventoryDevice>>;
   listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
   findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
@@ -64,7 +69,7 @@ export function createDevices(deps: {
       const { appId, deviceId } = normalised(given);
       return store.findDevice(appId, deviceId);
     },
-    list: (appId, page) => store.listDevices({ appId }, page),
+    list: (filter, page) => store.listDevices(filter, page),
     listInOrder: (listing) => store.listDevicesInOrder(listing),
     findOverrides(devices) {
       const pinned = devices.flatMap((device): [string, number][] => {

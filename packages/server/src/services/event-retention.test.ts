@@ -120,7 +120,9 @@ describe('what failed on a device', () => {
     const isOffered = async () => {
       await server.product.jobs.find((job) => job.name === 'refresh-all')?.run();
       const device = buildDeviceCheck({ appId });
-      return server.product.services.updateChecks.explain(device).decision.outcome === 'update_available';
+      return (
+        server.product.services.updateChecks.explain(device, true).decision.outcome === 'update_available'
+      );
     };
     for (let time = 0; time < 3; time += 1) await fail();
     clock.advance(dayMs);

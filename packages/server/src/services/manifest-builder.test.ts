@@ -3,11 +3,15 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AppError } from '../domain/errors.ts';
 import type { ManifestEntry } from '../domain/manifest.ts';
+import type { ObjectStorage } from '../ports/object-storage.ts';
+import type { Store } from '../ports/store.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { usersOf } from '../testing/manifest-server.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
+import { createManifestBuilder, type UnbuiltManifest } from './manifest-builder.ts';
 
 const clock = createFakeClock();
 const hourMs = 60 * 60 * 1_000;
@@ -170,6 +174,65 @@ describe('the manifest of an uploaded bundle', () => {
     for (let attempt = 0; attempt < 5; attempt += 1) await server.product.store.beginManifest(bundle.id);
     await users.buildManifests();
     expect(await users.status(bundle.id)).toEqual(['failed', 'interrupted']);
+  });
+
+  describe('while nobody can unpack it', () => {
+    /** A builder over the server's store whose attempts fail with that error. */
+    function failingBuilder(error: Error, store: Store = server.product.store) {
+      const unbuilt: UnbuiltManifest[] = [];
+      const builder = createManifestBuilder({
+        ...{ store, clock, node: 'failing', ids: { next: () => 'f'.repeat(24) } },
+        objectStorage: {
+          checkOut: async () => ({ filePath: 'a.zip', release: async () => undefined }),
+        } as Partial<ObjectStorage> as ObjectStorage,
+        unpacker: { open: () => Promise.reject(error) },
+        appSnapshots: { refresh: async () => undefined },
+        onUnbuilt: (each) => unbuilt.push(each),
+      });
+      const tryTimes = async (times: number) => {
+        for (let attempt = 0; attempt < times; attempt += 1) {
+          await builder.run().catch(() => undefined);
+          clock.advance(2 * hourMs);
+        }
+      };
+      return { builder, unbuilt, tryTimes };
+    }
+
+    it('is given up after five attempts that failed by a fault', async () => {
+      const { id } = await users.upload(newAppId(), '1.0.0', buildZip({ 'index.html': 'x' }));
+      const { unbuilt, tryTimes } = failingBuilder(new TypeError('a fault'));
+      await tryTimes(5);
+      expect(await users.status(id)).toEqual(['pending', null]);
+      await tryTimes(1);
+      expect(await users.status(id)).toEqual(['failed', 'interrupted']);
+      expect(unbuilt.map(({ reason }) => reason)).toEqual([...Array(5).fill(undefined), 'interrupted']);
+    });
+
+    it('is tried for ever while something is away, also when the store cannot be told', async () => {
+      const { id } = await users.upload(newAppId(), '1.0.0', buildZip({ 'index.html': 'x' }));
+      const away = new AppError('unavailable', 'away');
+      let isAway = true;
+      const { builder, unbuilt, tryTimes } = failingBuilder(away, {
+        ...server.product.store,
+        postponeManifest: (bundleId) =>
+          isAway ? Promise.reject(away) : server.product.store.postponeManifest(bundleId),
+      });
+      await tryTimes(1);
+      isAway = false;
+      await tryTimes(7);
+      expect(await users.status(id)).toEqual(['pending', null]);
+      // It waits longer each time.
+      const before = unbuilt.length;
+      await builder.run();
+      await builder.run();
+      expect(unbuilt.length - before).toBeLessThanOrEqual(1);
+      builder.stop();
+      clock.advance(2 * hourMs);
+      await builder.run();
+      expect(unbuilt.length - before).toBeLessThanOrEqual(1);
+      await users.buildManifests();
+      expect(await users.status(id)).toEqual(['ready', null]);
+    });
   });
 
   it('is left to the node that is at it, until its lease ends', async () => {

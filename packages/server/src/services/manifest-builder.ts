@@ -36,9 +36,9 @@ export interface ManifestBuilder {
 
 const bundlesPerRun = 1_000;
 /** A node that died is followed by another after that. */
-const leaseMs = 60_000;
-const renewEveryMs = 20_000;
-/** A bundle whose work ended so often without a word, because the process ended with it, is not tried again. */
+const leaseMs = 30_000;
+const renewEveryMs = 10_000;
+/** A bundle whose work ended so often as it never should, with the process or by a fault of ours, is not tried again. */
 const maxAttempts = 5;
 /** Files can be swept while we go on with them; that it happens again and again means that something else is wrong. */
 const maxRounds = 3;
@@ -92,6 +92,8 @@ export function createManifestBuilder(deps: {
   const { store, objectStorage, unpacker, appSnapshots, clock, ids, node, onUnbuilt } = deps;
   const stopping = new AbortController();
   const pauses = new Map<string, { readonly untilMs: number; readonly lengthMs: number }>();
+  /** Bundles whose attempt ended in order, which the store was not there to hear. */
+  const unheard = new Set<string>();
 
   const toStored = (appId: string, { hash }: UnpackedFile, extracted: ExtractedFile): StoredFile => {
     const id = ids.next();
@@ -107,6 +109,7 @@ export function createManifestBuilder(deps: {
     known: Map<string, StoredFile>,
     signal: AbortSignal,
   ): Promise<void> {
+    if (files.length === 0) return;
     const workspace = await objectStorage.openWorkspace();
     const batches = [...batchesOf(files)];
     const extract = async (at: number) => {
@@ -175,7 +178,14 @@ export function createManifestBuilder(deps: {
     if (state === 'failed') onUnbuilt({ bundle, reason, error });
   }
 
+  async function postpone({ id }: Bundle): Promise<void> {
+    unheard.add(id);
+    await store.postponeManifest(id);
+    unheard.delete(id);
+  }
+
   async function build(bundle: Bundle, signal: AbortSignal): Promise<void> {
+    if (unheard.has(bundle.id)) await postpone(bundle);
     const attempts = await store.beginManifest(bundle.id);
     if (attempts === 0) return;
     if (attempts > maxAttempts) {
@@ -227,8 +237,8 @@ export function createManifestBuilder(deps: {
       await build(bundle, AbortSignal.any([stopping.signal, lost.signal]));
       pauses.delete(bundle.id);
     } catch (error) {
-      // What fails for a reason that passes is no sign that the bundle kills the process.
-      await store.postponeManifest(bundle.id);
+      // What is not there now says nothing of the bundle; what nobody foresaw may well be its doing.
+      if (error instanceof AppError) await postpone(bundle);
       if (stopping.signal.aborted) return;
       pauseAfter(bundle);
       onUnbuilt({ bundle, reason: undefined, error });

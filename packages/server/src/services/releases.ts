@@ -7,7 +7,7 @@ import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
-import type { DeploymentLog, ReleaseStore } from '../ports/store.ts';
+import type { AppFilter, DeploymentLog, ReleaseStore } from '../ports/store.ts';
 import { findPreviouslyServed } from './previously-served.ts';
 
 /** What an operator says of a release; texts as they came. */
@@ -22,7 +22,8 @@ export interface ReleaseFacts {
 export interface Releases {
   /** Rejects with `invalid_request`, `release_already_exists` or `bundle_not_found`. */
   create(facts: ReleaseFacts, actor: Actor): Promise<Release>;
-  list(filter: { readonly appId?: string | undefined }, page: PageRequest): Promise<Page<Release>>;
+  list(filter: AppFilter, page: PageRequest): Promise<Page<Release>>;
+  find(id: string): Promise<Release | undefined>;
   /** @param releaseDateMs epoch milliseconds, or null for "not released" */
   setReleaseDate(id: string, releaseDateMs: number | null, actor: Actor): Promise<Release>;
   /**
@@ -110,6 +111,7 @@ export function createReleases(deps: {
       return published(release);
     },
     list: (filter, page) => store.listReleases(filter, page),
+    find: (id) => store.findRelease(id),
     setReleaseDate: async (id, releaseDateMs, actor) =>
       published(await store.setReleaseDate(id, releaseDateMs, { actor, atMs: clock.now() })),
     setActiveBundle: (id, bundleId, actor) => deploy(id, bundleId, actor, 'set active bundle'),

@@ -1,6 +1,7 @@
 import type { DeviceKey, DeviceRecord } from '../domain/device.ts';
 import { isWithin } from '../domain/elapsed.ts';
 import type { ReporterFacts } from '../domain/event-effects.ts';
+import type { DeviceActivity } from '../domain/statistics.ts';
 
 /** What was last written of each device, so that a device that says the same again and again costs no write. */
 export interface Sightings {
@@ -10,7 +11,9 @@ export interface Sightings {
   noteOffer(device: DeviceKey, versionName: string): void;
   /** What the device ran and was given when it was last heard of, while that is remembered. */
   known(device: DeviceKey): ReporterFacts;
-  /** Takes the last answer back: the state was not written after all. */
+  /** Whether the device was not counted like that yet; then it is from now on. What it does not tell is no difference. */
+  isNewActivity(device: DeviceKey, activity: DeviceActivity): boolean;
+  /** Takes the last answers back: the state was not written after all. */
   forget(device: DeviceKey): void;
 }
 
@@ -18,6 +21,7 @@ interface Sighting {
   readonly appId: string;
   /** What was written last; undefined when that is to be taken for unwritten. */
   written: DeviceRecord | undefined;
+  counted: DeviceActivity | undefined;
   runningVersionName: string | null;
   offeredVersionName: string | null;
 }
@@ -46,6 +50,18 @@ function isSameState(left: DeviceRecord, right: DeviceRecord): boolean {
   );
 }
 
+function isSameActivity(before: DeviceActivity, activity: DeviceActivity): boolean {
+  return (
+    before.date === activity.date &&
+    before.platform === activity.platform &&
+    before.channel === activity.channel &&
+    (activity.bundle ?? before.bundle) === before.bundle &&
+    (activity.nativeVersion ?? before.nativeVersion) === before.nativeVersion &&
+    (activity.pluginVersion ?? before.pluginVersion) === before.pluginVersion &&
+    (activity.offered ?? before.offered) === before.offered
+  );
+}
+
 export function createSightings(): Sightings {
   // By device alone: an installation asks for one app but for the moments in which it looks at a preview of another.
   const last = new Map<string, Sighting>();
@@ -57,7 +73,12 @@ export function createSightings(): Sightings {
 
   /** The device's sighting, made if need be, as the one seen last. */
   function touch(device: DeviceKey): Sighting {
-    const sighting = find(device) ?? { appId: device.appId, written: undefined, ...nothing };
+    const sighting = find(device) ?? {
+      appId: device.appId,
+      written: undefined,
+      counted: undefined,
+      ...nothing,
+    };
     last.delete(device.deviceId);
     last.set(device.deviceId, sighting);
     if (last.size > maxDevices) {
@@ -77,13 +98,28 @@ export function createSightings(): Sightings {
       sighting.runningVersionName = device.versionName ?? sighting.runningVersionName;
       return true;
     },
+    isNewActivity(device, activity) {
+      const sighting = touch(device);
+      const before = sighting.counted;
+      if (before && isSameActivity(before, activity)) return false;
+      sighting.counted = {
+        ...activity,
+        bundle: activity.bundle ?? before?.bundle ?? null,
+        nativeVersion: activity.nativeVersion ?? before?.nativeVersion ?? null,
+        pluginVersion: activity.pluginVersion ?? before?.pluginVersion ?? null,
+        offered: activity.offered ?? before?.offered ?? null,
+      };
+      return true;
+    },
     noteOffer(device, versionName) {
       touch(device).offeredVersionName = versionName;
     },
     known: (device) => find(device) ?? nothing,
     forget(device) {
       const sighting = find(device);
-      if (sighting) sighting.written = undefined;
+      if (!sighting) return;
+      sighting.written = undefined;
+      sighting.counted = undefined;
     },
   };
 }

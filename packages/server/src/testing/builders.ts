@@ -1,3 +1,4 @@
+import { hash, randomUUID } from 'node:crypto';
 import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type AppRecord, appProfileDefaults, appSettingDefaults } from '../domain/app.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
@@ -12,7 +13,9 @@ import {
   organizationRuleDefaults,
 } from '../domain/organization.ts';
 import type { Release } from '../domain/release.ts';
+import type { DeviceActivity } from '../domain/statistics.ts';
 import type { Delivery, Webhook } from '../domain/webhook.ts';
+import type { NewApiKey } from '../ports/api-keys.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
 
@@ -132,6 +135,21 @@ export function buildOrganization(given: Partial<Organization> = {}): Organizati
   };
 }
 
+/** A key that is not stored yet, good for ever and for all apps. */
+export function buildNewApiKey(given: Partial<NewApiKey> = {}): NewApiKey {
+  return {
+    name: 'some key',
+    role: 'write',
+    apps: null,
+    rbacId: randomUUID(),
+    createdBy: 'management-token-1',
+    createdAtMs: someTimeMs,
+    updatedAtMs: someTimeMs,
+    expiresAtMs: null,
+    ...given,
+  };
+}
+
 export function buildMember(given: Partial<Member> & Pick<Member, 'organizationId'>): Member {
   const id = given.id ?? nextUuid();
   return {
@@ -160,6 +178,11 @@ export function buildDelivery(given: Partial<Delivery> & Pick<Delivery, 'webhook
     durationMs: null,
     ...given,
   };
+}
+
+/** The hash of a key that no other test has. */
+export function newKeyHash(): string {
+  return hash('sha256', randomUUID());
 }
 
 /** A deployment of builtin, unless a bundle is given. */
@@ -245,12 +268,21 @@ export function buildDeviceRecord(given: Partial<DeviceRecord> = {}): DeviceReco
 /** An event without effects and without a device record, unless they are given. */
 export function buildRecordedEvent(
   given: Partial<DeviceEvent> = {},
-  { effects, device }: { effects?: Partial<EventEffects>; device?: DeviceRecord } = {},
+  {
+    effects,
+    device,
+    activity,
+  }: {
+    effects?: Partial<EventEffects>;
+    device?: DeviceRecord;
+    activity?: DeviceActivity | undefined;
+  } = {},
 ): RecordedEvent {
   return {
     event: buildDeviceEvent(given),
-    effects: { counters: [], outcome: null, failedInstall: null, ...effects },
+    effects: { counters: [], outcome: null, statistics: [], failedInstall: null, ...effects },
     device,
+    activity: activity ?? null,
   };
 }
 

@@ -72,7 +72,7 @@ export function BundlePage() {
         </>
       }
     >
-      <SimpleGrid cols={{ base: 1, md: 2 }}>
+      <SimpleGrid cols={{ base: 1, md: 2 }} style={{ alignItems: 'start' }}>
         <Card withBorder>
           <Title order={2} mb="sm">
             Bundle

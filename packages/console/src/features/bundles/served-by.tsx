@@ -1,6 +1,8 @@
 import { Badge, Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { bundlesQuery } from '../../api/bundles.ts';
+import { channelsQuery } from '../../api/channels.ts';
 import { releasesQuery } from '../../api/releases.ts';
 
 /** A place that serves a bundle, or that it is built into. */
@@ -23,13 +25,28 @@ const colors = { channel: 'teal', rollout: 'orange', release: 'blue', builtin: '
 /** Every place of the app that serves something. */
 export function useServing(appId: string): readonly Serving[] {
   const { data: releases = [] } = useQuery(releasesQuery(appId));
-  return releases.flatMap((release): Serving[] => {
+  const { data: channels = [] } = useQuery(channelsQuery(appId));
+  const { data: bundles = [] } = useQuery(bundlesQuery(appId));
+  const idOf = new Map(bundles.map(({ id, version_name }) => [version_name, id]));
+  const ofChannels = channels.flatMap((channel): Serving[] => {
+    const path = `/channels/${encodeURIComponent(channel.name)}`;
+    const named = [
+      ['channel', channel.version?.name],
+      ['rollout', channel.rollout_version_info?.name],
+    ] as const;
+    return named.flatMap(([kind, name]) => {
+      const bundleId = name === undefined ? undefined : idOf.get(name);
+      return bundleId === undefined ? [] : [{ bundleId, kind, label: channel.name, path }];
+    });
+  });
+  const ofReleases = releases.flatMap((release): Serving[] => {
     const label = `${release.platform} ${release.version_name} (${release.version_code})`;
     const path = '/releases';
     const builtin = { bundleId: release.builtin_bundle_id, kind: 'builtin', label, path } as const;
     if (release.active_bundle_id === null) return [builtin];
     return [{ bundleId: release.active_bundle_id, kind: 'release', label, path }, builtin];
   });
+  return [...ofChannels, ...ofReleases];
 }
 
 export function ServedBy({

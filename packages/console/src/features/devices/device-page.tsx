@@ -124,7 +124,7 @@ export function DevicePage() {
         </>
       }
     >
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} style={{ alignItems: 'start' }}>
         <Stack>
           <Card withBorder>
             <Title order={2} mb="sm">

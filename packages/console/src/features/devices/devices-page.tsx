@@ -11,7 +11,7 @@ import { Page } from '../../components/page.tsx';
 import { PlatformName, platformNames } from '../../components/platform.tsx';
 import { Failure, LoadingRows, Nothing } from '../../components/states.tsx';
 import { When } from '../../components/when.tsx';
-import type { DeviceFilter } from '../../routes.tsx';
+import type { DeviceFilter } from './device-filter.ts';
 
 function DeviceRow({ device }: { readonly device: DeviceView }) {
   return (

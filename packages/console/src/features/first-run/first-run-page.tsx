@@ -1,12 +1,15 @@
 import { Button, Card, Group, Loader, Stack, Text, TextInput, ThemeIcon, Title } from '@mantine/core';
 import { IconArrowRight, IconCheck } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useState } from 'react';
+import { appsQuery, createApp } from '../../api/apps.ts';
 import { bundlesQuery } from '../../api/bundles.ts';
+import { channelsQuery, saveChannel } from '../../api/channels.ts';
 import { firstDeviceQuery } from '../../api/devices.ts';
 import { serverQuery } from '../../api/server.ts';
+import { useCan } from '../../api/session.ts';
 import { CodeBlock } from '../../components/copy.tsx';
 import { Page } from '../../components/page.tsx';
 import { PublicUrlCheck } from '../../components/public-url-check.tsx';
@@ -70,6 +73,27 @@ export function FirstRunPage() {
   const devices = useQuery({ ...firstDeviceQuery(appId), enabled: hasApp, refetchInterval: 2_000 });
   const device = devices.data?.data[0];
   const isTypedWell = isAppId(typed.trim());
+  const channels = useQuery({ ...channelsQuery(appId), enabled: hasBundle, refetchInterval: 5_000 });
+  const isServed = channels.data?.some((channel) => channel.public && channel.version !== null) ?? false;
+  const can = useCan();
+  const queryClient = useQueryClient();
+  const registration = useMutation({
+    mutationFn: async (id: string) => {
+      const apps = await queryClient.fetchQuery({ ...appsQuery, staleTime: 0 });
+      // Without the right to make one, its first bundle registers it.
+      if (can('apps.create') && !apps.some((app) => app.appId === id)) await createApp(id, id);
+      return id;
+    },
+    onSuccess: async (id) => {
+      await queryClient.invalidateQueries({ queryKey: ['apps'] });
+      await navigate({ to: '/start', search: { app: id } });
+    },
+  });
+  const serving = useMutation({
+    mutationFn: (version: string) => saveChannel(appId, 'production', { version, public: true }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ['channels', appId] }),
+  });
+  const newest = bundles.data?.[0]?.version_name;
 
   return (
     <Page
@@ -80,7 +104,7 @@ export function FirstRunPage() {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            if (isTypedWell) void navigate({ to: '/start', search: { app: typed.trim() } });
+            if (isTypedWell) registration.mutate(typed.trim());
           }}
         >
           <Group align="flex-start">
@@ -96,7 +120,7 @@ export function FirstRunPage() {
               spellCheck={false}
             />
             {(!hasApp || typed.trim() !== appId) && (
-              <Button type="submit" mt={46} disabled={!isTypedWell}>
+              <Button type="submit" mt={46} disabled={!isTypedWell} loading={registration.isPending}>
                 Continue
               </Button>
             )}
@@ -112,22 +136,43 @@ export function FirstRunPage() {
             <PublicUrlCheck />
           </>
         )}
+        {registration.error && <Failure error={registration.error} />}
         {server.error && <Failure error={server.error} onRetry={() => void server.refetch()} />}
       </StepCard>
-      <StepCard number={2} title="Upload the first bundle" isDone={hasBundle}>
+      <StepCard
+        number={2}
+        title="Upload the first bundle"
+        isDone={hasBundle && (isServed || !can('channels.change'))}
+      >
         {!hasApp ? (
           <Text size="sm" c="dimmed">
             After the first step.
           </Text>
         ) : hasBundle ? (
-          <Text size="sm">
-            Bundle <b>{bundles.data?.[0]?.version_name}</b> is here.
-          </Text>
+          <>
+            <Text size="sm">
+              Bundle <b>{newest}</b> is here.{' '}
+              {isServed && 'Every device gets what the channel production serves.'}
+            </Text>
+            {channels.data && !isServed && can('channels.change') && newest !== undefined && (
+              <Group>
+                <Text size="sm">No device gets it yet.</Text>
+                <Button size="xs" loading={serving.isPending} onClick={() => serving.mutate(newest)}>
+                  Serve it to every device
+                </Button>
+              </Group>
+            )}
+            {serving.error && <Failure error={serving.error} />}
+          </>
         ) : (
           <UploadForm
             appId={appId}
             suggestedVersion="1.0.1"
-            onDone={(bundle) => tellDone(`Bundle ${bundle.version_name} is uploaded.`)}
+            onDone={(bundle) => {
+              tellDone(`Bundle ${bundle.version_name} is uploaded.`);
+              // The first one of a new app has nobody it could surprise.
+              if (can('channels.change')) serving.mutate(bundle.version_name);
+            }}
           />
         )}
       </StepCard>

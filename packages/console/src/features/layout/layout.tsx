@@ -37,7 +37,7 @@ export function Layout() {
               size="sm"
               aria-label={isOpen ? 'Close the menu' : 'Open the menu'}
             />
-            <UnstyledButton component={Link} to="/" aria-label="All apps" visibleFrom="xs">
+            <UnstyledButton component={Link} to="/" title="All apps" visibleFrom="xs">
               <Brand />
             </UnstyledButton>
             <AppSwitcher appId={appId} />

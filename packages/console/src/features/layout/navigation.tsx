@@ -62,6 +62,8 @@ function Section({
             key={to}
             component={Link}
             to={to}
+            // The router would mark every address above the current one, too.
+            activeOptions={{ exact: true }}
             label={label}
             leftSection={<Icon size={18} stroke={1.6} aria-hidden />}
             active={isCurrent}

@@ -1,5 +1,5 @@
 import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
-import { IconLogout } from '@tabler/icons-react';
+import { IconLogout, IconUser } from '@tabler/icons-react';
 import { forgetCredential, isSignedOn } from '../../api/credential.ts';
 import { useSession } from '../../api/session.ts';
 import { tellFailed } from '../../components/tell.ts';
@@ -18,7 +18,9 @@ export function UserMenu() {
     <Menu position="bottom-end" width={240} withArrow>
       <Menu.Target>
         <UnstyledButton aria-label={`Signed in as ${session.name}`}>
-          <Avatar name={session.name} color="initials" radius="xl" size={34} />
+          <Avatar color="brand" radius="xl" size={34}>
+            <IconUser size={18} aria-hidden />
+          </Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

@@ -62,7 +62,7 @@ export function ServerPage() {
       ) : !facts ? (
         <LoadingRows />
       ) : (
-        <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <SimpleGrid cols={{ base: 1, md: 2 }} style={{ alignItems: 'start' }}>
           <Card withBorder>
             <Title order={2} mb="sm">
               Health

@@ -140,7 +140,7 @@ export function SignInPage() {
         </Paper>
         <Text size="xs" c="dimmed" ta="center">
           Everything here can also be done with the{' '}
-          <Anchor inherit href={apiUrl('/docs')}>
+          <Anchor inherit underline="always" href={apiUrl('/docs')}>
             management API
           </Anchor>
           .

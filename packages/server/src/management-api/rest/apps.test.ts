@@ -170,7 +170,7 @@ describe('an app', () => {
     });
     expect((await objects()).filter((path) => path.endsWith('.zip'))).toStrictEqual([]);
     expect(await store.countDeviceEvents({ appId })).toBe(0);
-    expect(await services.devices.list(appId, { limit: 5 })).toMatchObject({ items: [] });
+    expect(await services.devices.list({ appId }, { limit: 5 })).toMatchObject({ items: [] });
     expect(await (await post('/updates', buildUpdateCheckBody({ app_id: appId }))).json()).toMatchObject({
       error: 'app_not_found',
     });

@@ -12,6 +12,7 @@ import {
   RestApp as RestAppSchema,
 } from '@capgo-server/protocol/management/rest-apps';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { type Caller, seesApp } from '../../domain/access.ts';
 import { actorOf } from '../../domain/actor.ts';
 import { type AppRecord, endlessRetentionSeconds } from '../../domain/app.ts';
@@ -32,7 +33,7 @@ import {
   textField,
 } from './rest-fields.ts';
 import { bodyInput, bodyOrQueryInput, queryInput, type RestInput } from './rest-input.ts';
-import { inWords } from './restated.ts';
+import { inWords, refusals } from './restated.ts';
 
 export interface RestAppRoutesDeps {
   readonly apps: Apps;
@@ -97,9 +98,10 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
     const pinned = await devices.countOverrides(records.map(({ appId }) => appId));
     return records.map((app): RestApp => {
       const snapshot = appSnapshots.find(app.appId);
-      const [newest] = [...(snapshot?.bundlesById.values() ?? [])]
-        .filter(({ appId }) => appId === app.appId)
-        .toSorted((left, right) => right.createdAtMs - left.createdAtMs || (left.id < right.id ? 1 : -1));
+      const own = [...(snapshot?.bundlesById.values() ?? [])].filter(({ appId }) => appId === app.appId);
+      const [newest] = own.toSorted(
+        (left, right) => right.createdAtMs - left.createdAtMs || (left.id < right.id ? 1 : -1),
+      );
       const rollouts = [...(snapshot?.channelsById.values() ?? [])].filter(
         ({ channel }) => channel.rollout.bundleId !== null,
       );
@@ -119,7 +121,7 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
         ...{ created_from_onboarding: false, allow_preview: false, transfer_history: null },
         ...{ ios_store_url: app.iosStoreUrl, android_store_url: app.androidStoreUrl },
         channel_device_count: pinned.get(app.appId) ?? 0,
-        manifest_bundle_count: 0,
+        manifest_bundle_count: own.filter(({ manifest }) => manifest.state === 'ready').length,
         rollout_channel_count: rollouts.length,
         rollout_paused_version_names: rollouts.flatMap(({ channel, rolloutBundle }) =>
           channel.rollout.pausedAtMs !== null && rolloutBundle ? [rolloutBundle.versionName] : [],
@@ -240,12 +242,19 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
       ...{ method: 'GET', url: '/app', permission: 'apps.read', handler: list },
       docs: {
         ...{ operationId: 'listApps', tag, summary: 'Apps, by id' },
-        ...{ query: RestAppListQuery, answer: RestAppList },
+        ...{ query: RestAppListQuery, answer: RestAppList, hostedAnswer: Type.Array(RestAppSchema) },
+        errors: refusals(
+          ...['user_does_not_have_access_to_this_organization', 'invalid_page', 'invalid_limit'],
+        ),
       },
     },
     {
       ...{ method: 'GET', url: '/app/:id', permission: 'apps.read', handler: get },
-      docs: { ...ofOne, operationId: 'getApp', tag, summary: 'One app' },
+      docs: {
+        ...ofOne,
+        ...{ operationId: 'getApp', tag, summary: 'One app' },
+        errors: [...refusals('invalid_app_id'), { code: 'cannot_access_app', status: 401 }],
+      },
     },
     {
       ...{ method: 'POST', url: '/app', permission: 'apps.create', handler: create },
@@ -253,6 +262,11 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
         ...{ operationId: 'createApp', tag, summary: 'Register an app' },
         description: 'Not needed before the first upload, which registers its app as well.',
         ...{ body: RestAppCreateBody, answer: RestAppSchema },
+        errors: [
+          ...refusals('missing_app_id', 'invalid_app_id', 'missing_name', 'cannot_create_app'),
+          { code: 'cannot_access_organization', status: 403 },
+          { code: 'app_id_already_exists', status: 409 },
+        ],
       },
     },
     {
@@ -260,6 +274,10 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
       docs: {
         ...{ ...ofOne, operationId: 'changeApp', tag, summary: 'Change what is said of an app' },
         body: RestAppChangeBody,
+        errors: [
+          ...refusals('invalid_app_id', 'retention_to_big', 'retention_to_small', 'cannot_update_app'),
+          { code: 'cannot_access_app', status: 401 },
+        ],
       },
     },
     {
@@ -269,6 +287,7 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
         description:
           'Bundles and their zips, releases, channels, devices and what they reported. Its version names are free again, and devices that are still there are told that there is no such app.',
         ...{ params: RestAppParams, answer: RestStatus },
+        errors: refusals('invalid_app_id', 'cannot_delete_app'),
       },
     },
   ];

@@ -8,11 +8,14 @@ import {
   RestBundleDeleteBody,
   RestBundleList,
   RestBundleListQuery,
+  RestBundleMade,
   RestBundleMetadataBody,
+  RestBundle as RestBundleSchema,
   RestBundleSetBody,
   restBundleFields,
 } from '@capgo-server/protocol/management/rest-bundles';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { type Caller, seesApp } from '../../domain/access.ts';
 import { actorOf } from '../../domain/actor.ts';
 import { defaultOrganizationId } from '../../domain/organization.ts';
@@ -35,7 +38,7 @@ import {
   textField,
 } from './rest-fields.ts';
 import { bodyOrQueryInput, queryInput, type RestInput } from './rest-input.ts';
-import { bundleNotFound, channelNotFound, inWords } from './restated.ts';
+import { bundleNotFound, channelNotFound, inWords, refusals } from './restated.ts';
 
 export interface RestBundleRoutesDeps {
   readonly apps: Apps;
@@ -69,7 +72,7 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       external_url: record.externalUrl,
       min_update_version: record.minUpdateVersion,
       ...{ link: record.link, comment: record.comment },
-      ...{ manifest: null, manifest_count: 0, native_packages: null, cli_version: null },
+      ...{ manifest: null, manifest_count: record.fileCount, native_packages: null, cli_version: null },
       ...{ owner_org: ownerId, user_id: null, created_by_apikey_rbac_id: null },
     };
     return isHosted(request) ? row : { ...row, bucket_id: null, minUpdateVersion: record.minUpdateVersion };
@@ -273,7 +276,8 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       docs: {
         ...{ operationId: 'listBundles', tag, summary: 'Bundles of an app, newest first' },
         description: 'A page past the last one is empty.',
-        ...{ query: RestBundleListQuery, answer: RestBundleList },
+        ...{ query: RestBundleListQuery, answer: RestBundleList, hostedAnswer: Type.Array(RestBundleSchema) },
+        errors: refusals('missing_app_id', 'invalid_app_id', 'cannot_get_bundle', 'invalid_page'),
       },
     },
     {
@@ -284,7 +288,15 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
         ...{ operationId: 'createBundle', tag, summary: 'Register a zip that lies elsewhere, or upload one' },
         description:
           'The zip behind external_url is fetched and checked as an upload: its SHA-256 must be the checksum, and devices must be able to unpack it. Of an encrypted bundle only that it can be fetched. The URL must be public; a version name is never reused.',
-        ...{ body: RestBundleCreateBody, answer: RestBundleCreated },
+        ...{ body: RestBundleCreateBody, answer: RestBundleCreated, hostedAnswer: RestBundleMade },
+        errors: [
+          ...refusals(
+            ...['missing_app_id', 'invalid_app_id', 'missing_version', 'missing_external_url'],
+            ...['missing_checksum', 'invalid_version_format', 'invalid_protocol', 'cannot_create_bundle'],
+            'version_already_exists',
+          ),
+          ...(['invalid_bundle', 'payload_too_large', 'url_not_allowed', 'url_unreachable'] as const),
+        ],
       },
     },
     {
@@ -293,7 +305,16 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
         ...{ operationId: 'deleteBundles', tag, summary: 'Delete one bundle, or all that nothing uses' },
         description:
           'One that a channel or a release uses is refused; of all bundles those are kept. Version names stay taken.',
-        ...{ body: RestBundleDeleteBody, answer: RestStatus },
+        ...{
+          body: RestBundleDeleteBody,
+          isBodyOptional: true,
+          query: RestBundleDeleteBody,
+          answer: RestStatus,
+        },
+        errors: refusals(
+          ...['missing_app_id', 'invalid_app_id', 'cannot_delete_bundle', 'cannot_delete_version'],
+          'cannot_delete_linked_version',
+        ),
       },
     },
     {
@@ -301,6 +322,10 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       docs: {
         ...{ operationId: 'setBundleToChannel', tag, summary: 'Let a channel serve a bundle' },
         ...{ body: RestBundleSetBody, answer: RestMessage },
+        errors: refusals(
+          ...['missing_required_fields', 'invalid_app_id', 'cannot_access_app', 'cannot_find_version'],
+          'cannot_find_channel',
+        ),
       },
     },
     {
@@ -308,6 +333,10 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       docs: {
         ...{ operationId: 'changeBundleMetadata', tag, summary: 'Say something else of a bundle' },
         ...{ body: RestBundleMetadataBody, answer: RestStatus },
+        errors: refusals(
+          ...['missing_required_fields', 'invalid_app_id', 'cannot_update_bundle_metadata'],
+          ...['cannot_find_version', 'no_fields_to_update', 'cannot_update_version_metadata'],
+        ),
       },
     },
   ];

@@ -1,6 +1,6 @@
 import { parseTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import type { AutoPause, AutoPauseAction } from '../../domain/auto-pause.ts';
-import type { UpdatePolicy } from '../../domain/channel.ts';
+import { type UpdatePackage, type UpdatePolicy, updatePackages } from '../../domain/channel.ts';
 import type { ChannelPatch } from '../../services/channel-changes.ts';
 import { RestError } from './rest-error.ts';
 import { flagField, givenValue, numberField, textField } from './rest-fields.ts';
@@ -64,6 +64,14 @@ function policyOf(input: RestInput): UpdatePolicy | undefined {
   );
 }
 
+function updatePackageOf(input: RestInput): UpdatePackage | undefined {
+  const text = textField(input, ...both('updatePackage'));
+  if (text === undefined) return undefined;
+  const updatePackage = updatePackages.find((known) => known === text);
+  if (updatePackage) return updatePackage;
+  throw new RestError('invalid_update_package', `updatePackage must be one of ${updatePackages.join(', ')}`);
+}
+
 function settingsOf(input: RestInput): ChannelPatch['settings'] {
   const [ios, android] = [flagField(input, 'ios'), flagField(input, 'android')];
   const isPublic = flagField(input, 'public');
@@ -76,6 +84,7 @@ function settingsOf(input: RestInput): ChannelPatch['settings'] {
     isPublic,
     ...(Object.keys(platforms).length > 0 ? { platforms } : {}),
     policy: policyOf(input),
+    updatePackage: updatePackageOf(input),
     allowDeviceSelfSet: flagField(input, 'allow_device_self_set'),
     allowEmulator: flagField(input, 'allow_emulator'),
     allowDevice: flagField(input, 'allow_device'),

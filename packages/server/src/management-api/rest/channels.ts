@@ -31,7 +31,7 @@ import {
   textField,
 } from './rest-fields.ts';
 import { bodyInput, bodyOrQueryInput, queryInput, type RestInput } from './rest-input.ts';
-import { bundleNotFound, channelNotFound, inWords } from './restated.ts';
+import { bundleNotFound, channelNotFound, inWords, refusals } from './restated.ts';
 
 export interface RestChannelRoutesDeps {
   readonly apps: Apps;
@@ -79,6 +79,7 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
         allow_dev: channel.allowDev,
         allow_prod: channel.allowProd,
         disableAutoUpdateUnderNative: channel.blocksUnderNative,
+        updatePackage: channel.updatePackage,
         disableAutoUpdate: policy === 'version_number' && !isHosted(request) ? 'metadata' : policy,
         rollout_version: rolloutBundle?.id ?? null,
         rollout_id: rollout.id,
@@ -198,6 +199,9 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
           summary: 'Channels of an app, the oldest first, or one of them',
         },
         ...{ query: RestChannelListQuery, answer: RestChannelList },
+        errors: refusals(
+          ...['missing_app_id', 'invalid_app_id', 'cannot_access_app', 'cannot_find_version', 'invalid_page'],
+        ),
       },
     },
     {
@@ -207,6 +211,13 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
         description:
           'A channel that becomes public takes that from every other one of the app that serves one of its platforms.',
         ...{ body: RestChannelSaveBody, answer: RestChannelSaved },
+        errors: refusals(
+          ...['missing_app_id', 'invalid_app_id', 'missing_channel_name', 'cannot_access_app'],
+          ...['cannot_find_version', 'cannot_find_channel', 'missing_stable_version'],
+          ...['missing_rollout_version', 'invalid_rollout_config', 'invalid_rollout_percentage'],
+          ...['invalid_auto_pause_confidence', 'invalid_auto_pause_action', 'invalid_disable_auto_update'],
+          'invalid_update_package',
+        ),
       },
     },
     {
@@ -214,7 +225,12 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'deleteChannel', tag, summary: 'Delete a channel' },
         description: 'Devices that were pinned to it, or chose it, get what others get.',
-        ...{ body: RestChannelDeleteBody, answer: RestStatus },
+        ...{ body: RestChannelDeleteBody, isBodyOptional: true, query: RestChannelDeleteBody },
+        answer: RestStatus,
+        errors: refusals(
+          ...['missing_app_id', 'invalid_app_id', 'missing_channel_name', 'cannot_access_app'],
+          ...['cannot_find_channel', 'cannot_delete_preview_bundle'],
+        ),
       },
     },
   ];

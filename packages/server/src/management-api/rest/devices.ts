@@ -27,7 +27,7 @@ import {
   textField,
 } from './rest-fields.ts';
 import { bodyInput, bodyOrQueryInput, queryInput, type RestInput } from './rest-input.ts';
-import { channelNotFound, inWords } from './restated.ts';
+import { channelNotFound, inWords, refusals } from './restated.ts';
 
 export interface RestDeviceRoutesDeps {
   readonly apps: Apps;
@@ -194,6 +194,13 @@ export function restDeviceRoutes(deps: RestDeviceRoutesDeps): readonly Managemen
       docs: {
         ...{ operationId: 'listDevices', tag, summary: 'Devices of an app, or one of them' },
         ...{ query: RestDeviceListQuery, answer: RestDeviceList },
+        errors: [
+          ...refusals(
+            ...['missing_app_id', 'invalid_app_id', 'cannot_access_app', 'invalid_limit', 'invalid_order'],
+            ...['invalid_updated_at', 'invalid_cursor'],
+          ),
+          { code: 'device_not_found', status: 404 },
+        ],
       },
     },
     {
@@ -203,6 +210,13 @@ export function restDeviceRoutes(deps: RestDeviceRoutesDeps): readonly Managemen
         description:
           'For 90 days, which the same call renews. The device need not have been heard of. Without a channel nothing happens.',
         ...{ body: RestDevicePinBody, answer: RestStatus },
+        errors: [
+          ...refusals(
+            ...['missing_device_id_or_app_id', 'invalid_app_id', 'invalid_device_id', 'invalid_version_id'],
+            ...['cannot_access_app', 'public_channel_override'],
+          ),
+          { code: 'channel_not_found', status: 404 },
+        ],
       },
     },
     {
@@ -211,7 +225,17 @@ export function restDeviceRoutes(deps: RestDeviceRoutesDeps): readonly Managemen
         ...{ operationId: 'unpinDevice', tag, summary: 'Give a device what others get' },
         description:
           'Takes back what it was pinned to, and what it chose itself where this server keeps that. What is known of it stays.',
-        ...{ body: RestDeviceUnpinBody, answer: RestStatus },
+        ...{ body: RestDeviceUnpinBody, isBodyOptional: true, query: RestDeviceUnpinBody },
+        answer: RestStatus,
+        errors: refusals(
+          ...[
+            'missing_app_id',
+            'invalid_app_id',
+            'missing_device_id',
+            'invalid_device_id',
+            'cannot_access_app',
+          ],
+        ),
       },
     },
   ];

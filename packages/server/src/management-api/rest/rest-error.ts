@@ -60,6 +60,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   member_not_found: [404, 'organization_member_not_found'],
   webhook_not_found: [400],
   delivery_not_found: [400],
+  api_key_not_found: [404],
   rollout_not_found: [400, 'missing_rollout_version'],
   invalid_bundle: [400],
   version_already_exists: [400],

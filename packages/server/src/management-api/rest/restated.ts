@@ -35,3 +35,8 @@ export async function inWords<Result>(
 
 export const bundleNotFound = 'Bundle not found';
 export const channelNotFound = 'Channel not found';
+
+/** Codes of that API that a route can be refused with, as its documentation lists them. */
+export function refusals(...codes: readonly string[]): { readonly code: string; readonly status: number }[] {
+  return codes.map((code) => ({ code, status: 400 }));
+}

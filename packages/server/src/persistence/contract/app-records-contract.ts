@@ -8,6 +8,7 @@ import {
   buildAppRecord,
   buildBundle,
   buildDeviceRecord,
+  buildFile,
   buildNewChannel,
   buildNewDeployment,
   buildRecordedEvent,
@@ -18,6 +19,7 @@ import {
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
 import { readDeviceState } from './read-device-state.ts';
+import { add, entriesFor } from './stored-files.ts';
 
 const otherDeviceId = someDeviceId.replace(/^./, '0');
 
@@ -63,7 +65,11 @@ export function describeAppRecords(open: OpenStore): void {
       buildRecordedEvent(
         { appId, deviceId, receivedAtMs },
         {
-          effects: { counters: [counter], failedInstall: '1.0.1' },
+          effects: {
+            counters: [counter],
+            failedInstall: '1.0.1',
+            statistics: [{ metric: 'downloaded', date: '2026-01-15', name: '1.0.1', detail: '', amount: 1 }],
+          },
           device: buildDeviceRecord({ appId, deviceId, seenAtMs: receivedAtMs }),
         },
       );
@@ -173,14 +179,26 @@ export function describeAppRecords(open: OpenStore): void {
       await store.appendDeviceEvents([eventOf(appId, someTimeMs), eventOf(other, someTimeMs)]);
       const foreign = buildBundle({ appId: other });
       await store.insertBundle(foreign, someAuthor);
+      const [used, unused] = await add(store, [buildFile({ appId }), buildFile({ appId })]);
+      const fileKeys = [used, unused].map((file) => file?.objectKey ?? '');
+      await store.setManifest(active.id, entriesFor(used ? [used] : []));
 
       const { revision } = await store.readChanges(null);
-      expect(await store.deleteApp(appId, { ...someAuthor, atMs: someTimeMs + 100 })).toStrictEqual(
-        [builtin, active].map(objectKeyOf),
+      const objectKeys = [...[builtin, active].map(objectKeyOf), ...fileKeys];
+      const deletedKeys = await store.deleteApp(appId, { ...someAuthor, atMs: someTimeMs + 100 });
+      expect(deletedKeys.toSorted()).toStrictEqual(
+        objectKeys.toSorted(),
       );
       expect(await store.listDueObjectDeletions(someTimeMs + 100, 1_000)).toEqual(
-        expect.arrayContaining([objectKeyOf(builtin), objectKeyOf(active)]),
+        expect.arrayContaining(objectKeys),
       );
+      expect(await store.readManifest(active.id)).toBeUndefined();
+      expect(
+        await store.findFiles(
+          appId,
+          [used, unused].map((file) => file?.name ?? ''),
+        ),
+      ).toStrictEqual([]);
       expect(await store.listDueObjectDeletions(someTimeMs + 100, 1_000)).not.toContain(objectKeyOf(deleted));
       expect(await store.findApp(appId)).toBeUndefined();
       expect(await store.readAppState(appId)).toBeUndefined();
@@ -199,6 +217,9 @@ export function describeAppRecords(open: OpenStore): void {
       }
       const days = { fromDate: '0000-01-01', toDate: '9999-12-31' };
       expect((await store.listCounters({ appId, ...days }, { limit: 5 })).items).toStrictEqual([]);
+      const metrics = ['downloaded'] as const;
+      expect(await store.readStatistics({ appIds: [appId], metrics, ...days })).toStrictEqual([]);
+      expect(await store.readStorageChanges([appId])).toStrictEqual([]);
       const { changes } = await store.readChanges(revision);
       expect(changes).toEqual(
         expect.arrayContaining([
@@ -258,6 +279,10 @@ export function describeAppRecords(open: OpenStore): void {
       expect(await store.findDevice(appId, otherDeviceId)).toBeDefined();
       const days = { fromDate: '0000-01-01', toDate: '9999-12-31' };
       expect((await store.listCounters({ appId, ...days }, { limit: 5 })).items).toMatchObject([{ get: 1 }]);
+      const metrics = ['downloaded'] as const;
+      expect(await store.readStatistics({ appIds: [appId], metrics, ...days })).toMatchObject([
+        { amount: 1 },
+      ]);
       expect(await readDeviceState(store, appId, otherDeviceId)).toMatchObject({
         failedInstalls: new Map([['1.0.1', 1]]),
       });

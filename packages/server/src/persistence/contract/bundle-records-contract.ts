@@ -3,6 +3,7 @@ import type { Bundle } from '../../domain/bundle.ts';
 import type { Store } from '../../ports/store.ts';
 import {
   buildBundle,
+  buildFile,
   buildNewChannel,
   buildRelease,
   nextId,
@@ -10,6 +11,7 @@ import {
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
+import { add, entriesFor, insertPending } from './stored-files.ts';
 
 /** The duties of `BundleRecords`. */
 export function describeBundleRecords(open: OpenStore): void {
@@ -35,8 +37,25 @@ export function describeBundleRecords(open: OpenStore): void {
     it('are what the bundle is, its number and when it was changed last', async () => {
       const bundle = await insertedBundle({ link: 'https://example.com', comment: 'é', createdAtMs: 7 });
       const [record] = await all(bundle.appId);
-      expect(record).toStrictEqual({ ...bundle, number: expect.any(Number), updatedAtMs: 7 });
+      expect(record).toStrictEqual({
+        ...bundle,
+        ...{ number: expect.any(Number), fileCount: 0, updatedAtMs: 7 },
+      });
       expect(record?.number).toBeGreaterThan(0);
+    });
+
+    it('say how many files the manifest of a bundle names', async () => {
+      const bundle = await insertPending(store, newAppId());
+      const files = await add(store, [
+        buildFile({ appId: bundle.appId }),
+        buildFile({ appId: bundle.appId }),
+      ]);
+      await store.setManifest(bundle.id, entriesFor(files));
+      expect(await all(bundle.appId)).toMatchObject([{ id: bundle.id, fileCount: 2 }]);
+      expect(await store.changeBundle(bundle.id, { link: null }, someTimeMs)).toMatchObject({ fileCount: 2 });
+      const [deleted] = await store.deleteUnusedBundles(bundle.appId, everything, someTimeMs);
+      expect(deleted).toMatchObject({ id: bundle.id, fileCount: 2 });
+      expect(await store.readManifest(bundle.id)).toBeUndefined();
     });
 
     it('are numbered in order of arrival, over all apps, whatever their times say', async () => {

@@ -12,7 +12,14 @@ import {
   someTimeMs,
 } from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
-import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
+import {
+  newAppId,
+  type OpenedStore,
+  type OpenStore,
+  objectKeyOf,
+  outcomesOf,
+  readPages,
+} from './opened-store.ts';
 import { describePaging } from './paging-contract.ts';
 
 /** Version names that a careless comparison takes for one: case, Unicode form, blanks. */
@@ -155,7 +162,7 @@ export function describeBundles(open: OpenStore): void {
       expect(await store.isVersionNameTaken(newAppId(), versionName)).toBe(false);
     });
 
-    it('lists bundles that are not deleted, of one app or of all', async () => {
+    it('lists bundles that are not deleted, of one app, of some or of all', async () => {
       const own = await open();
       try {
         const [first, second, deleted] = [someTimeMs, someTimeMs + 1, someTimeMs + 2].map((createdAtMs) =>
@@ -168,6 +175,13 @@ export function describeBundles(open: OpenStore): void {
         expect(ofFirst.items).toStrictEqual([first]);
         const ofDeleted = await own.store.listBundles({ appId: deleted.appId }, { limit: 5 });
         expect(ofDeleted.items).toStrictEqual([]);
+        const third = buildBundle({ appId: newAppId(), createdAtMs: someTimeMs });
+        await own.store.insertBundle(third);
+        const ofSome = { appIds: [first.appId, deleted.appId, second.appId, newAppId()] };
+        expect(await readPages((page) => own.store.listBundles(ofSome, page), 1)).toStrictEqual([
+          ...[[second], [first]],
+        ]);
+        expect((await own.store.listBundles({ appIds: [] }, { limit: 5 })).items).toStrictEqual([]);
       } finally {
         await own.destroy();
       }

@@ -122,6 +122,7 @@ export function describeChanges(open: OpenStore): void {
       const told: string[] = [];
       async function follow(): Promise<void> {
         for (const { appId } of (await news()) ?? []) {
+          if (appId === null) continue;
           told.push(appId);
           expect((await store.readAppState(appId))?.bundles).toHaveLength(1);
         }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildEntry, buildFile, someAuthor, someTimeMs } from '../../testing/builders.ts';
+import { buildBundle, buildEntry, buildFile, buildNewChannel, someAuthor, someTimeMs } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { add, entriesFor, farAwayMs, fileIdsOf, insertPending, isPlanned, namesOf } from './stored-files.ts';
 
@@ -226,6 +226,34 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       expect(await isPlanned(store, both)).toBe(true);
     });
 
+    it('let go of a file once for each bundle, when several are deleted in one step', async () => {
+      await sweepAll();
+      const appId = newAppId();
+      const bundles = [0, 1, 2].map((each) => ({ createdAtMs: someTimeMs + each }));
+      const [one, other, kept] = [
+        await insertPending(store, appId, bundles[0]),
+        await insertPending(store, appId, bundles[1]),
+        await insertPending(store, appId, bundles[2]),
+      ];
+      const files = await add(store, [buildFile({ appId }), buildFile({ appId })]);
+      const [inAll, inTwo] = files as [StoredFile, StoredFile];
+      const twice = [...entriesFor([inAll, inTwo]), buildEntry(inTwo, 'again.js')];
+      await store.setManifest(one.id, twice);
+      await store.setManifest(other.id, twice);
+      await store.setManifest(kept.id, entriesFor([inAll]));
+      await store.insertChannel(buildNewChannel({ appId, bundleId: kept.id }));
+      const deleted = await store.deleteUnusedBundles(
+        appId,
+        { createdUntilMs: null, exceptIds: [], limit: 10 },
+        someTimeMs + 5,
+      );
+      expect(deleted).toHaveLength(2);
+      expect(await store.findBundle(other.id)).toBeUndefined();
+      expect(await store.findUsedFiles(appId, namesOf(files))).toStrictEqual([inAll]);
+      expect(await store.sweepFiles(farAwayMs, someTimeMs, 10)).toBe(1);
+      expect(await store.findFiles(appId, namesOf(files))).toStrictEqual([inAll]);
+    });
+
     it('take a file that is about to be swept into use again, and it stays', async () => {
       await sweepAll();
       const appId = newAppId();
@@ -255,6 +283,34 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
         fileIds: [first.id],
       });
       expect(await store.setManifest(bundle.id, entriesFor([again]))).toStrictEqual({ kind: 'set' });
+    });
+
+    it('go with their app, and their files do', async () => {
+      const [appId, other] = [newAppId(), newAppId()];
+      const [bundle, foreign] = [await insertPending(store, appId), await insertPending(store, other)];
+      const [used, unused] = (await add(store, [buildFile({ appId }), buildFile({ appId })])) as [
+        StoredFile,
+        StoredFile,
+      ];
+      const [kept] = (await add(store, [buildFile({ appId: other })])) as [StoredFile];
+      await store.setManifest(bundle.id, entriesFor([used]));
+      await store.setManifest(foreign.id, entriesFor([kept]));
+      await store.deleteApp(appId, someTimeMs);
+
+      expect(await store.readManifest(bundle.id)).toBeUndefined();
+      expect(await store.findFiles(appId, namesOf([used, unused]))).toStrictEqual([]);
+      for (const file of [used, unused]) expect(await isPlanned(store, file)).toBe(true);
+      expect(await store.findUsedFiles(other, [kept.name])).toStrictEqual([kept]);
+      expect(await store.readManifest(foreign.id)).toMatchObject({ fileCount: 1 });
+      // Somebody who is still at it has nothing to add to.
+      const late = buildFile({ appId });
+      expect(await add(store, [late])).toStrictEqual([]);
+      expect(await isPlanned(store, late)).toBe(true);
+      expect(await store.setManifest(bundle.id, [])).toStrictEqual({ kind: 'not_wanted' });
+      // Registered again, it begins with nothing.
+      const again = await insertPending(store, appId);
+      const files = await add(store, [buildFile({ appId, name: used.name })]);
+      expect(await store.setManifest(again.id, entriesFor(files))).toStrictEqual({ kind: 'set' });
     });
 
     it('are there again, with the uses of their files, when the store is opened again', async ({ skip }) => {

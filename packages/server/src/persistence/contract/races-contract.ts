@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CounterIncrement } from '../../domain/event-effects.ts';
+import type { DeviceActivity } from '../../domain/statistics.ts';
 import type { Store } from '../../ports/store.ts';
 import {
   buildBundle,
+  buildDeviceRecord,
   buildNewChannel,
   buildNewDeployment,
   buildRecordedEvent,
@@ -50,6 +52,36 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const second = other();
       return outcomesOf([one(), second]);
     }
+
+    it('a device is counted once a day', async () => {
+      const appId = newAppId();
+      const activity: DeviceActivity = {
+        atMs: someTimeMs,
+        ...{ date: '2026-01-15', platform: 'ios' as const, bundle: '1.0.0', nativeVersion: '1.0.0' },
+        ...{ pluginVersion: '8.0.0', channel: '', offered: '1.0.1' },
+      };
+      for (let round = 0; round < rounds; round += 1) {
+        const deviceId = `00000000-0000-4000-8000-${round.toString(16).padStart(12, '0')}`;
+        const told = () =>
+          buildRecordedEvent(
+            { appId, deviceId },
+            { device: buildDeviceRecord({ appId, deviceId }), activity },
+          );
+        await atOnce(
+          round,
+          () => here.appendDeviceEvents([told()]),
+          () => there.appendDeviceEvents([told()]),
+        );
+      }
+      const days = { fromDate: '2026-01-15', toDate: '2026-01-15' };
+      const metrics = ['active', 'new', 'offered'] as const;
+      const rows = await here.readStatistics({ appIds: [appId], metrics, ...days });
+      expect(rows.map(({ metric, amount }) => [metric, amount])).toEqual([
+        ['active', rounds],
+        ['new', rounds],
+        ['offered', rounds],
+      ]);
+    });
 
     it('a version name is given once', async () => {
       const appId = newAppId();

@@ -146,7 +146,7 @@ export function describeReleases(open: OpenStore): void {
       expect(await store.findRelease(nextId())).toBeUndefined();
     });
 
-    it('lists releases of one app or of all', async () => {
+    it('lists releases of one app, of some or of all', async () => {
       const own = await open();
       try {
         const releases: Release[] = [];
@@ -162,6 +162,12 @@ export function describeReleases(open: OpenStore): void {
           const { items } = await own.store.listReleases({ appId: release.appId }, { limit: 5 });
           expect(items).toStrictEqual([release]);
         }
+        const [one, other] = releases.map(({ appId }) => appId);
+        const ofSome = await own.store.listReleases({ appIds: [newAppId(), other ?? ''] }, { limit: 5 });
+        expect(ofSome.items.map(({ appId }) => appId)).toStrictEqual([other]);
+        const ofBoth = { appIds: [other ?? '', one ?? ''] };
+        expect((await own.store.listReleases(ofBoth, { limit: 5 })).items).toStrictEqual(releases);
+        expect((await own.store.listReleases({ appIds: [] }, { limit: 5 })).items).toStrictEqual([]);
         const upper = await own.store.listReleases({ appId: releases[0]?.appId.toUpperCase() }, { limit: 5 });
         expect(upper.items).toStrictEqual([]);
       } finally {

@@ -7,6 +7,7 @@ import {
   someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
+import { describeApiKeys } from './api-keys-contract.ts';
 import { describeAppRecords } from './app-records-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
@@ -28,6 +29,7 @@ import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
 import { describeWebhooks } from './webhooks-contract.ts';
+import { describeStatistics } from './statistics-contract.ts';
 
 /**
  * The suite every Store must pass.
@@ -56,6 +58,7 @@ export function describeStoreContract(
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
+    describeApiKeys(open);
     describeManifests(open, manyFiles);
     describeChanges(open);
     describeDeviceEvents(async () => {
@@ -63,6 +66,7 @@ export function describeStoreContract(
       return { log: store, destroy };
     });
     describeEventEffects(open);
+    describeStatistics(open);
     const openTwice = async (): Promise<OpenedNodes> => {
       const { store, destroy } = await open();
       return { nodes: [store, store], destroy };

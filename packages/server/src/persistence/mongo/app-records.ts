@@ -25,7 +25,16 @@ import { type AppDocument, notGone } from './schema.ts';
 /** What is remembered of devices. */
 const ofDevices = ['device_overrides', 'device_self_channels', 'device_failures'] as const;
 /** What goes away with an app, beside its bundles and what is deleted in parts. */
-const ofApp = ['deployments', 'channels', 'releases', 'counters', ...ofDevices] as const;
+const ofApp = [
+  'deployments',
+  'channels',
+  'releases',
+  'files',
+  'counters',
+  'statistics',
+  'check_minutes',
+  ...ofDevices,
+] as const;
 
 export function createMongoAppRecords(database: MongoDatabase): AppRecords {
   const { log } = database;
@@ -160,7 +169,14 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
           .find({ app_id: appId, deleted_at: null }, { projection: { object_key: 1 } })
           .sort({ _id: 1 })
           .toArray();
-        const objectKeys = bundles.flatMap(({ object_key }) => (object_key ? [object_key] : []));
+        const files = await database
+          .collection('files')
+          .find({ app_id: appId, ...notGone }, { projection: { object_key: 1 } })
+          .sort({ _id: 1 })
+          .toArray();
+        const objectKeys = [...bundles, ...files].flatMap(({ object_key }) =>
+          object_key ? [object_key] : [],
+        );
         await planDeletions(database, draft, objectKeys, nowMs);
         for (const name of ofDevices) {
           for (const deviceId of await database
@@ -172,6 +188,8 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
         draft.noteChange(appId);
         for (const name of ofApp) draft.setWhere(name, { app_id: appId }, { gone: true });
         draft.setWhere('bundles', { app_id: appId }, { gone: true });
+        const bundleIds = bundles.map(({ _id }) => _id.toHexString());
+        draft.set('manifests', bundleIds, { gone: true });
         draft.set('apps', [appId], { gone: true });
         const known = await database.collection('app_deletions').findOne({ _id: appId });
         if (known) draft.set('app_deletions', [appId], { deleted_at: nowMs, gone: false });

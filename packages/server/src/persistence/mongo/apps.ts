@@ -88,7 +88,7 @@ export function createMongoAppStates(database: MongoDatabase): AppStateReader {
       const states = await database.log.readAsOfOneMoment(
         () => readStates(database),
         ({ appId, deviceId }) => {
-          if (deviceId === null) changed.add(appId);
+          if (appId !== null && deviceId === null) changed.add(appId);
           return false;
         },
       );

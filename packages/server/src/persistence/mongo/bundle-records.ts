@@ -2,6 +2,7 @@ import type { Document, Filter, WithId } from 'mongodb';
 import { bundleChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleNames, BundleRecord, BundleRecords } from '../../ports/bundle-records.ts';
+import { inChunks } from '../chunks.ts';
 import { draftAudit } from './audit.ts';
 import { draftDeletion, findLive, notDeleted, toBundle } from './bundles.ts';
 import type { MongoDatabase } from './database.ts';
@@ -10,10 +11,26 @@ import { newestFirst } from './newest-first.ts';
 import { type BundleDocument, notGone } from './schema.ts';
 import { toStoredTime } from './stored-time.ts';
 
-function toRecord(document: WithId<BundleDocument>): BundleRecord {
+function toRecord(document: WithId<BundleDocument>, fileCount: number): BundleRecord {
   const bundle = toBundle(document);
   const updatedAtMs = document.updated_at?.getTime() ?? bundle.createdAtMs;
-  return { ...bundle, number: document.number ?? 0, updatedAtMs };
+  return { ...bundle, number: document.number ?? 0, fileCount, updatedAtMs };
+}
+
+/** Bundles with how many files each of them has. */
+async function toRecords(
+  database: MongoDatabase,
+  found: readonly WithId<BundleDocument>[],
+): Promise<BundleRecord[]> {
+  const counts = new Map<string, number>();
+  for (const some of inChunks(found.map(({ _id }) => _id.toHexString()))) {
+    const manifests = await database
+      .collection('manifests')
+      .find({ _id: { $in: some }, ...notGone }, { projection: { file_count: 1 } })
+      .toArray();
+    for (const { _id, file_count } of manifests) counts.set(_id, file_count);
+  }
+  return found.map((document) => toRecord(document, counts.get(document._id.toHexString()) ?? 0));
 }
 
 function named(names: BundleNames): Filter<BundleDocument & Document> {
@@ -25,9 +42,6 @@ function named(names: BundleNames): Filter<BundleDocument & Document> {
   return { version_name: { $in: [...names.versionNames] } };
 }
 
-/** Values asked for at once. */
-const idsPerRead = 1_000;
-
 export function createMongoBundleRecords(database: MongoDatabase): BundleRecords {
   const { log } = database;
   const bundles = database.collection('bundles');
@@ -35,8 +49,7 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
   /** Of those bundles the ones that a release or a channel uses. */
   async function findUsed(found: readonly BundleDocument[]): Promise<ReadonlySet<string>> {
     const used = new Set<string>();
-    for (let start = 0; start < found.length; start += idsPerRead) {
-      const _ids = found.slice(start, start + idsPerRead).map(({ _id }) => _id);
+    for (const _ids of inChunks(found.map(({ _id }) => _id))) {
       const ids = _ids.map((_id) => _id.toHexString());
       const [releases, channels] = await Promise.all([
         database
@@ -70,7 +83,7 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
         .skip(offset)
         .limit(limit)
         .toArray();
-      return found.map(toRecord);
+      return toRecords(database, found);
     },
 
     async findBundleRecords(appId, names) {
@@ -79,7 +92,7 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
         .find({ app_id: appId, ...notDeleted, ...named(names) })
         .sort(newestFirst)
         .toArray();
-      return found.map(toRecord);
+      return toRecords(database, found);
     },
 
     changeBundle: (id, { link, comment, minUpdateVersion }, by) =>
@@ -97,7 +110,9 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
         const changed = { ...found, ...fields };
         const change = bundleChange({ before: toBundle(found), after: toBundle(changed) });
         await draftAudit(database, draft, by, change);
-        return toRecord(changed);
+        const [record] = await toRecords(database, [changed]);
+        if (!record) throw new Error('A bundle has a record');
+        return record;
       }),
 
     deleteUnusedBundles: (appId, { createdUntilMs, exceptIds, limit }, by) =>
@@ -109,8 +124,9 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
           .toArray();
         const kept = new Set([...exceptIds, ...(await findUsed(found))]);
         const unused = found.filter(({ _id }) => !kept.has(_id.toHexString())).slice(0, limit);
+        const records = await toRecords(database, unused);
         if (unused.length > 0) await draftDeletion(database, draft, appId, unused, by);
-        return unused.map(toRecord);
+        return records;
       }),
   };
 }

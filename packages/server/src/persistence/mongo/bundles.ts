@@ -13,6 +13,7 @@ import { ensureApp } from './ensure-app.ts';
 import { releaseFiles } from './files.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
+import { ofApps } from './of-apps.ts';
 import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
@@ -27,7 +28,7 @@ function toCrc(text: string): string {
 }
 
 /** When a record was made that does not say it: its id holds the second. */
-function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
+export function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
   return (created_at ?? _id.getTimestamp()).getTime();
 }
 
@@ -213,7 +214,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
       );
       await log.settle();
       const found = await bundles
-        .find({ ...(filter.appId === undefined ? {} : { app_id: filter.appId }), ...notDeleted, ...after })
+        .find({ ...ofApps(filter), ...notDeleted, ...after })
         .sort(newestFirst)
         .limit(page.limit + 1)
         .toArray();

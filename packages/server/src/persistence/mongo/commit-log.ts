@@ -62,8 +62,8 @@ interface CommitDocument {
   readonly nonce: string;
   /** The number of changes that were ever made, its own included. */
   readonly revision: number;
-  /** Its last changes, as many as are ever told; `d` is null for a change of the app. */
-  readonly changes: readonly { readonly a: string; readonly d: string | null }[];
+  /** Its last changes, as many as are ever told; `d` is null for a change of the app, `a` too for one of an API key. */
+  readonly changes: readonly { readonly a: string | null; readonly d: string | null }[];
   readonly is_applied: boolean;
   /** How many documents it adds. */
   readonly size: number;
@@ -94,6 +94,8 @@ export interface Draft {
   nextNumber(): number;
   /** Logs a change of the app, or of what is remembered of one of its devices. */
   noteChange(appId: string, deviceId?: string | null): void;
+  /** Logs a change of an API key. */
+  noteKeyChange(): void;
   /** Adds documents whose ids are not in the collection. */
   insert<Name extends CollectionName>(
     into: Name,
@@ -176,7 +178,7 @@ export async function createFirstCommit(db: Db): Promise<void> {
 class DraftedCommit implements Draft {
   readonly writes: Write[] = [];
   changeCount = 0;
-  changes: { a: string; d: string | null }[] = [];
+  changes: { a: string | null; d: string | null }[] = [];
   size = 0;
   readonly #firstNumber: number;
   #givenNumbers = 0;
@@ -192,9 +194,13 @@ class DraftedCommit implements Draft {
     return this.#firstNumber + this.#givenNumbers - 1;
   }
 
-  noteChange(appId: string, deviceId: string | null = null): void {
+  noteChange(appId: string | null, deviceId: string | null = null): void {
     this.changeCount += 1;
     this.changes.push({ a: appId, d: deviceId });
+  }
+
+  noteKeyChange(): void {
+    this.noteChange(null);
   }
 
   insert(into: CollectionName, documents: readonly object[]): void {
@@ -508,7 +514,7 @@ export function createCommitLog(
     }
   }
 
-  const toChange = ({ a, d }: { readonly a: string; readonly d: string | null }): Change => ({
+  const toChange = ({ a, d }: { readonly a: string | null; readonly d: string | null }): Change => ({
     appId: a,
     deviceId: d,
   });

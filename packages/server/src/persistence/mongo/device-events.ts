@@ -1,6 +1,7 @@
 import type { Document, Filter } from 'mongodb';
 import type { DeviceEvent } from '../../domain/device.ts';
 import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../../ports/device-events.ts';
+import { statisticsOfEffects } from '../counted-devices.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { Draft, Head } from './commit-log.ts';
 import { draftCounters } from './counters.ts';
@@ -11,6 +12,7 @@ import { keyOf } from './keys.ts';
 import { behind } from './newest-first.ts';
 import { requireTexts } from './require-texts.ts';
 import type { DeviceEventDocument } from './schema.ts';
+import { draftStatistics } from './statistics.ts';
 
 function toDocument({ event, effects: { outcome } }: RecordedEvent): DeviceEventDocument {
   const { appId, deviceId, action, versionName, platform, deviceTimeMs } = event;
@@ -95,6 +97,16 @@ function matches(filter: DeviceEventFilter, head: Head): Filter<DeviceEventDocum
   };
 }
 
+/** The devices of events, and all that the events add to statistics. */
+async function draftCounted(
+  database: MongoDatabase,
+  draft: Draft,
+  recorded: readonly RecordedEvent[],
+): Promise<void> {
+  const counted = await draftDevices(database, draft, recorded);
+  await draftStatistics(database, draft, [...counted, ...statisticsOfEffects(recorded)]);
+}
+
 export function createMongoDeviceEvents(database: MongoDatabase): DeviceEventLog {
   const { log } = database;
   const deviceEvents = database.collection('device_events');
@@ -121,11 +133,7 @@ export function createMongoDeviceEvents(database: MongoDatabase): DeviceEventLog
     );
     await Promise.all([
       draftCounters(database, draft, increments),
-      draftDevices(
-        database,
-        draft,
-        recorded.flatMap(({ device }) => (device ? [device] : [])),
-      ),
+      draftCounted(database, draft, recorded),
       draftFailures(database, draft, recorded),
     ]);
   }

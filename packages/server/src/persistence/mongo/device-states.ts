@@ -261,8 +261,10 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
           return facts;
         },
         // A channel that is deleted takes what devices chose with it, without telling of each.
-        ({ appId, deviceId }) =>
-          deviceId === null ? wanted.has(appId) : (wanted.get(appId)?.has(deviceId) ?? false),
+        ({ appId, deviceId }) => {
+          const devicesOfApp = appId === null ? undefined : wanted.get(appId);
+          return devicesOfApp !== undefined && (deviceId === null || devicesOfApp.has(deviceId));
+        },
       );
     },
 

@@ -1,7 +1,16 @@
+import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { Document, Filter } from 'mongodb';
 import type { DeviceRecord } from '../../domain/device.ts';
 import { foldRecords, replacesRecord, withUntold } from '../../domain/device-record.ts';
-import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
+import type { CountedDevice } from '../../domain/statistics.ts';
+import type {
+  DeviceFilter,
+  DeviceInventory,
+  InventoryDevice,
+  RecordedEvent,
+} from '../../ports/device-events.ts';
+import type { StatisticAddition } from '../../ports/statistics.ts';
+import { type CountingReads, countDevices } from '../counted-devices.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
@@ -51,43 +60,175 @@ function toDevice(document: DeviceDocument): InventoryDevice {
   };
 }
 
+type CountedFields = Pick<
+  DeviceDocument,
+  | 'active_on'
+  | 'counted_at'
+  | 'active_platform'
+  | 'active_bundle'
+  | 'active_native'
+  | 'active_plugin'
+  | 'active_channel'
+  | 'offered'
+>;
+
+function toCountedFields(counted: CountedDevice): CountedFields {
+  return {
+    active_on: counted.date,
+    counted_at: counted.atMs,
+    active_platform: counted.platform,
+    active_bundle: counted.bundle,
+    active_native: counted.nativeVersion,
+    active_plugin: counted.pluginVersion,
+    active_channel: counted.channel,
+    offered: counted.offered,
+  };
+}
+
+function toCounted(document: DeviceDocument): CountedDevice | undefined {
+  if (!document.active_on) return undefined;
+  return {
+    date: document.active_on,
+    atMs: Number(document.counted_at ?? 0),
+    platform: document.active_platform ?? '',
+    bundle: document.active_bundle ?? '',
+    nativeVersion: document.active_native ?? '',
+    pluginVersion: document.active_plugin ?? '',
+    channel: document.active_channel ?? '',
+    offered: document.offered ?? null,
+  };
+}
+
+/** What stands in a document again that was deleted. */
+const neverCounted = {
+  active_on: '',
+  counted_at: 0,
+  active_platform: '',
+  active_bundle: '',
+  active_native: '',
+  active_plugin: '',
+  active_channel: '',
+  offered: null,
+} satisfies CountedFields;
+
+/** A device that is in the inventory, or comes into it with the commit. */
+interface KnownDevice {
+  readonly kept: InventoryDevice | undefined;
+  readonly counted?: CountedDevice | undefined;
+}
+
+function readsOf(database: MongoDatabase, known: ReadonlyMap<string, KnownDevice>): CountingReads {
+  return {
+    async readCounted(appId, deviceIds) {
+      const devices = deviceIds.map((deviceId) => [deviceId, known.get(keyOf(appId, deviceId))] as const);
+      return new Map(
+        devices.flatMap(([deviceId, device]) => (device ? [[deviceId, device.counted] as const] : [])),
+      );
+    },
+    readNames: (appId, metric, date) =>
+      database
+        .collection('statistics')
+        .find({ app_id: appId, metric, date, ...notGone }, { projection: { name: 1, amount: 1 } })
+        .map(({ name, amount }) => ({ name, amount: Number(amount) }))
+        .toArray(),
+  };
+}
+
 /**
  * Writes what was seen of devices, in that order, as part of a commit; a record that is older than the one kept changes
- * nothing. The first sight stays, so a device keeps its place in the list.
+ * nothing. The first sight stays, so a device keeps its place in the list. Counts them, and answers what that adds to
+ * statistics.
  */
 export async function draftDevices(
   database: MongoDatabase,
   draft: Draft,
-  records: readonly DeviceRecord[],
-): Promise<void> {
-  if (records.length === 0) return;
+  events: readonly RecordedEvent[],
+): Promise<readonly StatisticAddition[]> {
+  const records = events.flatMap(({ device }) => (device ? [device] : []));
   for (const { appId, deviceId, platform } of records) requireTexts({ appId, deviceId, platform });
   const newest = new Map(
     foldRecords(records).map((folded) => [keyOf(folded.record.appId, folded.record.deviceId), folded]),
   );
+  const active = events.flatMap(({ event, activity }) =>
+    activity ? [keyOf(event.appId, event.deviceId)] : [],
+  );
+  const ids = [...new Set([...newest.keys(), ...active])];
+  if (ids.length === 0) return [];
   const found = await database
     .collection('devices')
-    .find({ _id: { $in: [...newest.keys()] } })
+    .find({ _id: { $in: ids } })
     .toArray();
-  const known = new Map(found.map((each) => [each._id, each]));
+  const known = new Map<string, KnownDevice>([...newest.keys()].map((_id) => [_id, { kept: undefined }]));
+  for (const each of found) {
+    // One that was deleted begins anew when it is heard of again.
+    if (!each.gone) known.set(each._id, { kept: toDevice(each), counted: toCounted(each) });
+  }
+  const goneIds = new Set(found.flatMap(({ _id, gone }) => (gone ? [_id] : [])));
+  const { additions, changed } = await countDevices(events, readsOf(database, known));
+  const countedNow = new Map(
+    changed.map(({ appId, deviceId, counted }) => [keyOf(appId, deviceId), toCountedFields(counted)]),
+  );
   const added: DeviceDocument[] = [];
-  for (const [_id, { record, firstSeenAtMs }] of newest) {
-    const document = known.get(_id);
-    const seen = { ...toFields(record), first_seen: firstSeenAtMs };
-    if (!document) {
-      added.push({ _id, ...seen });
-    } else if (document.gone) {
-      draft.set('devices', [_id], { ...seen, gone: false });
-    } else {
-      const kept = toDevice(document);
-      if (replacesRecord(kept, record)) draft.set('devices', [_id], toFields(withUntold(record, kept)));
+  for (const _id of ids) {
+    const kept = known.get(_id)?.kept;
+    const folded = newest.get(_id);
+    const counted = countedNow.get(_id);
+    if (kept) {
+      // In one write: a commit writes each document once.
+      const isNewer = folded && replacesRecord(kept, folded.record);
+      const fields = isNewer ? toFields(withUntold(folded.record, kept)) : {};
+      if (isNewer || counted) draft.set('devices', [_id], { ...fields, ...counted });
+    } else if (folded) {
+      const seen = { ...toFields(folded.record), first_seen: folded.firstSeenAtMs };
+      if (goneIds.has(_id))
+        draft.set('devices', [_id], { ...seen, ...neverCounted, ...counted, gone: false });
+      else added.push({ _id, ...seen, ...counted });
     }
   }
   draft.insert('devices', added);
+  return additions;
+}
+
+/** A pattern of what holds a text, letters of the Latin alphabet in any case. */
+function holding(text: string): RegExp {
+  const pattern = text
+    .replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+    .replaceAll(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
+  return new RegExp(pattern);
+}
+
+function matches(filter: DeviceFilter): Filter<DeviceDocument & Document> {
+  const { text, platform } = filter;
+  const pattern = text === undefined ? undefined : holding(text);
+  const equal = {
+    app_id: filter.appId,
+    version_name: filter.versionName,
+    active_bundle: filter.bundle,
+    active_native: filter.nativeVersion,
+    active_plugin: filter.pluginVersion,
+    active_channel: filter.channel,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined)),
+    ...(platform === undefined
+      ? {}
+      : { platform: platform === 'unknown' ? { $nin: [...platforms] } : platform }),
+    ...(filter.activeSince === undefined ? {} : { active_on: { $gte: filter.activeSince } }),
+    ...(pattern === undefined ? {} : { $or: [{ device_id: pattern }, { custom_id: pattern }] }),
+  };
 }
 
 export function createMongoDevices(database: MongoDatabase): DeviceInventory {
   const devices = database.collection('devices');
+
+  async function failedOn(appId: string, versionName: string): Promise<Filter<DeviceDocument & Document>> {
+    const found = await database
+      .collection('device_failures')
+      .find({ app_id: appId, version_name: versionName, ...notGone }, { projection: { device_id: 1 } })
+      .toArray();
+    return { device_id: { $in: found.map(({ device_id }) => device_id) } };
+  }
+
   return {
     async findDevice(appId, deviceId) {
       await database.log.settle();
@@ -123,8 +264,10 @@ export function createMongoDevices(database: MongoDatabase): DeviceInventory {
         after = behind({ time: 'first_seen', id: 'device_id' }, timeMs, id);
       }
       await database.log.settle();
+      const failing =
+        filter.failedBundle === undefined ? [] : [await failedOn(filter.appId, filter.failedBundle)];
       const found = await devices
-        .find({ app_id: filter.appId, ...notGone, ...after })
+        .find({ $and: [{ ...matches(filter), ...notGone }, after, ...failing] })
         .sort({ first_seen: -1, device_id: -1 })
         .limit(page.limit + 1)
         .toArray();

@@ -89,7 +89,9 @@ export async function releaseFiles(
     if (!document) continue;
     draft.set('manifests', [bundleId], { gone: true });
     const manifest = await fromPackedEntries(bundleId, document.file_count, document.entries.buffer);
-    for (const { fileId } of entriesOf(manifest)) releases.set(fileId, (releases.get(fileId) ?? 0) + 1);
+    // A file that a bundle has under several names is used by it once.
+    const fileIds = new Set(entriesOf(manifest).map(({ fileId }) => fileId));
+    for (const fileId of fileIds) releases.set(fileId, (releases.get(fileId) ?? 0) + 1);
   }
   const found = await findUses(database, [...releases.keys()]);
   for (const [left, files] of Map.groupBy(found, ({ _id, uses }) => uses - (releases.get(_id) ?? 0))) {

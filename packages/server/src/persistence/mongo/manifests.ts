@@ -66,7 +66,10 @@ export function createMongoManifests(database: MongoDatabase): ManifestStore {
     async addFiles(files, nowMs) {
       const appId = files[0]?.appId;
       if (appId === undefined) return [];
-      return log.commit((draft) => addFiles(database, draft, { appId, files, nowMs }));
+      return log.commit(async (draft) => {
+        const app = await database.collection('apps').findOne({ _id: appId, ...notGone });
+        return app ? addFiles(database, draft, { appId, files, nowMs }) : [];
+      });
     },
 
     async setManifest(bundleId, entries) {

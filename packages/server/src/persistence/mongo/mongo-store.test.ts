@@ -25,7 +25,7 @@ async function openInDatabase(): Promise<OpenedStore> {
 
 describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', () => {
   // FerretDB reads whole collections where MongoDB uses an index.
-  describeStoreContract('MongoDB', openInDatabase, { timeout: 300_000, manyFiles: 1_200 });
+  describeStoreContract('MongoDB', openInDatabase, { timeout: 300_000, manyFiles: 300 });
 
   const openTwoNodes = async (): Promise<OpenedNodes> => {
     const name = newDatabaseName();

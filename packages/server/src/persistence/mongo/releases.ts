@@ -14,6 +14,7 @@ import { draftDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
 import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
+import { ofApps } from './of-apps.ts';
 import { notGone, type ReleaseDocument } from './schema.ts';
 import { toStoredTime } from './stored-time.ts';
 
@@ -117,7 +118,7 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
       );
       await log.settle();
       const found = await releases
-        .find({ ...(filter.appId === undefined ? {} : { app_id: filter.appId }), ...notGone, ...after })
+        .find({ ...ofApps(filter), ...notGone, ...after })
         .sort(newestFirst)
         .limit(page.limit + 1)
         .toArray();

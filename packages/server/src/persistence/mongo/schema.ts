@@ -248,6 +248,32 @@ export interface DeviceDocument extends Committed {
   readonly install_source: string | null;
   readonly first_seen: number;
   readonly seen_at: number;
+  /** What it is counted under, on the day it was there last; all absent while it was never counted. */
+  readonly active_on?: string;
+  readonly counted_at?: number;
+  readonly active_platform?: string;
+  readonly active_bundle?: string;
+  readonly active_native?: string;
+  readonly active_plugin?: string;
+  readonly active_channel?: string;
+  readonly offered?: string | null;
+}
+
+export interface StatisticDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly metric: string;
+  readonly date: string;
+  readonly name: string;
+  readonly detail: string;
+  readonly amount: number;
+}
+
+export interface CheckMinuteDocument extends Committed {
+  readonly _id: string;
+  readonly app_id: string;
+  readonly minute: number;
+  readonly checks: number;
 }
 
 /** Its id is the object key. */
@@ -346,6 +372,21 @@ export interface WebhookProgressDocument extends Committed {
   readonly position: number;
 }
 
+export interface ApiKeyDocument extends Committed {
+  readonly _id: number;
+  readonly name: string;
+  readonly role: string;
+  readonly apps: readonly string[] | null;
+  /** SHA-256 of the key, in lower-case hex. */
+  readonly key_hash: string;
+  readonly rbac_id: string;
+  readonly created_by: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly expires_at: number | null;
+  readonly last_used_at: number | null;
+}
+
 /** The collections that commits write. */
 export interface CommittedCollections {
   readonly apps: AppDocument;
@@ -360,6 +401,8 @@ export interface CommittedCollections {
   readonly device_events: DeviceEventDocument;
   readonly counters: CounterDocument;
   readonly devices: DeviceDocument;
+  readonly statistics: StatisticDocument;
+  readonly check_minutes: CheckMinuteDocument;
   readonly planned_deletions: PlannedDeletionDocument;
   readonly organizations: OrganizationDocument;
   readonly members: MemberDocument;
@@ -367,6 +410,7 @@ export interface CommittedCollections {
   readonly webhooks: WebhookDocument;
   readonly webhook_deliveries: WebhookDeliveryDocument;
   readonly webhook_progress: WebhookProgressDocument;
+  readonly api_keys: ApiKeyDocument;
   readonly app_deletions: AppDeletionDocument;
   readonly files: FileDocument;
   readonly manifests: ManifestDocument;
@@ -380,6 +424,8 @@ export const collectionsWithDeletion = [
   'bundles',
   'deployments',
   'counters',
+  'statistics',
+  'check_minutes',
   'devices',
   'app_deletions',
   'releases',
@@ -392,6 +438,7 @@ export const collectionsWithDeletion = [
   'members',
   'webhooks',
   'webhook_deliveries',
+  'api_keys',
   'files',
   'manifests',
 ] as const satisfies readonly CollectionName[];

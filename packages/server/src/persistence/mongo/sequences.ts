@@ -5,7 +5,7 @@ import type { MongoDatabase } from './database.ts';
 export async function nextNumber(
   database: MongoDatabase,
   draft: Draft,
-  name: 'bundles' | 'channels',
+  name: 'api_keys' | 'bundles' | 'channels',
 ): Promise<number> {
   const found = await database.collection('sequences').findOne({ _id: name });
   const last = (found?.last ?? 0) + 1;

@@ -1,5 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
+import { createMongoApiKeys } from './api-keys.ts';
 import { createMongoAppRecords } from './app-records.ts';
 import { createMongoAppStates } from './apps.ts';
 import { createMongoAudit } from './audit.ts';
@@ -21,6 +22,7 @@ import { createMongoMembers, createMongoOrganizations } from './organizations.ts
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
 import { createMongoWebhooks } from './webhooks.ts';
+import { createMongoStatistics } from './statistics.ts';
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -84,7 +86,9 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoDeviceEvents(database),
       ...createMongoCounters(database),
       ...createMongoDevices(database),
+      ...createMongoStatistics(database),
       ...createMongoPlannedDeletions(database),
+      ...createMongoApiKeys(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),
       ...createMongoAudit(database),

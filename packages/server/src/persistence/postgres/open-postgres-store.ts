@@ -126,6 +126,13 @@ export async function openPostgresStore(
       await insertMany(transaction, table, rows).onConflict(rule).execute();
     },
 
+    async lockDevices(transaction, devices) {
+      const keys = toJson(devices.map(({ appId, deviceId }) => ({ app_id: appId, device_id: deviceId })));
+      await sql`select 1 from devices
+        where (app_id, device_id) in (select app_id, device_id from json_populate_recordset(null::devices, ${keys}::json))
+        order by app_id, device_id for update`.execute(transaction);
+    },
+    listed: (texts) => sql`(select json_array_elements_text(${toJson(texts)}::json))`,
     isUniqueViolation,
     async ping() {
       const { rows } = await sql<{

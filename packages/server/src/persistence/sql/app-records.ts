@@ -17,6 +17,7 @@ import { noteChange } from './changes.ts';
 import { toChannel } from './channels.ts';
 import { requireOrganization } from './organizations.ts';
 import { toOverride } from './override-row.ts';
+import { planDeletions } from './planned-deletions.ts';
 import { toRelease } from './releases.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -124,7 +125,29 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .limit(limit),
       )
       .executeTakeFirst();
-    return Number(devices);
+    if (devices > 0n) return Number(devices);
+    // What a device is counted under goes with its row in the inventory.
+    const { numDeletedRows: counted } = await db
+      .deleteFrom('device_activity')
+      .where('app_id', '=', appId)
+      .where('device_id', 'in', ({ selectFrom }) =>
+        selectFrom('device_activity as activity')
+          .select('activity.device_id')
+          .where('activity.app_id', '=', appId)
+          .where(({ not, exists, selectFrom: from }) =>
+            not(
+              exists(
+                from('devices')
+                  .select('devices.device_id')
+                  .where('devices.app_id', '=', appId)
+                  .whereRef('devices.device_id', '=', 'activity.device_id'),
+              ),
+            ),
+          )
+          .limit(limit),
+      )
+      .executeTakeFirst();
+    return Number(counted);
   }
 
   return {
@@ -187,7 +210,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
       database.change(async (transaction) => {
         const nowMs = by.atMs;
         await auditDeletion(transaction, appId, by);
-        const objects = await transaction
+        const bundles = await transaction
           .selectFrom('bundles')
           .select('object_key')
           .where('app_id', '=', appId)
@@ -195,29 +218,33 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .where('object_key', '<>', '')
           .orderBy('id')
           .execute();
-        await transaction
-          .insertInto('planned_deletions')
-          .columns(['object_key', 'due_at'])
-          .expression(
-            transaction
-              .selectFrom('bundles')
-              .select(({ cast, val }) => ['object_key', cast<number>(val(nowMs), 'bigint').as('due_at')])
-              .where('app_id', '=', appId)
-              .where('deleted_at', 'is', null)
-              .where('object_key', '<>', ''),
-          )
-          .onConflict((conflict) => conflict.column('object_key').doUpdateSet({ due_at: nowMs }))
+        const files = await transaction
+          .selectFrom('files')
+          .select('object_key')
+          .where('app_id', '=', appId)
+          .orderBy('id')
           .execute();
+        const objectKeys = [...bundles, ...files].map((row) => row.object_key);
+        await planDeletions(database, transaction, objectKeys, nowMs);
         await noteDevices(transaction, appId);
         await noteChange(transaction, appId);
+        await transaction
+          .deleteFrom('manifests')
+          .where('bundle_id', 'in', ({ selectFrom }) =>
+            selectFrom('bundles').select('id').where('app_id', '=', appId),
+          )
+          .execute();
         // Pins and choices of devices go with the channels.
         for (const table of [
           'deployments',
           'channels',
           'releases',
+          'files',
           'bundles',
           'device_failures',
           'counters',
+          'statistics',
+          'check_minutes',
         ] as const) {
           await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
         }
@@ -227,7 +254,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           .values({ app_id: appId, deleted_at: nowMs })
           .onConflict((conflict) => conflict.column('app_id').doUpdateSet({ deleted_at: nowMs }))
           .execute();
-        return objects.map((row) => row.object_key);
+        return objectKeys;
       }),
 
     async purgeDeletedApps(limit, nowMs) {

@@ -10,14 +10,27 @@ import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 /** Values asked for at once: engines limit those of one statement. */
 const valuesPerRead = 500;
 
-function toRecord(row: Selectable<BundlesTable>): BundleRecord {
-  return { ...toBundle(row), number: row.number, updatedAtMs: row.updated_at };
+type RecordRow = Selectable<BundlesTable> & { readonly file_count: number | null };
+
+function toRecord(row: RecordRow): BundleRecord {
+  const { number, file_count, updated_at } = row;
+  return { ...toBundle(row), number, fileCount: file_count ?? 0, updatedAtMs: updated_at };
 }
 
-function selectLiveOfApp(db: Kysely<Schema>, appId: string) {
+function selectRecords(db: Kysely<Schema>) {
   return db
     .selectFrom('bundles')
     .selectAll()
+    .select(({ selectFrom }) =>
+      selectFrom('manifests')
+        .select('manifests.file_count')
+        .whereRef('manifests.bundle_id', '=', 'bundles.id')
+        .as('file_count'),
+    );
+}
+
+function selectLiveOfApp(db: Kysely<Schema>, appId: string) {
+  return selectRecords(db)
     .where('app_id', '=', appId)
     .where('deleted_at', 'is', null)
     .orderBy('created_at', 'desc')
@@ -35,9 +48,7 @@ function columnOf(names: BundleNames): {
 
 /** Bundles that nothing uses, as part of the statement that finds them. */
 function selectUnused(db: Kysely<Schema>, appId: string) {
-  return db
-    .selectFrom('bundles')
-    .selectAll()
+  return selectRecords(db)
     .where('app_id', '=', appId)
     .where('deleted_at', 'is', null)
     .where(({ not, exists, selectFrom }) =>
@@ -108,6 +119,12 @@ export function createSqlBundleRecords(database: SqlDatabase): BundleRecords {
           .where('id', '=', id)
           .where('deleted_at', 'is', null)
           .returningAll()
+          .returning(({ selectFrom }) =>
+            selectFrom('manifests')
+              .select('manifests.file_count')
+              .whereRef('manifests.bundle_id', '=', 'bundles.id')
+              .as('file_count'),
+          )
           .executeTakeFirst();
         if (!row || !before) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         await noteChange(transaction, row.app_id);

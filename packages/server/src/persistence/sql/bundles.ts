@@ -11,6 +11,7 @@ import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import { releaseFiles } from './files.ts';
+import { ofApps } from './of-apps.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
 import { nextNumber } from './sequences.ts';
 
@@ -187,7 +188,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
 
     async listBundles(filter, page) {
       let query = db.selectFrom('bundles').selectAll().where('deleted_at', 'is', null);
-      if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
+      query = query.where(ofApps(filter));
       if (page.cursor !== undefined) query = query.where(afterCursor(page.cursor));
       const rows = await query
         .orderBy('created_at', 'desc')

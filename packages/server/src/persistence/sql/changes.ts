@@ -14,6 +14,14 @@ export async function noteChange(
   await transaction.insertInto('changes').values({ app_id: appId, device_id: deviceId }).execute();
 }
 
+/** What stands for the API keys: the id of no app. */
+const noApp = '';
+
+/** Logs that an API key is changed by the transaction. */
+export async function noteKeyChange(transaction: Kysely<Schema>): Promise<void> {
+  await noteChange(transaction, noApp);
+}
+
 /** The same of many devices. */
 export async function noteDeviceChanges(
   database: SqlDatabase,
@@ -22,6 +30,10 @@ export async function noteDeviceChanges(
 ): Promise<void> {
   const rows = devices.map(({ app_id, device_id }) => ({ app_id, device_id }));
   await database.insertNew(transaction, 'changes', rows);
+}
+
+function toChange({ app_id, device_id }: { app_id: string; device_id: string | null }): Change {
+  return { appId: app_id === noApp ? null : app_id, deviceId: device_id };
 }
 
 export function createSqlChanges({ db }: SqlDatabase): ChangeLog {
@@ -46,7 +58,7 @@ export function createSqlChanges({ db }: SqlDatabase): ChangeLog {
         .orderBy('revision')
         .execute();
       return {
-        changes: rows.map((row): Change => ({ appId: row.app_id, deviceId: row.device_id })),
+        changes: rows.map(toChange),
         revision,
       };
     },

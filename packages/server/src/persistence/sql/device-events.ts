@@ -4,6 +4,7 @@ import type { DeviceEventFilter, DeviceEventLog, RecordedEvent } from '../../por
 import { cutPage, decodeCursor } from '../cursor.ts';
 import { noteDeviceChanges } from './changes.ts';
 import { addToCounters } from './counters.ts';
+import { addEventStatistics } from './device-activity.ts';
 import { recordDevices } from './devices.ts';
 import type { DeviceEventsTable, DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -126,6 +127,7 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
           transaction,
           told.flatMap(({ device }) => (device ? [device] : [])),
         );
+        await addEventStatistics(database, transaction, told);
         // Last, because other changes wait for the rest of it.
         await addFailures(database, transaction, told);
       });

@@ -1,7 +1,9 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { platforms } from '@capgo-server/protocol/formats/identifiers';
+import { type ExpressionBuilder, type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import type { DeviceRecord } from '../../domain/device.ts';
 import { clockSetBackMs, foldRecords } from '../../domain/device-record.ts';
-import type { DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
+import type { DeviceFilter, DeviceInventory, InventoryDevice } from '../../ports/device-events.ts';
+import type { PageRequest } from '../../ports/page.ts';
 import { cutPage, decodeCursor } from '../cursor.ts';
 import type { DevicesTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -88,6 +90,95 @@ export async function recordDevices(
   );
 }
 
+/** A text as the pattern of what holds it, `\\` being the escape. */
+function holding(text: string): string {
+  return `%${text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()).replaceAll(/[\\%_]/g, '\\$&')}%`;
+}
+
+/** What the inventory and the failure memory tell. */
+function matchesDevice(filter: DeviceFilter) {
+  return ({ eb, and, or, exists, selectFrom, fn }: ExpressionBuilder<Schema, 'devices'>) => {
+    const { text, versionName, platform, failedBundle } = filter;
+    const conditions = [eb('devices.app_id', '=', filter.appId)];
+    if (versionName !== undefined) conditions.push(eb('devices.version_name', '=', versionName));
+    if (platform === 'unknown') conditions.push(eb('devices.platform', 'not in', [...platforms]));
+    else if (platform !== undefined) conditions.push(eb('devices.platform', '=', platform));
+    if (text !== undefined) {
+      const isHeld = (column: 'devices.device_id' | 'devices.custom_id') =>
+        sql<SqlBool>`${fn('lower', [column])} like ${holding(text)} escape '\\'`;
+      conditions.push(or([isHeld('devices.device_id'), isHeld('devices.custom_id')]));
+    }
+    if (failedBundle !== undefined) {
+      conditions.push(
+        exists(
+          selectFrom('device_failures')
+            .select('device_failures.device_id')
+            .whereRef('device_failures.app_id', '=', 'devices.app_id')
+            .whereRef('device_failures.device_id', '=', 'devices.device_id')
+            .where('device_failures.version_name', '=', failedBundle),
+        ),
+      );
+    }
+    return and(conditions);
+  };
+}
+
+/** What a device is counted under; undefined when the filter says nothing of that. */
+function countedConditions({ bundle, nativeVersion, pluginVersion, channel, activeSince }: DeviceFilter) {
+  const given = [
+    ...(bundle === undefined ? [] : [['device_activity.bundle', '=', bundle] as const]),
+    ...(nativeVersion === undefined ? [] : [['device_activity.native_version', '=', nativeVersion] as const]),
+    ...(pluginVersion === undefined ? [] : [['device_activity.plugin_version', '=', pluginVersion] as const]),
+    ...(channel === undefined ? [] : [['device_activity.channel', '=', channel] as const]),
+    ...(activeSince === undefined ? [] : [['device_activity.active_on', '>=', activeSince] as const]),
+  ];
+  return given.length === 0 ? undefined : given;
+}
+
+/** The rows of a page and one more. By what devices are counted under, where indexes are in the order of the list. */
+function selectDevices(db: Kysely<Schema>, filter: DeviceFilter, page: PageRequest) {
+  const after = page.cursor === undefined ? undefined : decodeCursor(page.cursor, /^[0-9a-f-]{36}$/);
+  const counted = countedConditions(filter);
+  if (!counted) {
+    let query = db.selectFrom('devices').selectAll('devices').where(matchesDevice(filter));
+    if (after) {
+      query = query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('devices.first_seen', 'devices.device_id'), '<', tuple(after.timeMs, after.id)),
+      );
+    }
+    return query
+      .orderBy('devices.first_seen', 'desc')
+      .orderBy('devices.device_id', 'desc')
+      .limit(page.limit + 1)
+      .execute();
+  }
+  let query = db
+    .selectFrom('device_activity')
+    .innerJoin('devices', (join) =>
+      join
+        .onRef('devices.app_id', '=', 'device_activity.app_id')
+        .onRef('devices.device_id', '=', 'device_activity.device_id'),
+    )
+    .selectAll('devices')
+    .where('device_activity.app_id', '=', filter.appId)
+    .where((builder) => matchesDevice(filter)(builder as never));
+  for (const [column, operator, value] of counted) query = query.where(column, operator, value);
+  if (after) {
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(
+        refTuple('device_activity.first_seen', 'device_activity.device_id'),
+        '<',
+        tuple(after.timeMs, after.id),
+      ),
+    );
+  }
+  return query
+    .orderBy('device_activity.first_seen', 'desc')
+    .orderBy('device_activity.device_id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+}
+
 export function createSqlDevices({ db }: SqlDatabase): DeviceInventory {
   return {
     async findDevice(appId, deviceId) {
@@ -124,18 +215,7 @@ export function createSqlDevices({ db }: SqlDatabase): DeviceInventory {
     },
 
     async listDevices(filter, page) {
-      let query = db.selectFrom('devices').selectAll().where('app_id', '=', filter.appId);
-      if (page.cursor !== undefined) {
-        const after = decodeCursor(page.cursor, /^[0-9a-f-]{36}$/);
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('first_seen', 'device_id'), '<', tuple(after.timeMs, after.id)),
-        );
-      }
-      const rows = await query
-        .orderBy('first_seen', 'desc')
-        .orderBy('device_id', 'desc')
-        .limit(page.limit + 1)
-        .execute();
+      const rows = await selectDevices(db, filter, page);
       return cutPage(rows, page.limit, (row) => ({ timeMs: row.first_seen, id: row.device_id }), toDevice);
     },
   };

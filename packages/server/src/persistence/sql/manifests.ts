@@ -60,6 +60,12 @@ export function createSqlManifests(database: SqlDatabase): ManifestStore {
       const appId = files[0]?.appId;
       if (appId === undefined) return [];
       return database.change(async (transaction) => {
+        const app = await transaction
+          .selectFrom('apps')
+          .select('app_id')
+          .where('app_id', '=', appId)
+          .executeTakeFirst();
+        if (!app) return [];
         await addFiles(database, transaction, files, nowMs);
         const names = files.map(({ name }) => name);
         return findFiles(transaction, appId, names);

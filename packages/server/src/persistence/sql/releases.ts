@@ -11,6 +11,7 @@ import { requireBundleOfApp } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
+import { ofApps } from './of-apps.ts';
 import type { ReleasesTable, Schema, SqlDatabase } from './schema.ts';
 
 export function toRelease(row: Selectable<ReleasesTable>): Release {
@@ -80,7 +81,7 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
 
     async listReleases(filter, page) {
       let query = db.selectFrom('releases').selectAll();
-      if (filter.appId !== undefined) query = query.where('app_id', '=', filter.appId);
+      query = query.where(ofApps(filter));
       if (page.cursor !== undefined) query = query.where(afterCursor(page.cursor));
       const rows = await query
         .orderBy('created_at', 'desc')

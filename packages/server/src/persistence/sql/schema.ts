@@ -5,8 +5,11 @@ import type {
   OnConflictBuilder,
   OnConflictDoNothingBuilder,
   OnConflictUpdateBuilder,
+  RawBuilder,
   Transaction,
 } from 'kysely';
+
+import type { DeviceKey } from '../../domain/device.ts';
 
 /** Times are epoch milliseconds, truth values 0 or 1, absent texts null. */
 export interface Schema {
@@ -23,7 +26,11 @@ export interface Schema {
   device_events: DeviceEventsTable;
   counters: CountersTable;
   devices: DevicesTable;
+  device_activity: DeviceActivityTable;
+  statistics: StatisticsTable;
+  check_minutes: CheckMinutesTable;
   planned_deletions: PlannedDeletionsTable;
+  api_keys: ApiKeysTable;
   sequences: SequencesTable;
   app_deletions: AppDeletionsTable;
   changes: ChangesTable;
@@ -247,9 +254,57 @@ export interface DevicesTable {
   seen_at: number;
 }
 
+/** What a device is counted under, on the day it was there last. */
+export interface DeviceActivityTable {
+  app_id: string;
+  device_id: string;
+  active_on: string;
+  counted_at: number;
+  platform: string;
+  bundle: string;
+  native_version: string;
+  plugin_version: string;
+  channel: string;
+  offered: string | null;
+  /** As in the inventory, whose lists are in its order. */
+  first_seen: number;
+}
+
+interface StatisticsTable {
+  app_id: string;
+  metric: string;
+  date: string;
+  name: string;
+  detail: string;
+  amount: number;
+}
+
+export interface CheckMinutesTable {
+  app_id: string;
+  /** Epoch milliseconds of its start. */
+  minute: number;
+  checks: number;
+}
+
 interface PlannedDeletionsTable {
   object_key: string;
   due_at: number;
+}
+
+export interface ApiKeysTable {
+  id: Generated<number>;
+  name: string;
+  role: string;
+  /** A JSON list of app ids. */
+  apps: string | null;
+  /** SHA-256 of the key, in lower-case hex. */
+  key_hash: string;
+  rbac_id: string;
+  created_by: string;
+  created_at: number;
+  updated_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
 }
 
 /** The last number that was given out, under the name of what it numbers. */
@@ -266,6 +321,7 @@ interface AppDeletionsTable {
 
 interface ChangesTable {
   revision: Generated<number>;
+  /** '' when it is about an API key. */
   app_id: string;
   device_id: string | null;
 }
@@ -368,6 +424,9 @@ export type BulkTable =
   | 'device_events'
   | 'counters'
   | 'devices'
+  | 'device_activity'
+  | 'statistics'
+  | 'check_minutes'
   | 'device_failures'
   | 'changes'
   | 'files'
@@ -413,6 +472,10 @@ export interface SqlDatabase {
     rows: readonly Insertable<Schema[Table]>[],
     rule: ConflictRule<Table>,
   ): Promise<void>;
+  /** Keeps others from writing rows of the inventory until the transaction ends. */
+  lockDevices(transaction: Kysely<Schema>, devices: readonly DeviceKey[]): Promise<void>;
+  /** What `in` may stand before, for any number of texts: they are one parameter. */
+  listed(texts: readonly string[]): RawBuilder<string>;
   /** Whether the error of a query means that a unique index or primary key has the value already. */
   isUniqueViolation(error: unknown): boolean;
   /** Rejects with `unavailable` when what lies under the connection is gone, which a query need not notice. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Store } from '../../ports/store.ts';
+import { createSqlApiKeys } from './api-keys.ts';
 import { createSqlAppRecords } from './app-records.ts';
 import { createSqlAppStates } from './apps.ts';
 import { createSqlAudit } from './audit.ts';
@@ -20,6 +21,7 @@ import { createSqlPlannedDeletions } from './planned-deletions.ts';
 import { createSqlReleases } from './releases.ts';
 import type { SqlDatabase } from './schema.ts';
 import { createSqlWebhooks } from './webhooks.ts';
+import { createSqlStatistics } from './statistics.ts';
 
 /** The Store over a migrated SQL database, which it closes with itself. */
 export function createSqlStore(database: SqlDatabase): Store {
@@ -37,7 +39,9 @@ export function createSqlStore(database: SqlDatabase): Store {
     ...createSqlDeviceEvents(database),
     ...createSqlCounters(database),
     ...createSqlDevices(database),
+    ...createSqlStatistics(database),
     ...createSqlPlannedDeletions(database),
+    ...createSqlApiKeys(database),
     ...createSqlChanges(database),
     ...createSqlLeases(database),
     ...createSqlAudit(database),

@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Insertable, Kysely } from 'kysely';
+import { type Insertable, Kysely, sql } from 'kysely';
 import { AppError } from '../../domain/errors.ts';
 import type { Store } from '../../ports/store.ts';
 import { migrateToLatest } from '../sql/migrate.ts';
@@ -30,9 +30,9 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
     const [first] = rows;
     if (!first) return [];
     const columns = Object.keys(first) as (keyof typeof first)[];
-    const { sql } = transaction.insertInto(table).values(first).onConflict(rule).compile();
+    const insert = transaction.insertInto(table).values(first).onConflict(rule).compile();
     return connection.runMany(
-      sql,
+      insert.sql,
       rows.map((row) => columns.map((column) => row[column])),
     );
   }
@@ -51,6 +51,8 @@ export async function openSqliteStore(filePath: string): Promise<Store> {
     async upsertMany(transaction, table, rows, rule) {
       await writeMany(transaction, table, rows, rule);
     },
+    lockDevices: async () => undefined,
+    listed: (texts) => sql`(select value from json_each(${JSON.stringify(texts)}))`,
     isUniqueViolation: (error) =>
       error instanceof SqliteFailure && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code),
     async ping() {
