@@ -39,7 +39,7 @@ export async function buildViteApp(version: number): Promise<WebFiles> {
     configFile: false,
     logLevel: 'error',
     base: './',
-    esbuild: { jsx: 'automatic' },
+    oxc: { jsx: { runtime: 'automatic' } },
     plugins: [versionOf(version)],
     build: { write: false },
   });

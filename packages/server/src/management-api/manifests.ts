@@ -34,9 +34,8 @@ export interface ManifestRoutesDeps {
 }
 
 function createHandlers({ bundles, manifests, objectUrls }: ManifestRoutesDeps) {
-  /** The id that a parameter names, of a bundle that the caller may see. */
-  async function seenId(request: FastifyRequest, name: string, caller: Caller): Promise<string> {
-    const id = requiredRecordId(request.query as Query, name);
+  /** The id, of a bundle that the caller may see. */
+  async function seen(id: string, caller: Caller): Promise<string> {
     await requireSeenBundle(bundles, caller, id);
     return id;
   }
@@ -48,7 +47,9 @@ function createHandlers({ bundles, manifests, objectUrls }: ManifestRoutesDeps) 
       caller: Caller,
     ): Promise<BundleManifestView> {
       const urlOf = objectUrls(request);
-      const { bundle, entries } = await manifests.get(await seenId(request, 'bundle_id', caller));
+      const { bundle, entries } = await manifests.get(
+        await seen(requiredRecordId(request.query as Query, 'bundle_id'), caller),
+      );
       return {
         bundle_id: bundle.id,
         app_id: bundle.appId,
@@ -62,10 +63,10 @@ function createHandlers({ bundles, manifests, objectUrls }: ManifestRoutesDeps) 
 
     async diff(request: FastifyRequest, _reply: FastifyReply, caller: Caller): Promise<BundleDiffView> {
       const urlOf = objectUrls(request);
-      const difference = await manifests.compare(
-        await seenId(request, 'from', caller),
-        await seenId(request, 'to', caller),
-      );
+      // Both are read before either is looked up: what is missing is said, whatever the other one is.
+      const query = request.query as Query;
+      const [fromId, toId] = [requiredRecordId(query, 'from'), requiredRecordId(query, 'to')];
+      const difference = await manifests.compare(await seen(fromId, caller), await seen(toId, caller));
       const { from, to, added, changed, removed, zipBytes, deltaBytes } = difference;
       const view = (entry: ManifestEntry) => toFileView(entry, urlOf);
       return {
