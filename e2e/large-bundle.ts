@@ -37,9 +37,15 @@ export async function largeZip(): Promise<Buffer> {
 
 export interface Watched {
   readonly peakRssMb: number;
-  /** As the server itself measures it, by a timer that is late. */
+  /** The most that the main thread computed in one go. */
   readonly longestBlockMs: number;
   readonly cpuSeconds: number;
+}
+
+/** Settings of a server that is to be watched. */
+export function watchedEnv(probeFile: string): Readonly<Record<string, string>> {
+  const probe = new URL('loop-probe.mjs', import.meta.url).href;
+  return { NODE_OPTIONS: `--import ${probe}`, LOOP_PROBE_FILE: probeFile };
 }
 
 async function cpuSecondsOf(pid: number): Promise<number> {
@@ -48,31 +54,43 @@ async function cpuSecondsOf(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Watches memory and event loop of a server, on Linux. */
-export function watchServer(server: RunningServer) {
+/** What the probe noted since a time; nothing when there was nothing to note. */
+async function longestSince(probeFile: string, sinceMs: number): Promise<number> {
+  const text = await readFile(probeFile, 'utf8').catch(() => '');
+  const noted = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { at: number; computedMs: number })
+    .filter(({ at }) => at >= sinceMs);
+  return Math.max(0, ...noted.map(({ computedMs }) => computedMs));
+}
+
+/** Watches memory and event loop of a server that was started with `watchedEnv`, on Linux. */
+export function watchServer(server: RunningServer, probeFile: string) {
   const pid = server.process.pid ?? 0;
+  const sinceMs = Date.now();
   let peakRssMb = 0;
-  let longestBlockMs = 0;
   const cpuBefore = cpuSecondsOf(pid);
 
   async function look(): Promise<void> {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     peakRssMb = Math.max(peakRssMb, Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
-    const metrics = await (await fetch(`${server.metricsUrl}/metrics`)).text();
-    const lag = Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(metrics)?.[1]);
-    longestBlockMs = Math.max(longestBlockMs, lag * 1_000);
   }
-  let looking: Promise<void> = Promise.resolve();
+  let looking = look();
   const timer = setInterval(() => {
     looking = looking.then(look);
-  }, 250);
+  }, 100);
 
   return {
     async stop(): Promise<Watched> {
       clearInterval(timer);
       await looking;
       await look();
-      return { peakRssMb, longestBlockMs, cpuSeconds: (await cpuSecondsOf(pid)) - (await cpuBefore) };
+      return {
+        peakRssMb,
+        longestBlockMs: await longestSince(probeFile, sinceMs),
+        cpuSeconds: (await cpuSecondsOf(pid)) - (await cpuBefore),
+      };
     },
   };
 }

@@ -80,7 +80,14 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     return {
       apps: [copy(app)],
-      bundles: tables.bundles.map(copy),
+      bundles: tables.bundles.map((row) => ({
+        ...copy(row),
+        // Unique on the server, as those of channels.
+        number: Number(row['number']) + number * size.bundlesPerApp,
+        // Their files are not copied.
+        manifest_state: 'none',
+        manifest_reason: 'external',
+      })),
       releases: tables.releases.map(copy),
       channels: tables.channels.map((row) => ({
         ...copy(row),

@@ -32,7 +32,7 @@ if (platform() === 'linux') setPriority(5);
 const minCompressedBytes = 8_192;
 const minSavedBytes = 10;
 /** Larger files are compressed from disk to disk. */
-const maxHeldBytes = 8 * 1024 * 1024;
+const maxHeldBytes = 2 * 1024 * 1024;
 
 /** What was found safe at upload is not measured again, when limits may be others by now. */
 const noLimits = { maxEntries: Number.MAX_SAFE_INTEGER, maxUnpackedBytes: Number.MAX_SAFE_INTEGER };
@@ -75,9 +75,16 @@ async function openZip(zipPath: string): Promise<readonly UnpackedFile[]> {
   }
 }
 
+/** No larger than the file: a larger window takes memory and finds nothing more. */
+function windowBitsFor(sizeBytes: number): number {
+  const bits = Math.ceil(Math.log2(sizeBytes + 16));
+  return Math.min(Math.max(bits, constants.BROTLI_MIN_WINDOW_BITS), constants.BROTLI_DEFAULT_WINDOW);
+}
+
 const brotliOptions = (sizeBytes: number) => ({
   params: {
     [constants.BROTLI_PARAM_QUALITY]: brotliQuality,
+    [constants.BROTLI_PARAM_LGWIN]: windowBitsFor(sizeBytes),
     [constants.BROTLI_PARAM_SIZE_HINT]: sizeBytes,
   },
 });
