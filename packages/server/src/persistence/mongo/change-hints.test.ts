@@ -72,7 +72,7 @@ describe.skipIf(testMongoStreamsUrl === '')(
       const { heard } = listener(`mongodb://127.0.0.1:${proxy.port}`, name);
       await expect.poll(heard).toBe(1);
       proxy.cut();
-      await expect.poll(() => proxy.refusedCount).toBeGreaterThan(1);
+      await expect.poll(() => proxy.refusedCount, { timeout: 10_000 }).toBeGreaterThan(1);
       proxy.restore();
       const openedBefore = proxy.connectionCount;
       await expect.poll(() => proxy.connectionCount, { timeout: 10_000 }).toBeGreaterThan(openedBefore);

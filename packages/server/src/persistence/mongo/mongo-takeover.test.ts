@@ -105,6 +105,7 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
       externalUrl: 'https://s3.example.com/capgo/1.0.3_xid3.zip',
       link: null,
       comment: null,
+      manifest: { state: 'none', reason: 'external' },
       createdAtMs: startMs + 3 * dayMs,
     });
     const { items } = await store.listBundles({}, { limit: 20 });
