@@ -127,12 +127,18 @@ export function createManifestBuilder(deps: {
         return { fileName: own.fileName, stored: toStored(appId, file, own) };
       });
     };
-    let next = extract(0);
+    /** Begun ahead of its turn. That it fails meanwhile is heard in its turn: until then nobody waits for it. */
+    const begin = (at: number) => {
+      const begun = extract(at);
+      begun.catch(() => undefined);
+      return begun;
+    };
+    let next = begin(0);
     try {
       for (let at = 0; at < batches.length; at += 1) {
         const ready = await next;
         signal.throwIfAborted();
-        next = extract(at + 1);
+        next = begin(at + 1);
         const stored = ready.map((file) => file.stored);
         const keys = stored.map(({ objectKey }) => objectKey);
         await store.planObjectDeletions(keys, clock.now() + storingGraceMs);
