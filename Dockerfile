@@ -25,6 +25,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY packages/protocol/package.json packages/protocol/
 COPY packages/console/package.json packages/console/
 RUN npm ci --ignore-scripts --workspace=packages/console
+COPY tsconfig.json ./
 COPY packages/protocol packages/protocol
 COPY packages/console packages/console
 RUN node --conditions=source packages/console/build.ts
