@@ -190,7 +190,7 @@ const schema = {
     description:
       'How hard the files of a bundle are compressed for devices that download only what changed, `0` to `11`. Files that are stored already stay as they are.',
     whenWrong:
-      'Too high: manifests are ready late (`11` makes files a tenth smaller than `9`, in ten times the time); too low: devices download more.',
+      'Too high: manifests are ready late (`10` makes scripts a tenth smaller than `9`, in some seven times the time); too low: devices download more.',
   },
   failedBundleRetries: {
     variable: 'FAILED_BUNDLE_RETRIES',
