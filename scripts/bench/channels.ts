@@ -7,6 +7,7 @@ import { fullBps, type Rollout, rolloutBucket } from '../../packages/server/src/
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 import { deviceCount, deviceIdAt } from './devices.ts';
 import type { ChannelFleetSize, SeededApp, SeededBundle } from './fleet.ts';
 
@@ -41,11 +42,15 @@ export async function seedChannels(
   const running = { ...idle, bundleId: next.id, isEnabled: true, percentageBps: rolloutBps };
 
   async function add(name: string, bundle: SeededBundle, isPublic: boolean): Promise<number> {
-    const { id } = await store.insertChannel({
-      ...channelDefaults,
-      ...{ appId, name, isPublic, bundleId: bundle.id, autoPause: autoPauseDefaults },
-      ...{ rollout: isPublic ? running : idle, createdAtMs: now, updatedAtMs: now },
-    });
+    const { id } = await store.insertChannel(
+      {
+        ...channelDefaults,
+        ...{ appId, name, isPublic, bundleId: bundle.id, autoPause: autoPauseDefaults },
+        ...{ rollout: isPublic ? running : idle, createdAtMs: now, updatedAtMs: now },
+      },
+      undefined,
+      someAuthor,
+    );
     return id;
   }
   function choose<Value>(values: readonly Value[], index: number): Value {
@@ -64,7 +69,12 @@ export async function seedChannels(
   const pinned = pinnedDevices(size.overrides);
   await Promise.all(
     pinned.map((device) =>
-      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id),
+      store.setDeviceOverride(
+        { appId, deviceId: deviceIdAt(device) },
+        channelOf(device).id,
+        null,
+        someAuthor,
+      ),
     ),
   );
 
