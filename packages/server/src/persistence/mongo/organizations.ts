@@ -11,13 +11,12 @@ import { toWebhook } from './webhooks.ts';
 function toOrganization(document: OrganizationDocument): Organization {
   return {
     ...{ id: document._id, name: document.name, isDefault: document._id === defaultOrganizationId },
-    // Not every server of this protocol keeps a null that an upsert inserts, as the migration does.
-    ...{ logo: document.logo ?? null, website: document.website ?? null },
-    ...{ managementEmail: document.management_email ?? null, createdBy: document.created_by ?? null },
+    ...{ logo: document.logo, website: document.website, managementEmail: document.management_email },
+    createdBy: document.created_by,
     requireKeyExpiration: document.require_key_expiration,
-    maxKeyExpirationDays: document.max_key_expiration_days ?? null,
+    maxKeyExpirationDays: document.max_key_expiration_days,
     enforceEncryptedBundles: document.enforce_encrypted_bundles,
-    requiredEncryptionKey: document.required_encryption_key ?? null,
+    requiredEncryptionKey: document.required_encryption_key,
     ...{ createdAtMs: document.created_at, updatedAtMs: document.updated_at },
   };
 }
