@@ -7,11 +7,13 @@ import { fullBps, type Rollout, rolloutBucket } from '../../packages/server/src/
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { forEachAtOnce } from './at-once.ts';
 import { deviceCount, deviceIdAt } from './devices.ts';
 import type { ChannelFleetSize, SeededApp, SeededBundle } from './fleet.ts';
 
 const ids = createIds(systemClock);
 const rolloutBps = fullBps / 2;
+const overridesAtOnce = 200;
 
 function isPinned(device: number): boolean {
   return device % 2 === 1;
@@ -62,10 +64,8 @@ export async function seedChannels(
   }
   const channelOf = (device: number) => choose(privateChannels, Math.floor(device / 2));
   const pinned = pinnedDevices(size.overrides);
-  await Promise.all(
-    pinned.map((device) =>
-      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id),
-    ),
+  await forEachAtOnce(pinned, overridesAtOnce, (device) =>
+    store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id),
   );
 
   const isPinnedDevice = new Set(pinned);
