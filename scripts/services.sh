@@ -141,7 +141,7 @@ start minio env MINIO_ROOT_USER="$user" MINIO_ROOT_PASSWORD="$password" MINIO_BR
   "$cache/minio-$minio_version" server --quiet --address "127.0.0.1:$minio_port" "$work/minio"
 answers minio is_healthy "http://127.0.0.1:$minio_port/minio/health/cluster"
 
-start mongo-java-server java -Xmx512m -cp "$mongo_java_server_jars/*" "$mongo_java_server/ServeMongo.java" "$streams_port"
+start mongo-java-server java -Xmx1g -cp "$mongo_java_server_jars/*" "$mongo_java_server/ServeMongo.java" "$streams_port"
 answers mongo-java-server is_open "$streams_port"
 
 if [ -n "$mongod" ]; then
