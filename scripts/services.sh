@@ -147,7 +147,7 @@ answers mongo-java-server is_open "$streams_port"
 if [ -n "$mongod" ]; then
   start mongo "$mongod" --bind_ip 127.0.0.1 --port "$mongo_port" --dbpath "$work/mongo" --nounixsocket
 else
-  start mongo "$cache/ferretdb-$ferretdb_version" --handler=sqlite --sqlite-url="file:$work/mongo/" \
+  start mongo "$cache/ferretdb-$ferretdb_version" --handler=sqlite --sqlite-url="file:$work/mongo/?_pragma=synchronous(off)" \
     --state-dir="$work/mongo" --listen-addr="127.0.0.1:$mongo_port" --debug-addr=- --telemetry=disable --log-level=warn
 fi
 answers mongo is_open "$mongo_port"
