@@ -3,6 +3,7 @@ import type { RunningServer } from '../../e2e/start-server.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 import { zipFiles } from '../zip.ts';
 import { forEachAtOnce } from './at-once.ts';
 import { seedChannels } from './channels.ts';
@@ -120,10 +121,13 @@ async function copyReleases(store: Store, size: FleetSize, apps: readonly Seeded
     const missing = app.releases.slice(releasesThroughApi);
     const activeBundleId = size.channels ? null : activeBundleOf(app).id;
     await forEachAtOnce(missing, rowsAtOnce, (release) =>
-      store.insertRelease({
-        ...{ id: ids.next(), appId: app.id, ...release, releaseDateMs: null },
-        ...{ builtinBundleId: app.builtinBundleId, activeBundleId, createdAtMs: now, updatedAtMs: now },
-      }),
+      store.insertRelease(
+        {
+          ...{ id: ids.next(), appId: app.id, ...release, releaseDateMs: null },
+          ...{ builtinBundleId: app.builtinBundleId, activeBundleId, createdAtMs: now, updatedAtMs: now },
+        },
+        someAuthor,
+      ),
     );
   }
 }

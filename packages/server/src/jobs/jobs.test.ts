@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { UnreadableBundle } from '../services/missing-checksums.ts';
-import { buildBundle } from '../testing/builders.ts';
+import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
+import { buildBundle, buildDelivery, buildWebhook } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { startTestServer } from '../testing/test-server.ts';
 import { createJobs } from './jobs.ts';
@@ -22,6 +23,7 @@ function jobsOf(
     readonly follow?: () => Promise<void>;
     readonly ran?: string[];
     readonly unreadable?: readonly UnreadableBundle[];
+    readonly disabled?: readonly DisabledWebhook[];
   } = {},
 ) {
   const clock = createFakeClock();
@@ -61,6 +63,10 @@ function jobsOf(
       deleteOldEvents: nothing,
       deleteOldChanges: nothing,
       deleteOldMinutes: nothing,
+      deleteOldAudit: nothing,
+      queueWebhookEvents: nothing,
+      queueFailingBundles: nothing,
+      sendWebhookEvents: async () => given.disabled ?? [],
       deleteOldBundles: nothing,
       deleteExpiredOverrides: nothing,
       purgeDeletedApps: nothing,
@@ -124,4 +130,20 @@ it('the age of what update checks are answered from is a metric, which grows whi
   } finally {
     await server.close();
   }
+});
+
+it('a webhook that is disabled, because nobody is there, is told of once and without its secret', async () => {
+  const webhook = buildWebhook({ organizationId: 'o', name: 'bell' });
+  const delivery = buildDelivery({ webhookId: webhook.id, attemptCount: 10, responseStatus: 500 });
+  const { run, log } = jobsOf('a-webhook-node', { disabled: [{ webhook, delivery }] });
+  await run('webhook-deliveries');
+  expect(log).toEqual([
+    expect.objectContaining({
+      event: 'webhook_disabled',
+      webhookId: webhook.id,
+      responseStatus: 500,
+      attempts: 10,
+    }),
+  ]);
+  expect(JSON.stringify(log)).not.toContain(webhook.secret);
 });

@@ -5,6 +5,7 @@ import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
 import type { ManifestBuilder, UnbuiltManifest } from '../services/manifest-builder.ts';
 import type { UnreadableBundle } from '../services/missing-checksums.ts';
+import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
@@ -23,6 +24,9 @@ const objectDeletionsEveryMs = 60_000;
 const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
+/** Who changes something watches what comes of it elsewhere. */
+const webhooksEveryMs = 1_000;
+const failingBundlesEveryMs = 60_000;
 const oldChangesEveryMs = 10 * 60 * 1000;
 const bundleRetentionEveryMs = 60_000;
 const expiredOverridesEveryMs = 10 * 60 * 1000;
@@ -98,6 +102,21 @@ export function logUnbuilt(logger: Logger): (unbuilt: UnbuiltManifest) => void {
   };
 }
 
+function sendWebhookEvents(
+  send: () => Promise<readonly DisabledWebhook[]>,
+  logger: Logger,
+): () => Promise<void> {
+  return async () => {
+    for (const { webhook, delivery } of await send()) {
+      const facts = { webhookId: webhook.id, responseStatus: delivery.responseStatus };
+      logger.warn(
+        { event: 'webhook_disabled', ...facts, attempts: delivery.attemptCount },
+        `webhook ${webhook.name} is disabled: its receiver takes no events any more`,
+      );
+    }
+  };
+}
+
 /** Everything that runs beside the requests: what each node does for itself, then what one does for all of them. */
 export function createJobs(deps: {
   readonly logger: Logger;
@@ -120,6 +139,10 @@ export function createJobs(deps: {
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
   readonly deleteOldMinutes: () => Promise<unknown>;
+  readonly deleteOldAudit: () => Promise<unknown>;
+  readonly queueWebhookEvents: () => Promise<unknown>;
+  readonly queueFailingBundles: () => Promise<unknown>;
+  readonly sendWebhookEvents: () => Promise<readonly DisabledWebhook[]>;
   readonly deleteOldBundles: () => Promise<unknown>;
   readonly deleteExpiredOverrides: () => Promise<unknown>;
   readonly purgeDeletedApps: () => Promise<unknown>;
@@ -156,6 +179,14 @@ export function createJobs(deps: {
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
     { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
+    { name: 'audit-retention', everyMs: retentionEveryMs, run: deps.deleteOldAudit },
+    { name: 'webhook-events', everyMs: webhooksEveryMs, run: deps.queueWebhookEvents },
+    { name: 'failing-bundles', everyMs: failingBundlesEveryMs, run: deps.queueFailingBundles },
+    {
+      name: 'webhook-deliveries',
+      everyMs: webhooksEveryMs,
+      run: sendWebhookEvents(deps.sendWebhookEvents, logger),
+    },
     { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
     { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
     { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },

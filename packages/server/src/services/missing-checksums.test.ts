@@ -7,7 +7,7 @@ import { AppError } from '../domain/errors.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { ExternalObjects } from '../ports/external-objects.ts';
 import type { Store } from '../ports/store.ts';
-import { buildBundle, someAppId } from '../testing/builders.ts';
+import { buildBundle, someAppId, someAuthor } from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { type ChecksumSearch, createChecksumSearch } from './missing-checksums.ts';
 
@@ -57,7 +57,7 @@ describe('missing checksums', () => {
       ...given,
     };
     if (content !== undefined) contents.set(externalUrl, content);
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     return bundle;
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
+import { systemActor } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { isWithin } from '../domain/elapsed.ts';
 import { AppError } from '../domain/errors.ts';
@@ -14,6 +15,8 @@ const maxRunMs = 60_000;
 const bundlesPerStep = 20;
 const firstPauseMs = 60_000;
 const maxPauseMs = 24 * 60 * 60 * 1000;
+
+const checksumActor = systemActor('missing-checksums');
 
 /** A bundle whose bytes could not be read, or are not those that were uploaded. */
 export interface UnreadableBundle {
@@ -79,7 +82,8 @@ export function createChecksumSearch(deps: {
       return { bundle, error };
     }
     pauses.delete(bundle.id);
-    if (await store.setMissingChecksum(bundle.id, found)) await appSnapshots.refresh(bundle.appId);
+    const by = { actor: checksumActor, atMs: clock.now() };
+    if (await store.setMissingChecksum(bundle.id, found, by)) await appSnapshots.refresh(bundle.appId);
     return undefined;
   }
 

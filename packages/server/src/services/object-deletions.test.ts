@@ -8,7 +8,7 @@ import { createFilesystemObjectStorage } from '../object-storage/filesystem.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { Store } from '../ports/store.ts';
-import { buildBundle } from '../testing/builders.ts';
+import { buildBundle, someAuthor } from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { createObjectDeletions, type ObjectDeletions } from './object-deletions.ts';
 
@@ -78,7 +78,7 @@ describe('deletions of objects', () => {
     const objectKey = bundleObjectKey(bundle.appId, bundle.id);
     await deletions.planUnlessClaimed(objectKey);
     await storeObject(objectKey);
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     clock.advance(100 * hourMs);
     expect(await deletions.carryOutDue()).toBe(0);
     expect(await exists(objectKey)).toBe(true);
@@ -88,8 +88,8 @@ describe('deletions of objects', () => {
     const bundle = buildBundle();
     const objectKey = bundleObjectKey(bundle.appId, bundle.id);
     await storeObject(objectKey);
-    await store.insertBundle(bundle);
-    await store.deleteBundle(bundle.id, clock.now());
+    await store.insertBundle(bundle, someAuthor);
+    await store.deleteBundle(bundle.id, { ...someAuthor, atMs: clock.now() });
     expect(await deletions.carryOutDue()).toBe(1);
     expect(await exists(objectKey)).toBe(false);
   });
