@@ -9,9 +9,11 @@ import {
 } from '@tanstack/react-router';
 import { credentialState } from './api/credential.ts';
 import { basePath } from './api/location.ts';
+import { queryString } from './api/query-string.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
 import { deviceFilterOf } from './features/devices/device-filter.ts';
+import { eventFilterOf } from './features/devices/event-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
 import { Layout } from './features/layout/layout.tsx';
 import { SignInPage } from './features/sign-in/sign-in-page.tsx';
@@ -65,7 +67,9 @@ export const app = createRoute({ getParentRoute: () => inside, path: 'apps/$appI
 const overview = createRoute({
   getParentRoute: () => app,
   path: '/',
-  component: lazyRouteComponent(() => import('./features/apps/overview-page.tsx'), 'OverviewPage'),
+  validateSearch: (search): { days?: string } =>
+    typeof search['days'] === 'string' ? { days: search['days'] } : {},
+  component: lazyRouteComponent(() => import('./features/overview/overview-page.tsx'), 'OverviewPage'),
 });
 const bundles = createRoute({
   getParentRoute: () => app,
@@ -103,6 +107,22 @@ const device = createRoute({
   path: 'devices/$deviceId',
   component: lazyRouteComponent(() => import('./features/devices/device-page.tsx'), 'DevicePage'),
 });
+const events = createRoute({
+  getParentRoute: () => app,
+  path: 'events',
+  validateSearch: (search) => eventFilterOf(search),
+  component: lazyRouteComponent(() => import('./features/devices/events-page.tsx'), 'EventsPage'),
+});
+const appSettings = createRoute({
+  getParentRoute: () => app,
+  path: 'settings',
+  component: lazyRouteComponent(() => import('./features/apps/app-settings-page.tsx'), 'AppSettingsPage'),
+});
+const apiKeys = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/keys',
+  component: lazyRouteComponent(() => import('./features/settings/api-keys-page.tsx'), 'ApiKeysPage'),
+});
 const server = createRoute({
   getParentRoute: () => inside,
   path: 'settings/server',
@@ -115,7 +135,19 @@ const routeTree = root.addChildren([
   inside.addChildren([
     home,
     start,
-    app.addChildren([overview, bundles, bundle, channels, channel, releases, devices, device]),
+    app.addChildren([
+      overview,
+      bundles,
+      bundle,
+      channels,
+      channel,
+      releases,
+      devices,
+      device,
+      events,
+      appSettings,
+    ]),
+    apiKeys,
     server,
   ]),
 ]);
@@ -125,6 +157,9 @@ export function createConsoleRouter(queryClient: QueryClient) {
     routeTree,
     basepath: basePath === '' ? '/' : basePath,
     context: { queryClient },
+    // Texts, as the API's parameters are: by default 1.0 in an address would be the number 1.
+    parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+    stringifySearch: queryString,
     defaultPreload: 'intent',
     defaultPendingComponent: LoadingPage,
     defaultErrorComponent: CrashPage,
