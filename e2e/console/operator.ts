@@ -105,6 +105,9 @@ async function untilStill(page: Page): Promise<void> {
   );
 }
 
+/** Refusals of the server, which pages show; and a header that means nothing over plain http, which is what some tests are for. */
+const ignored = /Failed to load resource|Cross-Origin-Opener-Policy header has been ignored/;
+
 /** @param url the management API's, with the prefix of a proxy when there is one */
 export async function startOperator(url: string, key?: string): Promise<Operator> {
   const context = await (await openBrowser()).newContext({
@@ -123,8 +126,7 @@ export async function startOperator(url: string, key?: string): Promise<Operator
   /** What the browser refused or a script threw: the console must do without both. */
   const complaints: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
-      complaints.push(message.text());
+    if (message.type() === 'error' && !ignored.test(message.text())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
 

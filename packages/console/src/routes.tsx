@@ -7,7 +7,8 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { credentialState } from './api/credential.ts';
+import { ApiError } from './api/client.ts';
+import { credentialState, forgetCredential } from './api/credential.ts';
 import { basePath } from './api/location.ts';
 import { queryString } from './api/query-string.ts';
 import { sessionQuery } from './api/session.ts';
@@ -47,7 +48,16 @@ const inside = createRoute({
   beforeLoad: ({ location }) => {
     if (credentialState() === undefined) throw redirect({ to: '/login', search: { to: location.href } });
   },
-  loader: ({ context }) => context.queryClient.ensureQueryData(sessionQuery),
+  loader: async ({ context, location }) => {
+    try {
+      return await context.queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      // Proven, but nobody who may come in: somebody else may.
+      forgetCredential({ why: error.message, isOfPerson: true });
+      throw redirect({ to: '/login', search: { to: location.href } });
+    }
+  },
 });
 
 const home = createRoute({

@@ -73,7 +73,7 @@ async function send(path: string, options: CallOptions): Promise<Response> {
   }
   if (response.ok) return response;
   const refusal = toApiError(response.status, await response.text());
-  if (response.status === 401) forgetCredential(refusal.message);
+  if (response.status === 401) forgetCredential({ why: refusal.message, isOfPerson: false });
   throw refusal;
 }
 

@@ -26,6 +26,7 @@ import { useCan } from '../../api/session.ts';
 import { ActionForm } from '../../components/action-form.tsx';
 import { counted } from '../../components/amounts.ts';
 import { Confirm } from '../../components/confirm.tsx';
+import { Facts } from '../../components/facts.tsx';
 import { Page } from '../../components/page.tsx';
 import { Failure, LoadingRows } from '../../components/states.tsx';
 import { tellDone } from '../../components/tell.ts';
@@ -100,6 +101,19 @@ function Settings({ app }: { readonly app: RestApp }) {
   );
 }
 
+function factsOf(app: RestApp): [string, string][] {
+  const { kind, days } = retentionOf(app.retention);
+  return [
+    ['Name', app.name ?? '–'],
+    [
+      'Bundles that nothing uses',
+      kind === 'never' ? 'are kept for ever' : `are deleted after ${counted(days, 'day')}`,
+    ],
+    ['Expose metadata', app.expose_metadata ? 'yes' : 'no'],
+    ['Custom ids', app.allow_device_custom_id ? 'yes' : 'no'],
+  ];
+}
+
 /** How much of an app there is, which goes with it. */
 function Extent({ appId }: { readonly appId: string }) {
   const { data: bundles } = useQuery(bundlesQuery(appId));
@@ -110,13 +124,13 @@ function Extent({ appId }: { readonly appId: string }) {
     number === undefined ? `its ${noun}s` : counted(number, noun);
   return (
     <List size="sm" aria-label="What is deleted">
-      <List.Item>{of(bundles?.length, 'bundle')} with their zips and files</List.Item>
+      <List.Item>{of(bundles?.length, 'bundle')}, the zips and all files</List.Item>
       <List.Item>
         {of(channels?.length, 'channel')} and {of(releases?.length, 'release')}
       </List.Item>
       <List.Item>
         everything known of its devices
-        {overview && `, of which ${counted(overview.now.devices, 'device')} were there since yesterday`}
+        {overview && ` (${counted(overview.now.devices, 'device')} active since yesterday)`}
       </List.Item>
     </List>
   );
@@ -138,7 +152,16 @@ export function AppSettingsPage() {
       ) : (
         <SimpleGrid cols={{ base: 1, md: 2 }} style={{ alignItems: 'start' }}>
           <Card withBorder>
-            <Settings key={app.data.app_id} app={app.data} />
+            {can('apps.change') ? (
+              <Settings key={app.data.app_id} app={app.data} />
+            ) : (
+              <Stack gap="xs">
+                <Facts facts={factsOf(app.data)} />
+                <Text size="xs" c="dimmed">
+                  Your role may look at the settings, but not change them.
+                </Text>
+              </Stack>
+            )}
           </Card>
           {can('apps.delete') && (
             <Card withBorder component="section" aria-label="Delete the app">

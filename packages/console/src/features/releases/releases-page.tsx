@@ -1,5 +1,5 @@
 import type { ReleaseView } from '@capgo-server/protocol/management/releases';
-import { Button, Modal, Paper, SegmentedControl, Stack, Table, Text } from '@mantine/core';
+import { Button, Modal, Paper, SegmentedControl, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconPlus, IconRocket } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -89,7 +89,7 @@ export function ReleasesPage() {
                   <Table.Th>Released</Table.Th>
                   <Table.Th>Changed</Table.Th>
                   <Table.Th>
-                    <span className="mantine-visually-hidden">Actions</span>
+                    <VisuallyHidden>Actions</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>

@@ -1,5 +1,5 @@
 import type { ApiKeyView } from '@capgo-server/protocol/management/api-keys';
-import { Badge, Button, Modal, Paper, Table, Text } from '@mantine/core';
+import { Badge, Button, Modal, Paper, Table, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
@@ -100,7 +100,7 @@ export function ApiKeysPage() {
                 <Table.Th>Ends</Table.Th>
                 <Table.Th>Last used</Table.Th>
                 <Table.Th>
-                  <span className="mantine-visually-hidden">Actions</span>
+                  <VisuallyHidden>Actions</VisuallyHidden>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
