@@ -19,13 +19,11 @@ const productTests = [
 ];
 /** Journeys that need a database with a server of its own. */
 const servedJourneys = ['e2e/database-faults.test.ts', 'e2e/two-nodes.test.ts'];
-/**
- * What every engine and every storage is held to. The delta journey is not among them yet: with its 500 files it has only
- * passed on SQLite and files.
- */
+/** What every engine and every storage is held to. */
 const mainJourneys = [
   'e2e/update-journey.test.ts',
   'e2e/channel-journey.test.ts',
+  'e2e/delta-journey.test.ts',
   'e2e/failure-journey.test.ts',
   'e2e/encrypted-bundle.test.ts',
   'e2e/object-storage.test.ts',
