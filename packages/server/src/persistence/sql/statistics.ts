@@ -8,7 +8,7 @@ import {
   type StatisticAddition,
   type StatisticsStore,
 } from '../../ports/statistics.ts';
-import { sumStatistics } from '../statistic-sums.ts';
+import { storageChangeOf, sumStatistics } from '../statistic-sums.ts';
 import type { CheckMinutesTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Adds to the statistics, each row written once however many additions it gets. */
@@ -140,11 +140,18 @@ export function createSqlStatistics(database: SqlDatabase): StatisticsStore {
         .where('app_id', 'in', database.listed(appIds))
         .where('object_key', '!=', '')
         .execute();
+      const files = await db
+        .selectFrom('statistics')
+        .select(['app_id', 'date', 'name', 'amount'])
+        .where('app_id', 'in', database.listed(appIds))
+        .where('metric', '=', 'file_bytes')
+        .execute();
       return rows
         .flatMap(({ app_id: appId, size, created_at, deleted_at }) => [
           { appId, atMs: created_at, bytes: size },
           ...(deleted_at === null ? [] : [{ appId, atMs: deleted_at, bytes: -size }]),
         ])
+        .concat(files.map(({ app_id: appId, ...row }) => storageChangeOf({ appId, ...row })))
         .toSorted((one, other) => one.atMs - other.atMs);
     },
 
