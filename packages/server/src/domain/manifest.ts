@@ -90,7 +90,11 @@ export function sizeOfObject({ parts }: Pick<Manifest, 'parts'>, objectKey: stri
   for (const part of parts) {
     const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
     for (let at = text.indexOf(searched); at >= 0; at = text.indexOf(searched, at + 1)) {
-      const after = text.toString('latin1', at + Buffer.byteLength(searched), at + 20 + Buffer.byteLength(searched));
+      const after = text.toString(
+        'latin1',
+        at + Buffer.byteLength(searched),
+        at + 20 + Buffer.byteLength(searched),
+      );
       const size = /^(\d+)\]/.exec(after)?.[1];
       if (size !== undefined) return Number(size);
     }

@@ -1,6 +1,13 @@
 import type { StoredFile } from '../domain/manifest.ts';
 import { dayOf, startOfDay } from '../domain/statistics.ts';
-import type { StatisticAddition, StatisticRow, StorageChange } from '../ports/statistics.ts';
+import {
+  type ActiveGroup,
+  type ActiveGrouping,
+  activeGroupings,
+  type StatisticAddition,
+  type StatisticRow,
+  type StorageChange,
+} from '../ports/statistics.ts';
 
 /** What is to be added, once for each row; what comes to nothing is left out. */
 export function sumStatistics(additions: readonly StatisticAddition[]): StatisticRow[] {
@@ -35,4 +42,24 @@ export function storageChangeOf({
   amount,
 }: Pick<StatisticRow, 'appId' | 'date' | 'name' | 'amount'>): StorageChange {
   return { appId, atMs: startOfDay(date), bytes: name === 'deleted' ? -amount : amount };
+}
+
+/** As SQL engines order texts: by their bytes, which is not how JavaScript compares all of them. */
+export function byBytes(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+/** Groups by what they are of; the most first, then by name. */
+export function toActiveGroups(
+  groups: readonly (ActiveGroup & { readonly thing: ActiveGrouping })[],
+): Readonly<Record<ActiveGrouping, readonly ActiveGroup[]>> {
+  const of = (grouping: ActiveGrouping): ActiveGroup[] =>
+    groups
+      .filter(({ thing }) => thing === grouping)
+      .map(({ name, devices }) => ({ name, devices }))
+      .toSorted((one, other) => other.devices - one.devices || byBytes(one.name, other.name));
+  return Object.fromEntries(activeGroupings.map((each) => [each, of(each)])) as Record<
+    ActiveGrouping,
+    ActiveGroup[]
+  >;
 }

@@ -3,12 +3,19 @@ import type { DeviceEvent } from '../../domain/device.ts';
 import {
   type DeviceActivity,
   maxFreeNames,
+  startOfDay,
   type StatisticMetric,
   statisticMetrics,
 } from '../../domain/statistics.ts';
 import type { DeviceFilter, RecordedEvent } from '../../ports/device-events.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildDeviceRecord, buildFile, buildRecordedEvent, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildDeviceRecord,
+  buildFile,
+  buildRecordedEvent,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, readPages } from './opened-store.ts';
 import { add, entriesFor, farAwayMs, insertPending } from './stored-files.ts';
 
@@ -304,13 +311,13 @@ export function describeStatistics(open: OpenStore): void {
       await add(store, [used, unused]);
       await add(store, [buildFile({ appId, name: used.name, sizeBytes: 7 })], someTimeMs + 1);
       await store.setManifest(bundle.id, entriesFor([used]));
-      const atMs = Date.parse(today);
+      const atMs = startOfDay(today);
       const before = [
         { appId, atMs, bytes: 27 },
         { appId, atMs: someTimeMs, bytes: 100 },
       ];
       expect(await store.readStorageChanges([appId])).toEqual(before);
-      const nextDay = Date.parse('2026-01-16');
+      const nextDay = startOfDay('2026-01-16');
       while ((await store.sweepFiles(farAwayMs, nextDay + 5, 1_000)) > 0);
       expect(await store.readStorageChanges([appId])).toEqual([
         ...before,

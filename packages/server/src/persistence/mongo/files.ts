@@ -1,10 +1,10 @@
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import { inChunks } from '../chunks.ts';
 import { fromPackedEntries } from '../packed-manifest.ts';
+import { fileBytes } from '../statistic-sums.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
-import { fileBytes } from '../statistic-sums.ts';
 import { planDeletions } from './planned-deletions.ts';
 import { type FileDocument, notGone } from './schema.ts';
 import { draftStatistics } from './statistics.ts';

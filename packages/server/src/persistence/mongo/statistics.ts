@@ -9,7 +9,7 @@ import {
   type StatisticAddition,
   type StatisticsStore,
 } from '../../ports/statistics.ts';
-import { storageChangeOf, sumStatistics } from '../statistic-sums.ts';
+import { byBytes, storageChangeOf, sumStatistics } from '../statistic-sums.ts';
 import { createdAtMsOf } from './bundles.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
@@ -86,11 +86,6 @@ const activeFields = {
 function compare(one: string, other: string): number {
   if (one === other) return 0;
   return one < other ? -1 : 1;
-}
-
-/** As the SQL engines order texts: by their bytes, which is not how JavaScript compares all of them. */
-function byBytes(one: string, other: string): number {
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 export function createMongoStatistics(database: MongoDatabase): StatisticsStore {
