@@ -87,53 +87,57 @@ async function installPhone(platform: 'android' | 'ios', cutAfterBytes?: number)
   });
 }
 
-describe.each(['android', 'ios'] as const)(`an app of ${fileCount} files on %s`, { timeout: 300_000 }, (platform) => {
-  test('is byte for byte the zip after an update by manifest, with downloads cut off on the way', async () => {
-    const { builtin, publish, check } = await publishLargeApp(platform);
-    const second = await publish(2);
-    // Until the manifest is there, and afterwards too, the zip is good.
-    const early = await check('1.0.1');
-    const phone = await installPhone(platform, 5_000);
-    expect((await phone.installZip(early)).files).toEqual(treeOf(webAppOf(2)));
-    await management.manifestReady(builtin);
-    await management.manifestReady(second);
+describe.each(['android', 'ios'] as const)(
+  `an app of ${fileCount} files on %s`,
+  { timeout: 300_000 },
+  (platform) => {
+    test('is byte for byte the zip after an update by manifest, with downloads cut off on the way', async () => {
+      const { builtin, publish, check } = await publishLargeApp(platform);
+      const second = await publish(2);
+      // Until the manifest is there, and afterwards too, the zip is good.
+      const early = await check('1.0.1');
+      const phone = await installPhone(platform, 5_000);
+      expect((await phone.installZip(early)).files).toEqual(treeOf(webAppOf(2)));
+      await management.manifestReady(builtin);
+      await management.manifestReady(second);
 
-    const update = await withManifest(() => check('1.0.1'));
-    expect(update.manifest).toHaveLength(fileCount);
-    const { files, fetched } = await phone.installManifest(update);
-    expect(files).toEqual(treeOf(webAppOf(2)));
-    expect(fetched.resumed).toBeGreaterThan(0);
+      const update = await withManifest(() => check('1.0.1'));
+      expect(update.manifest).toHaveLength(fileCount);
+      const { files, fetched } = await phone.installManifest(update);
+      expect(files).toEqual(treeOf(webAppOf(2)));
+      expect(fetched.resumed).toBeGreaterThan(0);
 
-    const third = await publish(3);
-    await management.manifestReady(third);
-    const next = await phone.installManifest(await withManifest(() => check('1.0.2')));
-    expect(next.files).toEqual(treeOf(webAppOf(3)));
-    const difference = await management.diff(second, third);
-    const paths = (list: readonly { readonly path: string }[]) => list.map(({ path }) => path);
-    expect(paths(difference.added)).toEqual(['assets/only-in-3.txt']);
-    expect(paths(difference.removed)).toEqual(['assets/only-in-2.txt']);
-    expect(paths(difference.changed).toSorted()).toEqual([
-      ...['assets/app.js', 'chunks/0/chunk 0.js', 'chunks/1/chunk 1.js', 'chunks/2/chunk 2.js'],
-      'index.html',
-    ]);
-    // What the server says it costs is what it cost, and much less than the zip.
-    expect(next.fetched.bytes).toBe(difference.delta_bytes);
-    expect(difference.delta_bytes * 20).toBeLessThan(difference.zip_bytes);
-  });
+      const third = await publish(3);
+      await management.manifestReady(third);
+      const next = await phone.installManifest(await withManifest(() => check('1.0.2')));
+      expect(next.files).toEqual(treeOf(webAppOf(3)));
+      const difference = await management.diff(second, third);
+      const paths = (list: readonly { readonly path: string }[]) => list.map(({ path }) => path);
+      expect(paths(difference.added)).toEqual(['assets/only-in-3.txt']);
+      expect(paths(difference.removed)).toEqual(['assets/only-in-2.txt']);
+      expect(paths(difference.changed).toSorted()).toEqual([
+        ...['assets/app.js', 'chunks/0/chunk 0.js', 'chunks/1/chunk 1.js', 'chunks/2/chunk 2.js'],
+        'index.html',
+      ]);
+      // What the server says it costs is what it cost, and much less than the zip.
+      expect(next.fetched.bytes).toBe(difference.delta_bytes);
+      expect(difference.delta_bytes * 20).toBeLessThan(difference.zip_bytes);
+    });
 
-  test('takes from the native app what is in there, and downloads the rest only', async () => {
-    const { builtin, publish, check } = await publishLargeApp(platform);
-    const second = await publish(2);
-    await management.manifestReady(second);
-    const phone = await installPhone(platform);
-    const { files, fetched } = await phone.installManifest(await withManifest(() => check('1.0.1')));
-    expect(files).toEqual(treeOf(webAppOf(2)));
-    const { delta_bytes, zip_bytes } = await management.diff(builtin, second);
-    // iOS looks for a file under the name that says it is compressed, and finds no such one (protocol §3.3).
-    if (platform === 'android') expect(fetched.bytes).toBe(delta_bytes);
-    else expect(fetched.bytes).toBeLessThan(zip_bytes);
-  });
-});
+    test('takes from the native app what is in there, and downloads the rest only', async () => {
+      const { builtin, publish, check } = await publishLargeApp(platform);
+      const second = await publish(2);
+      await management.manifestReady(second);
+      const phone = await installPhone(platform);
+      const { files, fetched } = await phone.installManifest(await withManifest(() => check('1.0.1')));
+      expect(files).toEqual(treeOf(webAppOf(2)));
+      const { delta_bytes, zip_bytes } = await management.diff(builtin, second);
+      // iOS looks for a file under the name that says it is compressed, and finds no such one (protocol §3.3).
+      if (platform === 'android') expect(fetched.bytes).toBe(delta_bytes);
+      else expect(fetched.bytes).toBeLessThan(zip_bytes);
+    });
+  },
+);
 
 test('the Electron client lays the files of a manifest over the zip', async () => {
   const { device, publishZip, management: own } = await beginJourney(server);

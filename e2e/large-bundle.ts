@@ -29,7 +29,8 @@ function script(seed: number, bytes: number): Buffer {
 /** A bundle of 5,000 files and 200 MB: half of it pictures, the other half scripts, two of them of 9 MB. */
 export async function largeZip(): Promise<Buffer> {
   const content: Record<string, Buffer> = { 'index.html': Buffer.from('<!doctype html>') };
-  for (let index = 0; index < largeScripts; index += 1) content[`large/${index}.js`] = script(index, largeScriptBytes);
+  for (let index = 0; index < largeScripts; index += 1)
+    content[`large/${index}.js`] = script(index, largeScriptBytes);
   const each = Math.floor((totalBytes - largeScripts * largeScriptBytes) / (files - largeScripts - 1));
   for (let index = largeScripts + 1; index < files; index += 1) {
     if (index % 2 === 0) content[`scripts/${index % 50}/${index}.js`] = script(index, each);

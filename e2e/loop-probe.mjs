@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads';
 
 const file = process.env.LOOP_PROBE_FILE;
 const everyMs = 5;
-const notedFromMs = 20;
+const notedFromMs = 5;
 
 if (isMainThread && file) {
   writeFileSync(file, '');
@@ -17,7 +17,8 @@ if (isMainThread && file) {
   const timer = setInterval(() => {
     const now = process.threadCpuUsage();
     const computedMs = (now.user + now.system - before.user - before.system) / 1_000;
-    if (computedMs >= notedFromMs) appendFileSync(file, `${JSON.stringify({ at: Date.now(), computedMs })}\n`);
+    if (computedMs >= notedFromMs)
+      appendFileSync(file, `${JSON.stringify({ at: Date.now(), computedMs })}\n`);
     before = process.threadCpuUsage();
   }, everyMs);
   timer.unref();

@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  createWriteStream,
-  openSync,
-  readSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, createWriteStream, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { platform, setPriority } from 'node:os';
 import { join } from 'node:path';

@@ -242,10 +242,10 @@ describe('the manifest of an uploaded bundle', () => {
       return { index, path: `${index}`, hash: sha256(`${index}`), sizeBytes: 1 };
     });
     let extracted = 0;
-    let lastId = 0;
+    const ids = Array.from({ length: 2_000 }, (_, at) => String(at).padStart(24, 'e'));
     const builder = createManifestBuilder({
       ...{ clock, node: 'busy', appSnapshots: { refresh: async () => undefined } },
-      ids: { next: () => String((lastId += 1)).padStart(24, 'e') },
+      ids: { next: () => ids.pop() ?? '' },
       store: {
         ...store,
         async addFiles(added, nowMs) {
