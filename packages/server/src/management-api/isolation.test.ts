@@ -8,14 +8,19 @@ import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
 import { hashOfKey } from '../services/api-key-callers.ts';
 import {
+  buildAppRecord,
   buildBundle,
+  buildDelivery,
   buildDeviceRecord,
+  buildMember,
   buildNewApiKey,
   buildNewChannel,
   buildNewDeployment,
+  buildOrganization,
   buildRecordedEvent,
   buildRelease,
   buildUpdateCheckBody,
+  buildWebhook,
   someAuthor,
 } from '../testing/builders.ts';
 import { startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
@@ -38,15 +43,26 @@ interface Named {
   readonly numbers: readonly number[];
   readonly devices: readonly string[];
   readonly names: readonly string[];
+  readonly organizations: readonly string[];
+  readonly webhooks: readonly string[];
 }
 
-/** Everything there can be of an app; the ids of the records end with the digit. */
+/** A UUID of a kind of thing. */
+const uuidOf = (kind: string, digit: string) => `00000000-0000-4000-8000-${kind.padStart(11, '0')}${digit}`;
+
+/** Everything there can be of an app, in an organization of its own; the ids of the records end with the digit. */
 async function fill(store: Store, appId: string, digit: string): Promise<Named> {
   const idOf = (what: number) => `${String(what).padStart(23, '0')}${digit}`;
   const deviceId = `00000000-0000-4000-8000-00000000000${digit}`;
   const names = { version: `1.${digit}.0`, unused: `1.${digit}.1`, channel: `production-${digit}` };
   const bundle = buildBundle({ id: idOf(1), appId, versionName: names.version });
   const unused = buildBundle({ id: idOf(2), appId, versionName: names.unused });
+  const organization = buildOrganization({ id: uuidOf('4', digit), name: `Organization ${digit}` });
+  const webhook = buildWebhook({ id: uuidOf('5', digit), organizationId: organization.id });
+  await store.insertOrganization(organization, buildMember({ organizationId: organization.id }), someAuthor);
+  await store.insertWebhook(webhook, someAuthor);
+  await store.insertDelivery(buildDelivery({ id: uuidOf('6', digit), webhookId: webhook.id }));
+  await store.insertApp(buildAppRecord({ appId, organizationId: organization.id }), someAuthor);
   const release = buildRelease({ id: idOf(3), appId, versionCode: digit, builtinBundleId: bundle.id });
   await store.insertBundle(bundle, someAuthor);
   await store.insertBundle(unused, someAuthor);
@@ -96,6 +112,8 @@ async function fill(store: Store, appId: string, digit: string): Promise<Named> 
     numbers: [channel.id, ...records.map(({ number }) => number)],
     devices: [deviceId],
     names: Object.values(names),
+    organizations: [organization.id],
+    webhooks: [webhook.id, uuidOf('6', digit)],
   };
 }
 
@@ -124,6 +142,8 @@ const nobodys: Named = {
   numbers: [2_000_000_000],
   devices: ['00000000-0000-4000-8000-00000000000f'],
   names: ['9.9.9', 'nowhere'],
+  organizations: [uuidOf('4', 'f')],
+  webhooks: [uuidOf('5', 'f')],
 };
 
 const start = (path: string) =>
@@ -141,15 +161,19 @@ afterAll(async () => {
 function kindOf(name: string): keyof Named | 'any' {
   if (/^(app_?id|apps|id_app)$/i.test(name)) return 'apps';
   if (/device_?id/i.test(name)) return 'devices';
+  if (/^(org_?id|owner_org)$/i.test(name)) return 'organizations';
+  if (/^(webhook_?id|delivery_?id)$/i.test(name)) return 'webhooks';
   if (/^(channel|version|version_name|name|rollout_?version|bundle|label)$/i.test(name)) return 'names';
   if (/^(version_id|channel_id|number)$/i.test(name)) return 'numbers';
   return /_id$|^(id|from|to)$/.test(name) ? 'records' : 'any';
 }
 
+const kinds = ['apps', 'records', 'numbers', 'devices', 'names', 'organizations', 'webhooks'] as const;
+
 function valuesOf(name: string): fc.Arbitrary<unknown> {
   const kind = kindOf(name);
   const of = (each: keyof Named) => [...foreign[each], ...foreign[each], ...own[each], ...nobodys[each]];
-  const all = (['apps', 'records', 'numbers', 'devices', 'names'] as const).flatMap(of);
+  const all = kinds.flatMap(of);
   const likely = kind === 'any' ? all : of(kind);
   return fc.oneof(
     { weight: 12, arbitrary: fc.constantFrom<unknown>(...likely) },
@@ -278,7 +302,11 @@ function comparable(body: string): string {
     .replace(/_port":\d+/g, '_port":<port>')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) =>
-      [...own.devices, ...foreign.devices, ...nobodys.devices].includes(id) ? id : '<uuid>',
+      [own, foreign, nobodys].some((named) =>
+        [...named.devices, ...named.organizations, ...named.webhooks].includes(id),
+      )
+        ? id
+        : '<uuid>',
     )
     .replace(/"id":\d+/g, (text) =>
       [...own.numbers, ...foreign.numbers, ...nobodys.numbers].some((id) => text === `"id":${id}`)
@@ -293,6 +321,10 @@ async function foreignState() {
     app: await store.readAppState(foreignApp),
     devices: (await store.listDevices({ appId: foreignApp }, { limit: 10 })).items,
     events: await store.countDeviceEvents({ appId: foreignApp }),
+    organization: await store.findOrganization(foreign.organizations[0] ?? ''),
+    members: await store.listMembers(foreign.organizations[0] ?? ''),
+    webhook: await store.findWebhook(foreign.webhooks[0] ?? ''),
+    audit: await store.countAudit({ organizationId: foreign.organizations[0] ?? '' }),
     facts: await store.readDeviceFacts([{ appId: foreignApp, deviceId: foreign.devices[0] ?? '' }], 0),
   };
 }

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Caller } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
+import { defaultOrganizationId } from '../domain/organization.ts';
 import { type OidcServer, startOidcServer } from '../testing/oidc-server.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -114,6 +117,44 @@ describe('a person who signed in', () => {
         ]);
       }
     }
+  });
+
+  it('who is not let in so comes in as a member, by a verified address, as long as the membership lasts', async () => {
+    const server = await start({ OAUTH_ALLOWED_EMAILS: 'root@example.com' });
+    const { members } = server.product.services;
+    const tokens = { ada: await issuer.signIn('ada'), mallory: await issuer.signIn('mallory') };
+    const operator: Caller = { kind: 'management_token', id: 't', name: 't', role: 'admin', apps: null };
+    const session = async (who: 'ada' | 'mallory', kind: 'idToken' | 'accessToken' = 'idToken') => {
+      const answer = await ask(server, `Bearer ${tokens[who][kind]}`);
+      return [answer.status, ((await answer.json()) as { role?: string }).role];
+    };
+    expect(await session('ada')).toEqual([403, undefined]);
+    for (const email of ['Ada@example.com', 'mallory@example.com']) {
+      await members.invite(defaultOrganizationId, email, 'upload', operator);
+    }
+    for (const kind of ['idToken', 'accessToken'] as const) {
+      expect(await session('ada', kind)).toEqual([200, 'upload']);
+      expect(await session('mallory', kind)).toEqual([403, undefined]);
+    }
+    await members.invite(defaultOrganizationId, 'ada@example.com', 'admin', operator);
+    expect(await session('ada')).toEqual([200, 'admin']);
+    await members.remove(defaultOrganizationId, 'ada@example.com', operator);
+    expect(await session('ada')).toEqual([403, undefined]);
+  });
+
+  it('who is a member of one of several organizations sees the apps of that one', async () => {
+    const server = await start({ OAUTH_ALLOWED_EMAILS: 'root@example.com' });
+    const { apps, members, organizations } = server.product.services;
+    const operator: Caller = { kind: 'management_token', id: 't', name: 't', role: 'admin', apps: null };
+    const { id } = await organizations.create({ name: 'Other' }, operator);
+    await members.invite(id, 'ada@example.com', 'write', operator);
+    await apps.create('com.example.theirs', { name: 'Theirs' }, actorOf(operator), id);
+    await apps.create('com.example.elsewhere', { name: 'Elsewhere' }, actorOf(operator));
+    const { idToken } = await issuer.signIn('ada');
+    const answer = await ask(server, `Bearer ${idToken}`);
+    expect(await answer.json()).toMatchObject({ role: 'write', apps: ['com.example.theirs'] });
+    const seen = async (appId: string) => statusOf(server, `Bearer ${idToken}`, `/app/${appId}`);
+    expect([await seen('com.example.theirs'), await seen('com.example.elsewhere')]).toEqual([200, 401]);
   });
 
   it('may do what its groups say', async () => {
