@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { buildActor } from '../packages/server/src/testing/builders.ts';
 import { startTestServer, type TestServer, testToken } from '../packages/server/src/testing/test-server.ts';
 import { type AppOnDevice, installApp } from './app-journey.ts';
 import { createJourneyDatabase } from './database.ts';
@@ -17,7 +18,7 @@ beforeAll(async () => {
   };
 });
 
-const operator = 'e2e';
+const operator = buildActor('e2e');
 
 interface ChannelJourney extends Omit<AppOnDevice, 'zip' | 'upload'> {
   readonly channels: TestServer['product']['services']['channels'];

@@ -51,9 +51,9 @@ describe.skipIf(noChromium)(`the first run${noChromium ? ` (${noChromium})` : ''
     await page.getByText('No public address is set').waitFor();
   });
 
-  it('takes a folder, zips it in the browser and uploads it', async () => {
+  it('takes a folder that is dropped, zips it in the browser and uploads it', async () => {
     const { page } = operator;
-    await page.locator('input[webkitdirectory]').setInputFiles(join(folder, 'www'));
+    await operator.drop(join(folder, 'www'), page.getByLabel('Drop a zip or a folder here, or choose a zip'));
     await page.getByTestId('chosen').getByText('2 files, zipped here').waitFor();
     await page.getByRole('button', { name: 'Upload', exact: true }).click();
     await page.getByText('Every device gets what the channel production serves.').waitFor();

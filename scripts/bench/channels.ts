@@ -7,11 +7,14 @@ import { fullBps, type Rollout, rolloutBucket } from '../../packages/server/src/
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
+import { forEachAtOnce } from './at-once.ts';
 import { deviceCount, deviceIdAt } from './devices.ts';
 import type { ChannelFleetSize, SeededApp, SeededBundle } from './fleet.ts';
 
 const ids = createIds(systemClock);
 const rolloutBps = fullBps / 2;
+const overridesAtOnce = 200;
 
 function isPinned(device: number): boolean {
   return device % 2 === 1;
@@ -41,11 +44,15 @@ export async function seedChannels(
   const running = { ...idle, bundleId: next.id, isEnabled: true, percentageBps: rolloutBps };
 
   async function add(name: string, bundle: SeededBundle, isPublic: boolean): Promise<number> {
-    const { id } = await store.insertChannel({
-      ...channelDefaults,
-      ...{ appId, name, isPublic, bundleId: bundle.id, autoPause: autoPauseDefaults },
-      ...{ rollout: isPublic ? running : idle, createdAtMs: now, updatedAtMs: now },
-    });
+    const { id } = await store.insertChannel(
+      {
+        ...channelDefaults,
+        ...{ appId, name, isPublic, bundleId: bundle.id, autoPause: autoPauseDefaults },
+        ...{ rollout: isPublic ? running : idle, createdAtMs: now, updatedAtMs: now },
+      },
+      undefined,
+      someAuthor,
+    );
     return id;
   }
   function choose<Value>(values: readonly Value[], index: number): Value {
@@ -62,10 +69,8 @@ export async function seedChannels(
   }
   const channelOf = (device: number) => choose(privateChannels, Math.floor(device / 2));
   const pinned = pinnedDevices(size.overrides);
-  await Promise.all(
-    pinned.map((device) =>
-      store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id),
-    ),
+  await forEachAtOnce(pinned, overridesAtOnce, (device) =>
+    store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id, null, someAuthor),
   );
 
   const isPinnedDevice = new Set(pinned);

@@ -7,6 +7,7 @@ import { keyOf } from '../../packages/server/src/persistence/mongo/keys.ts';
 import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
+import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 import type { StoredRow, StoredRows } from '../../packages/server/src/testing/stored-rows.ts';
 import type { BenchDatabase } from './engines.ts';
 import type { SeededApp } from './fleet.ts';
@@ -37,16 +38,21 @@ async function completeFirst(store: Store, size: LargeFleetSize, app: SeededApp)
   for (let count = 1 + app.bundles.length; count < size.bundlesPerApp; count += 1) {
     const id = ids.next();
     const objectKey = bundle.objectKey?.replace(bundle.id, id) ?? null;
-    await store.insertBundle({ ...bundle, id, objectKey, versionName: `1.0.${1_000 + count}` });
+    await store.insertBundle({ ...bundle, id, objectKey, versionName: `1.0.${1_000 + count}` }, someAuthor);
   }
   for (let count = 0; count < size.channelsPerApp; count += 1) {
-    const channel = await store.insertChannel({
-      ...channelDefaults,
-      ...{ appId: app.id, name: `channel-${count}`, isPublic: count === 0, bundleId: active.id },
-      ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
-      ...{ createdAtMs: now, updatedAtMs: now },
-    });
-    if (count === 1) await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id);
+    const channel = await store.insertChannel(
+      {
+        ...channelDefaults,
+        ...{ appId: app.id, name: `channel-${count}`, isPublic: count === 0, bundleId: active.id },
+        ...{ rollout: { id: ids.next(), ...rolloutDefaults }, autoPause: autoPauseDefaults },
+        ...{ createdAtMs: now, updatedAtMs: now },
+      },
+      undefined,
+      someAuthor,
+    );
+    if (count === 1)
+      await store.setDeviceOverride({ appId: app.id, deviceId: someDevice }, channel.id, null, someAuthor);
   }
 }
 
@@ -67,7 +73,6 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
     for (const row of [...tables.bundles, ...tables.releases]) replaced.set(String(row[idName]), ids.next());
     for (const { rollout_id } of tables.channels) replaced.set(String(rollout_id), ids.next());
     const channelOffset = number * size.channelsPerApp;
-    const bundleOffset = number * size.bundlesPerApp;
 
     function copyValue(name: string, value: unknown): unknown {
       const found = replaced.get(String(value));
@@ -81,8 +86,14 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     return {
       apps: [copy(app)],
-      // Numbered over all apps, as channels are.
-      bundles: tables.bundles.map((row) => ({ ...copy(row), number: Number(row['number']) + bundleOffset })),
+      bundles: tables.bundles.map((row) => ({
+        ...copy(row),
+        // Unique on the server, as those of channels.
+        number: Number(row['number']) + number * size.bundlesPerApp,
+        // Their files are not copied.
+        manifest_state: 'none',
+        manifest_reason: 'external',
+      })),
       releases: tables.releases.map(copy),
       channels: tables.channels.map((row) => ({
         ...copy(row),

@@ -12,8 +12,7 @@ import { addDeviceRoutes, maxDeviceBodyBytes } from './device-api/routes.ts';
 import { createUpdateCheckWire } from './device-api/update-check.ts';
 import { objectKeyPrefix } from './domain/bundle.ts';
 import { AppError } from './domain/errors.ts';
-import { defaultOrganizationId } from './domain/organization.ts';
-import { claimsNeeded } from './domain/sign-in.ts';
+import { claimsNeeded, claimsWelcome } from './domain/sign-in.ts';
 import { minFailuresOf } from './domain/update-decision.ts';
 import { fallingBack } from './http/falling-back.ts';
 import type { Dependency } from './http/health.ts';
@@ -56,6 +55,7 @@ import { createApiKeyCallers } from './services/api-key-callers.ts';
 import { createApiKeyUses } from './services/api-key-uses.ts';
 import { type ApiKeys, createApiKeys } from './services/api-keys.ts';
 import { type Apps, createApps } from './services/apps.ts';
+import { type Audit, createAudit, deleteOldAudit } from './services/audit.ts';
 import { pauseFailingRollouts } from './services/auto-pause.ts';
 import { deleteOldBundles } from './services/bundle-retention.ts';
 import { type Bundles, createBundles } from './services/bundles.ts';
@@ -71,8 +71,10 @@ import { createFindFileSizes } from './services/file-sizes.ts';
 import { sweepUnusedFiles } from './services/file-sweep.ts';
 import { createManifestBuilder } from './services/manifest-builder.ts';
 import { createManifests, type Manifests } from './services/manifests.ts';
+import { createMembers, type Members } from './services/members.ts';
 import { createChecksumSearch } from './services/missing-checksums.ts';
 import { createObjectDeletions } from './services/object-deletions.ts';
+import { createOrganizations, type Organizations } from './services/organizations.ts';
 import { createOverviews } from './services/overview.ts';
 import { createPreparedManifests, type PreparedManifests } from './services/prepared-manifests.ts';
 import { createReleases, type Releases } from './services/releases.ts';
@@ -81,6 +83,9 @@ import { createSignIn, type SignIn } from './services/sign-in.ts';
 import { createStatistics } from './services/statistics.ts';
 import { createUpdateChecks, type UpdateChecks } from './services/update-check.ts';
 import { createUsage, deleteOldMinutes } from './services/usage.ts';
+import { sendDueDeliveries } from './services/webhook-deliveries.ts';
+import { queueAuditEvents, queueFailingBundles } from './services/webhook-outbox.ts';
+import { createWebhooks, type Webhooks } from './services/webhooks.ts';
 
 /** The server with all its parts, not yet listening. */
 export interface Product {
@@ -99,6 +104,10 @@ export interface Product {
     readonly manifests: Manifests;
     readonly preparedManifests: PreparedManifests;
     readonly releases: Releases;
+    readonly audit: Audit;
+    readonly organizations: Organizations;
+    readonly members: Members;
+    readonly webhooks: Webhooks;
     readonly channels: Channels;
     readonly devices: Devices;
     readonly deviceEvents: DeviceEvents;
@@ -120,13 +129,16 @@ async function openTokens(
 }
 
 /** Undefined when nobody can sign in. */
-async function openSignIn({ signIn }: Config, clock: Clock): Promise<SignIn | undefined> {
+async function openSignIn({ signIn }: Config, members: Members, clock: Clock): Promise<SignIn | undefined> {
   if (!signIn) return undefined;
   // Here, so that servers without it do not load the library.
   const { createOidcProvider } = await import('./identity/oidc-provider.ts');
   const { issuer, clientId, rules } = signIn;
-  const provider = createOidcProvider({ issuer, clientId, claimsNeeded: claimsNeeded(rules) }, clock);
-  return createSignIn({ provider, rules });
+  const provider = createOidcProvider(
+    { issuer, clientId, claimsNeeded: claimsNeeded(rules), claimsWelcome },
+    clock,
+  );
+  return createSignIn({ provider, rules, members });
 }
 
 interface BundleFiles {
@@ -236,6 +248,11 @@ export async function composeProduct(
   metrics.showSnapshotAge(() => (clock.now() - follower.confirmedAtMs) / 1000);
 
   const objectDeletions = createObjectDeletions({ store, objectStorage, clock });
+  const outbound = createOutboundHttp({ allowPrivate: config.allowPrivateUrls });
+  const audit = createAudit({ store });
+  const organizations = createOrganizations({ store, clock });
+  const members = createMembers({ store, clock });
+  const webhooks = createWebhooks({ store, outbound, allowAddresses: config.allowPrivateUrls, clock });
   const apps = createApps({ store, appSnapshots, objectDeletions, clock });
   const limits = { maxBundleBytes: config.maxBundleBytes, maxUnpackedBytes: config.maxUnpackedBytes };
   const bundles = createBundles({
@@ -244,7 +261,7 @@ export async function composeProduct(
   });
   const externalBundles = createExternalBundles({
     ...{ bundles, maxBundleBytes: config.maxBundleBytes, isVerifying: config.verifyExternalBundles },
-    outbound: createOutboundHttp({ allowPrivate: config.allowPrivateUrls }),
+    outbound,
   });
   const node = ids.next();
   const manifests = createManifests({ store });
@@ -260,7 +277,7 @@ export async function composeProduct(
   const releases = createReleases({ store, appSnapshots, clock, ids });
   const channels = createChannels({ store, appSnapshots, clock, ids });
   const devices = createDevices({ store, deviceStates, clock });
-  const apiKeys = createApiKeys({ store, index: apiKeyIndex, clock });
+  const apiKeys = createApiKeys({ store, index: apiKeyIndex, organizations, clock });
   const keyUses = createApiKeyUses({ store, clock });
   const log = groupedDeviceEvents(store);
   const deviceEvents = createDeviceEvents({ log, appSnapshots, deviceStates, clock, ids, rules });
@@ -268,7 +285,7 @@ export async function composeProduct(
   metrics.showUnrecordedChecks(() => recorder.droppedCount);
   const usage = createUsage({ store, appSnapshots, clock });
   const updateChecks = createUpdateChecks({ appSnapshots, deviceStates, recorder, usage, rules });
-  const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
+  const channelSelf = createChannelSelf({ store, appSnapshots, deviceStates, clock });
   const downloadUrls = createDownloadUrls(config.publicUrl);
   const dependencies: readonly Dependency[] = [
     { name: 'database', ping: () => store.ping() },
@@ -324,7 +341,7 @@ export async function composeProduct(
   const { routes: managementRoutes, documents } = await addManagementRoutes(managementApi, {
     ...{ bundles, manifests, releases, deviceEvents, devices, updateChecks, apiKeys, dependencies },
     findRolloutHealth: createRolloutHealth({ log: store, appSnapshots, clock }),
-    ...{ apps, channels, externalBundles, appSnapshots, clock, organizationId: defaultOrganizationId },
+    ...{ apps, channels, externalBundles, appSnapshots, clock, organizations, members, audit, webhooks },
     objectUrls: (request) => {
       const base = deviceUrlOf(request);
       return (objectKey) => downloadUrlOf(base, objectKey);
@@ -332,14 +349,13 @@ export async function composeProduct(
     counters: store,
     statistics: createStatistics({ store, clock }),
     overviews: createOverviews({ store, clock }),
-    findAppsOfOrganization: async (id) => (id === defaultOrganizationId ? apps.listIds(null) : undefined),
     updateCheckWire: createUpdateCheckWire((objectKey, request) =>
       downloadUrlOf(deviceUrlOf(request), objectKey),
     ),
     auth: createManagementAuth({
       tokens,
       apiKeys: createApiKeyCallers({ index: apiKeyIndex, follower, uses: keyUses, clock }),
-      signIn: await openSignIn(config, clock),
+      signIn: await openSignIn(config, members, clock),
       failures: createFailedAuthLimit(sharing.limits, clock, (ip) => {
         logger.warn(
           { event: 'auth_closed', ip },
@@ -384,12 +400,15 @@ export async function composeProduct(
     refreshAll: () =>
       Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll(), apiKeyIndex.refresh()]),
     sweepFiles: () => sweepUnusedFiles({ store, clock }),
-    deleteObjects: () => objectDeletions.carryOutDue(),
-    findMissingChecksums: () => checksumSearch.run(),
+    ...{ objectDeletions, checksumSearch },
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),
     deleteOldMinutes: () => deleteOldMinutes({ store, clock }),
+    deleteOldAudit: () => deleteOldAudit({ store, clock, retentionDays: config.auditRetentionDays }),
+    queueWebhookEvents: () => queueAuditEvents({ store, clock }),
+    queueFailingBundles: () => queueFailingBundles({ store, log, appSnapshots, clock }),
+    sendWebhookEvents: () => sendDueDeliveries({ store, outbound, clock, random: Math.random }),
     deleteOldBundles: () => deleteOldBundles({ store, bundles, appSnapshots, clock }),
     deleteExpiredOverrides: () => devices.deleteExpiredOverrides(),
     purgeDeletedApps: () => apps.purgeDeleted(),
@@ -402,11 +421,7 @@ export async function composeProduct(
       bundles,
       manifests,
       preparedManifests,
-      releases,
-      channels,
-      devices,
-      deviceEvents,
-      updateChecks,
+      ...{ releases, channels, devices, deviceEvents, updateChecks, audit, organizations, members, webhooks },
     },
     store,
     async close() {
@@ -444,7 +459,8 @@ export async function composeApiKeys(
   }
   const store = await openStoreNow(config);
   const index = await loadApiKeyIndex(store);
-  const apiKeys = createApiKeys({ store, index, clock });
+  const organizations = createOrganizations({ store, clock });
+  const apiKeys = createApiKeys({ store, index, organizations, clock });
   return { apiKeys, close: () => store.close() };
 }
 

@@ -55,6 +55,7 @@ describe('without any setting', () => {
       brotliQuality: 9,
       failedBundleRetries: 2,
       statsRetentionDays: 90,
+      auditRetentionDays: 90,
       allowPrivateUrls: false,
       verifyExternalBundles: true,
       logLevel: 'info',

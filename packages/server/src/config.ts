@@ -209,6 +209,13 @@ const schema = {
     whenWrong:
       'Too long: the database grows; too short: there is nothing to look at when a complaint comes late.',
   },
+  auditRetentionDays: {
+    variable: 'AUDIT_RETENTION_DAYS',
+    default: '90',
+    read: single(wholeNumber('days', 1)),
+    description: 'Days that the audit log, and what became of the deliveries to webhooks, is kept.',
+    whenWrong: 'Too long: the database grows; too short: nobody can tell any more who changed something.',
+  },
   allowPrivateUrls: {
     variable: 'ALLOW_PRIVATE_URLS',
     default: 'false',

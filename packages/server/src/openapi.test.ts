@@ -5,9 +5,11 @@ import type { FastifyInstance } from 'fastify';
 import type { TSchema } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { downloadPath } from './device-api/downloads.ts';
+import { defaultOrganizationId } from './domain/organization.ts';
 import { openApiPath } from './http/openapi.ts';
 import { exampleOf, type JsonSchema } from './http/schema-example.ts';
 import { createSchemaReader, type Operation, operationsOf } from './testing/answers-as-documented.ts';
+import { buildDelivery, buildWebhook, someAuthor } from './testing/builders.ts';
 import { routesOf } from './testing/routes-of.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from './testing/test-server.ts';
 
@@ -216,6 +218,11 @@ describe('real answers', () => {
     await post(`${server.userUrl}/stats`, requestOf(DeviceEventBody));
     const key = await post(`${server.managementUrl}/apikey`, { name: 'documented', role: 'read' });
     parameters['getApiKey'] = { id: String(key['id']) };
+    const webhook = buildWebhook({ organizationId: defaultOrganizationId, isEnabled: false });
+    const { id: webhookId } = webhook;
+    await server.product.store.insertWebhook(webhook, someAuthor);
+    await server.product.store.insertDelivery(buildDelivery({ webhookId }));
+    parameters['listDeliveries'] = { orgId: defaultOrganizationId, webhookId };
     // What is answered may be made in the background.
     for (const job of server.product.jobs) await job.run();
     parameters['bundlesManifest'] = { bundle_id: builtin.id };

@@ -30,6 +30,10 @@ export const errorCodes = [
   'channel_not_found',
   'device_not_found',
   'api_key_not_found',
+  'organization_not_found',
+  'member_not_found',
+  'webhook_not_found',
+  'delivery_not_found',
   'rollout_not_found',
   // what the request would break
   'invalid_bundle',
@@ -39,6 +43,11 @@ export const errorCodes = [
   'app_already_exists',
   'stable_bundle_missing',
   'bundle_in_use',
+  'organization_in_use',
+  'last_super_admin',
+  'encryption_required',
+  'encryption_key_required',
+  'encryption_key_mismatch',
   // what we were told to ask of others
   'url_not_allowed',
   'url_unreachable',

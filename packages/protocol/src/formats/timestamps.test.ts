@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatTimestamp, parseTimestamp } from './timestamps.ts';
+import { formatTimestamp, parseHttpDate, parseTimestamp } from './timestamps.ts';
 
 describe('a timestamp', () => {
   it.each([
@@ -84,5 +84,22 @@ describe('a timestamp', () => {
       }
       expect(read).toBe(days);
     }
+  });
+});
+
+describe('a date of an HTTP header', () => {
+  it('is read as epoch milliseconds', () => {
+    expect(parseHttpDate('Sun, 06 Nov 1994 08:49:37 GMT')).toBe(784_111_777_000);
+  });
+
+  it.each([
+    '',
+    '120',
+    '1994-11-06T08:49:37Z',
+    'Sun, 06 Foo 1994 08:49:37 GMT',
+    'Sun, 06 Nov 1994 08:49:37 CET',
+    'soon',
+  ])('is not %j', (text) => {
+    expect(parseHttpDate(text)).toBeUndefined();
   });
 });

@@ -26,3 +26,11 @@ export function parseAnyTimestamp(text: string): number | undefined {
   const epochMs = Date.parse(text);
   return epochMs >= 0 && epochMs < Date.UTC(10_000, 0) ? epochMs : undefined;
 }
+
+const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/** Epoch milliseconds of a date as HTTP headers have it, `Sun, 06 Nov 1994 08:49:37 GMT`; undefined for another text. */
+export function parseHttpDate(text: string): number | undefined {
+  const epochMs = httpDate.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(epochMs) ? undefined : epochMs;
+}

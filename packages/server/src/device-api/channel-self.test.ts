@@ -5,7 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
-import { buildBundle, buildRelease, nextId, someDeviceId, someTimeMs } from '../testing/builders.ts';
+import {
+  buildBundle,
+  buildRelease,
+  nextId,
+  someAuthor,
+  someDeviceId,
+  someTimeMs,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -27,50 +34,62 @@ const loosePinnedDeviceId = 'aaaaaaaa-0000-4000-8000-000000000002';
 const phones = { ios: true, android: true, electron: false };
 
 async function addChannel(store: Store, name: string, given: Partial<Channel> = {}): Promise<number> {
-  const channel = await store.insertChannel({
-    appId: channelsAppId,
-    name,
-    ...channelDefaults,
-    rollout: { id: nextId(), ...rolloutDefaults },
-    autoPause: autoPauseDefaults,
-    createdAtMs: someTimeMs,
-    updatedAtMs: someTimeMs,
-    ...given,
-  });
+  const channel = await store.insertChannel(
+    {
+      appId: channelsAppId,
+      name,
+      ...channelDefaults,
+      rollout: { id: nextId(), ...rolloutDefaults },
+      autoPause: autoPauseDefaults,
+      createdAtMs: someTimeMs,
+      updatedAtMs: someTimeMs,
+      ...given,
+    },
+    undefined,
+    someAuthor,
+  );
   return channel.id;
 }
 
 /** What operators have set up before the server starts. */
 async function prepare(store: Store): Promise<Record<string, number>> {
-  await store.insertBundle(buildBundle({ appId }));
+  await store.insertBundle(buildBundle({ appId }), someAuthor);
   const bundle = buildBundle({ appId: channelsAppId });
-  await store.insertBundle(bundle);
+  await store.insertBundle(bundle, someAuthor);
   const active = buildRelease({ appId: channelsAppId, builtinBundleId: bundle.id, versionCode: '77' });
-  await store.insertRelease(active);
-  await store.deployToRelease(active.id, {
-    ...{
-      id: nextId(),
-      bundleId: bundle.id,
-      rolloutBundleId: null,
-      actor: 'operator',
-      reason: 'test',
-      createdAtMs: someTimeMs,
+  await store.insertRelease(active, someAuthor);
+  await store.deployToRelease(
+    active.id,
+    {
+      ...{
+        id: nextId(),
+        bundleId: bundle.id,
+        rolloutBundleId: null,
+        actor: 'operator',
+        reason: 'test',
+        createdAtMs: someTimeMs,
+      },
     },
-  });
+    someAuthor,
+  );
   const named = buildRelease({
     ...{ appId: channelsAppId, builtinBundleId: bundle.id, versionName: '1.4', versionCode: '5' },
   });
-  await store.insertRelease(named);
-  await store.deployToRelease(named.id, {
-    ...{
-      id: nextId(),
-      bundleId: bundle.id,
-      rolloutBundleId: null,
-      actor: 'operator',
-      reason: 'test',
-      createdAtMs: someTimeMs,
+  await store.insertRelease(named, someAuthor);
+  await store.deployToRelease(
+    named.id,
+    {
+      ...{
+        id: nextId(),
+        bundleId: bundle.id,
+        rolloutBundleId: null,
+        actor: 'operator',
+        reason: 'test',
+        createdAtMs: someTimeMs,
+      },
     },
-  });
+    someAuthor,
+  );
   const ids = {
     production: await addChannel(store, 'production', { isPublic: true }),
     beta: await addChannel(store, 'beta', { allowDeviceSelfSet: true }),
@@ -78,8 +97,18 @@ async function prepare(store: Store): Promise<Record<string, number>> {
     lab: await addChannel(store, 'lab', { allowDeviceSelfSet: true, allowProd: false, allowDevice: false }),
     staff: await addChannel(store, 'staff'),
   };
-  await store.setDeviceOverride({ appId: channelsAppId, deviceId: pinnedDeviceId }, ids.staff);
-  await store.setDeviceOverride({ appId: channelsAppId, deviceId: loosePinnedDeviceId }, ids.beta);
+  await store.setDeviceOverride(
+    { appId: channelsAppId, deviceId: pinnedDeviceId },
+    ids.staff,
+    null,
+    someAuthor,
+  );
+  await store.setDeviceOverride(
+    { appId: channelsAppId, deviceId: loosePinnedDeviceId },
+    ids.beta,
+    null,
+    someAuthor,
+  );
   return ids;
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { type DeviceGeneration, deviceGenerations } from '@capgo-server/protocol/fixtures/device-requests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildActor } from '../testing/builders.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
 
@@ -91,8 +92,8 @@ async function startWithReleases(): Promise<TestServer> {
 async function startWithChannel(serves: 'bundle' | 'builtin'): Promise<TestServer> {
   const { server, bundleId } = await startNotes();
   const { channels } = server.product.services;
-  const { id } = await channels.create({ appId, name: 'production', isPublic: true }, 'olga');
-  if (serves === 'bundle') await channels.setBundle(id, bundleId, 'olga');
+  const { id } = await channels.create({ appId, name: 'production', isPublic: true }, buildActor('olga'));
+  if (serves === 'bundle') await channels.setBundle(id, bundleId, buildActor('olga'));
   return server;
 }
 

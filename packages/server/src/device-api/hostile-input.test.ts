@@ -4,7 +4,7 @@ import { knownActions } from '@capgo-server/protocol/device/device-events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { updateOutcomes } from '../domain/update-decision.ts';
-import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
+import { buildActor, buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -32,7 +32,10 @@ beforeAll(async () => {
     body: bundleForm({ app_id: appId, version_name: '1.0.1' }),
   });
   const { channels } = server.product.services;
-  await channels.create({ appId, name: 'production', isPublic: true, allowDeviceSelfSet: true }, 'olga');
+  await channels.create(
+    { appId, name: 'production', isPublic: true, allowDeviceSelfSet: true },
+    buildActor('olga'),
+  );
 });
 afterAll(() => server.close());
 

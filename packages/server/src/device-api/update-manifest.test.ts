@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildUpdateCheckBody } from '../testing/builders.ts';
+import { buildActor, buildUpdateCheckBody } from '../testing/builders.ts';
 import { usersOf } from '../testing/manifest-server.ts';
 import { startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
@@ -196,15 +196,15 @@ describe('an update with a manifest', () => {
     const { channels } = server.product.services;
     const hasManifest = async (version_name: string) =>
       'manifest' in (await users.check(appId, { version_name, version_build: '1.0.0' })).answer;
-    await channels.changeSettings(id, { updatePackage: 'zip' });
+    await channels.changeSettings(id, { updatePackage: 'zip' }, buildActor());
     expect([await hasManifest('1.0.0'), await hasManifest('0.9.0')]).toEqual([false, false]);
-    await channels.changeSettings(id, { updatePackage: 'zip_from_builtin' });
+    await channels.changeSettings(id, { updatePackage: 'zip_from_builtin' }, buildActor());
     expect([await hasManifest('1.0.0'), await hasManifest('0.9.0')]).toEqual([false, true]);
-    await channels.changeSettings(id, { updatePackage: 'delta' });
+    await channels.changeSettings(id, { updatePackage: 'delta' }, buildActor());
     expect([await hasManifest('1.0.0'), await hasManifest('0.9.0')]).toEqual([true, true]);
     const { answer } = await users.check(appId);
     expect((await fetch(answer.url)).status).toBe(200);
-    await channels.changeSettings(id, { updatePackage: 'all' });
+    await channels.changeSettings(id, { updatePackage: 'all' }, buildActor());
   });
 });
 

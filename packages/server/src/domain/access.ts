@@ -54,6 +54,8 @@ export interface Caller {
   readonly id: string;
   /** For people. */
   readonly name: string;
+  /** A person's address in lower case, when the issuer says that it is verified. */
+  readonly email?: string;
   readonly role: Role;
   /** The apps it may see and change; null for all, also those to come. */
   readonly apps: ReadonlySet<string> | null;
@@ -73,9 +75,4 @@ export function isPermitted(caller: Pick<Caller, 'role' | 'apps'>, permission: P
 /** Whether the app exists for the caller; one that does not must be answered as one that nobody has. */
 export function seesApp({ apps }: Pick<Caller, 'apps'>, appId: string): boolean {
   return apps === null || apps.has(appId);
-}
-
-/** Who it was, as the history of what was done names it for people. */
-export function actorOf({ kind, id, name }: Pick<Caller, 'kind' | 'id' | 'name'>): string {
-  return kind === 'api_key' ? `API key ${id} (${name})` : name;
 }

@@ -52,6 +52,8 @@ export const endlessRetentionSeconds = 63_113_904;
 /** An app as operators know it. */
 export interface AppRecord extends AppSettings, AppProfile {
   readonly appId: string;
+  /** The organization it belongs to. */
+  readonly organizationId: string;
   /** 0 when nobody knows. */
   readonly createdAtMs: number;
   readonly updatedAtMs: number;

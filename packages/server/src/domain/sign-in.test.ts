@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { admit, type Claims, claimsNeeded, findClaim, type SignInRules } from './sign-in.ts';
+import { admit, type Claims, claimsNeeded, findClaim, type SignInRules, verifiedEmail } from './sign-in.ts';
 
 const open: SignInRules = { emails: [], domains: [], roleClaim: null, roleValues: [] };
 const ada: Claims = { sub: 'u-1', email: 'Ada@Example.com', email_verified: true, groups: ['ota', 'staff'] };
@@ -12,8 +12,25 @@ function outcome(claims: Claims, rules: Partial<SignInRules>): string {
 describe('a person of the identity provider', () => {
   it('is an admin of all apps when nothing restricts entry, named by its address', () => {
     expect(admit(ada, open)).toEqual({
-      caller: { kind: 'user', id: 'u-1', name: 'Ada@Example.com', role: 'admin', apps: null },
+      caller: {
+        ...{ kind: 'user', id: 'u-1', name: 'Ada@Example.com', email: 'ada@example.com' },
+        ...{ role: 'admin', apps: null },
+      },
     });
+  });
+
+  it.each([
+    ['a verified one, in any letter case', {}, 'ada@example.com'],
+    ['one that a text calls verified', { email_verified: 'true' }, 'ada@example.com'],
+    ['an unverified one', { email_verified: false }, undefined],
+    ['one of which nothing is said', { email_verified: undefined }, undefined],
+    ['one that is called verified in another way', { email_verified: 1 }, undefined],
+    ['none', { email: undefined }, undefined],
+    ['one that is no text', { email: ['ada@example.com'] }, undefined],
+  ])('is known by its address only when that is verified: %s', (_which, claims, email) => {
+    expect(verifiedEmail({ ...ada, ...claims })).toBe(email);
+    const entry = admit({ ...ada, ...claims }, open);
+    expect('caller' in entry && entry.caller.email).toBe(email);
   });
 
   it.each<[string, Partial<SignInRules>, Record<string, unknown>, string | RegExp]>([

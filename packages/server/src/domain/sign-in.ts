@@ -39,6 +39,15 @@ export function claimsNeeded({ emails, domains, roleClaim }: SignInRules): reado
   ];
 }
 
+/** Claims that are asked for when they are missing, but done without. */
+export const claimsWelcome: readonly string[] = ['email', 'email_verified'];
+
+/** The person's address in lower case, when the identity provider vouches for it. */
+export function verifiedEmail(claims: Claims): string | undefined {
+  const isVerified = claims['email_verified'] === true || claims['email_verified'] === 'true';
+  return isVerified ? textOf(claims['email'])?.toLowerCase() : undefined;
+}
+
 function own(holder: unknown, name: string): unknown {
   return typeof holder === 'object' && holder !== null && Object.hasOwn(holder, name)
     ? (holder as Record<string, unknown>)[name]
@@ -76,14 +85,21 @@ function emailRefusal(claims: Claims, { emails, domains }: SignInRules): string 
   return isLetIn ? undefined : 'Your email address is not one of those that may sign in here';
 }
 
+/** The person as a caller, with what it may do. */
+export function personOf(claims: Claims, access: Pick<Caller, 'role' | 'apps'>): Caller {
+  const name =
+    textOf(claims['email']) ?? textOf(claims['preferred_username']) ?? textOf(claims['name']) ?? claims.sub;
+  const shownName = name.replace(/\p{Cc}/gu, ' ').slice(0, nameMaxLength);
+  const email = verifiedEmail(claims);
+  const person = { kind: 'user', id: claims.sub, name: shownName, ...access } as const;
+  return email === undefined ? person : { ...person, email };
+}
+
 /** Whether the person is let in, and what it may do then: in all apps. */
 export function admit(claims: Claims, rules: SignInRules): Entry {
   const refusal = emailRefusal(claims, rules);
   if (refusal !== undefined) return { refusal };
   const role = roleOf(claims, rules);
   if (role === undefined) return { refusal: 'The identity provider gives you no role on this server' };
-  const name =
-    textOf(claims['email']) ?? textOf(claims['preferred_username']) ?? textOf(claims['name']) ?? claims.sub;
-  const shownName = name.replace(/\p{Cc}/gu, ' ').slice(0, nameMaxLength);
-  return { caller: { kind: 'user', id: claims.sub, name: shownName, role, apps: null } };
+  return { caller: personOf(claims, { role, apps: null }) };
 }

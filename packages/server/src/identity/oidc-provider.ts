@@ -48,6 +48,8 @@ export interface OidcSettings {
   readonly clientId: string;
   /** Claims that are asked for at the provider when a JWT does not hold them. */
   readonly claimsNeeded: readonly string[];
+  /** The same of claims that are done without when the provider cannot be asked. */
+  readonly claimsWelcome?: readonly string[];
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -113,7 +115,7 @@ async function verify(token: string, keys: JWTVerifyGetKey, rules: JWTVerifyOpti
  * is shown to the provider's userinfo endpoint, which does not say to whom it was given.
  */
 export function createOidcProvider(settings: OidcSettings, clock: Clock): IdentityProvider {
-  const { issuer, clientId, claimsNeeded } = settings;
+  const { issuer, clientId, claimsNeeded, claimsWelcome = [] } = settings;
   const issuers = [issuer, `${issuer}/`];
   const discovery = createEndpoint([200], clock);
   const keySet = createEndpoint([200], clock);
@@ -245,8 +247,14 @@ export function createOidcProvider(settings: OidcSettings, clock: Clock): Identi
       // Before anything is asked: tokens of others are no reason to.
       if (!isOfUse) return undefined;
       const claims = await proven(token);
-      if (!claims || claimsNeeded.every((name) => findClaim(claims, name) !== undefined)) return claims;
-      const told = await toldBy(token);
+      if (!claims) return undefined;
+      const holds = (names: readonly string[]) =>
+        names.every((name) => findClaim(claims, name) !== undefined);
+      if (holds(claimsNeeded) && holds(claimsWelcome)) return claims;
+      const told = await toldBy(token).catch((error: unknown) => {
+        if (holds(claimsNeeded)) return undefined;
+        throw error;
+      });
       return told?.sub === claims.sub ? { ...told, ...claims } : claims;
     },
   };

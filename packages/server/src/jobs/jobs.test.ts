@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
 import type { UnreadableBundle } from '../services/missing-checksums.ts';
-import { buildBundle } from '../testing/builders.ts';
+import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
+import { buildBundle, buildDelivery, buildWebhook } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { startTestServer } from '../testing/test-server.ts';
 import { createJobs } from './jobs.ts';
@@ -22,6 +23,7 @@ function jobsOf(
     readonly follow?: () => Promise<void>;
     readonly ran?: string[];
     readonly unreadable?: readonly UnreadableBundle[];
+    readonly disabled?: readonly DisabledWebhook[];
   } = {},
 ) {
   const clock = createFakeClock();
@@ -47,7 +49,11 @@ function jobsOf(
         return confirmedAtMs;
       },
     },
-    findMissingChecksums: async () => given.unreadable ?? [],
+    checksumSearch: { run: async () => given.unreadable ?? [], stop: note('stops reading') },
+    objectDeletions: {
+      carryOutDue: async () => given.ran?.push(`${node} deletes`) ?? 0,
+      stop: note('stops deleting'),
+    },
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
     manifestBuilder: {
       async run() {
@@ -57,17 +63,23 @@ function jobsOf(
     },
     ...{
       sweepFiles: nothing,
-      deleteObjects: note('deletes'),
       deleteOldEvents: nothing,
       deleteOldChanges: nothing,
       deleteOldMinutes: nothing,
+      deleteOldAudit: nothing,
+      queueWebhookEvents: nothing,
+      queueFailingBundles: nothing,
+      sendWebhookEvents: async () => given.disabled ?? [],
       deleteOldBundles: nothing,
       deleteExpiredOverrides: nothing,
       purgeDeletedApps: nothing,
     },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();
-  return { clock, log, run, giveUpLeases };
+  const stop = () => {
+    for (const job of jobs) job.stop?.();
+  };
+  return { clock, log, run, stop, giveUpLeases };
 }
 
 it('what each node does for itself runs on each, what one does for all on one, until that gives it up', async () => {
@@ -78,6 +90,12 @@ it('what each node does for itself runs on each, what one does for all on one, u
   await a.giveUpLeases();
   await b.run('object-deletions');
   expect(ran.at(-1)).toBe('b deletes');
+});
+
+it('what can take minutes is asked to end when the server stops', () => {
+  const ran: string[] = [];
+  jobsOf('e', { ran }).stop();
+  expect(ran.toSorted()).toEqual(['e stops', 'e stops deleting', 'e stops reading']);
 });
 
 it('a database out of reach is told once, after some seconds, and once that it is back', async () => {
@@ -124,4 +142,20 @@ it('the age of what update checks are answered from is a metric, which grows whi
   } finally {
     await server.close();
   }
+});
+
+it('a webhook that is disabled, because nobody is there, is told of once and without its secret', async () => {
+  const webhook = buildWebhook({ organizationId: 'o', name: 'bell' });
+  const delivery = buildDelivery({ webhookId: webhook.id, attemptCount: 10, responseStatus: 500 });
+  const { run, log } = jobsOf('a-webhook-node', { disabled: [{ webhook, delivery }] });
+  await run('webhook-deliveries');
+  expect(log).toEqual([
+    expect.objectContaining({
+      event: 'webhook_disabled',
+      webhookId: webhook.id,
+      responseStatus: 500,
+      attempts: 10,
+    }),
+  ]);
+  expect(JSON.stringify(log)).not.toContain(webhook.secret);
 });

@@ -4,7 +4,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
 import type { ManifestBuilder, UnbuiltManifest } from '../services/manifest-builder.ts';
-import type { UnreadableBundle } from '../services/missing-checksums.ts';
+import type { ChecksumSearch } from '../services/missing-checksums.ts';
+import type { ObjectDeletions } from '../services/object-deletions.ts';
+import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
 
@@ -23,6 +25,9 @@ const objectDeletionsEveryMs = 60_000;
 const missingChecksumsEveryMs = 60_000;
 const autoPauseEveryMs = 60_000;
 const retentionEveryMs = 60 * 60 * 1000;
+/** Who changes something watches what comes of it elsewhere. */
+const webhooksEveryMs = 1_000;
+const failingBundlesEveryMs = 60_000;
 const oldChangesEveryMs = 10 * 60 * 1000;
 const bundleRetentionEveryMs = 60_000;
 const expiredOverridesEveryMs = 10 * 60 * 1000;
@@ -75,12 +80,9 @@ function pauseFailing(findFailing: () => Promise<FailingRollouts>, logger: Logge
   };
 }
 
-function findChecksums(
-  findMissing: () => Promise<readonly UnreadableBundle[]>,
-  logger: Logger,
-): () => Promise<void> {
+function findChecksums(search: ChecksumSearch, logger: Logger): () => Promise<void> {
   return async () => {
-    for (const { bundle, error } of await findMissing()) {
+    for (const { bundle, error } of await search.run()) {
       logger.warn(
         { event: 'bundle_unreadable', appId: bundle.appId, bundle: bundle.versionName, err: error },
         `bundle ${bundle.versionName} has no SHA-256 yet, and cannot be read to compute it; it will be tried again`,
@@ -95,6 +97,21 @@ export function logUnbuilt(logger: Logger): (unbuilt: UnbuiltManifest) => void {
     const facts = { event: 'manifest_not_built', appId, bundle: versionName, reason, err: error };
     const what = `the manifest of bundle ${versionName} could not be made, so devices get the whole zip`;
     logger.warn(facts, reason === undefined ? `${what}; it will be tried again` : `${what} (${reason})`);
+  };
+}
+
+function sendWebhookEvents(
+  send: () => Promise<readonly DisabledWebhook[]>,
+  logger: Logger,
+): () => Promise<void> {
+  return async () => {
+    for (const { webhook, delivery } of await send()) {
+      const facts = { webhookId: webhook.id, responseStatus: delivery.responseStatus };
+      logger.warn(
+        { event: 'webhook_disabled', ...facts, attempts: delivery.attemptCount },
+        `webhook ${webhook.name} is disabled: its receiver takes no events any more`,
+      );
+    }
   };
 }
 
@@ -114,12 +131,16 @@ export function createJobs(deps: {
   readonly refreshAll: () => Promise<unknown>;
   readonly manifestBuilder: ManifestBuilder;
   readonly sweepFiles: () => Promise<unknown>;
-  readonly deleteObjects: () => Promise<unknown>;
-  readonly findMissingChecksums: () => Promise<readonly UnreadableBundle[]>;
+  readonly objectDeletions: Pick<ObjectDeletions, 'carryOutDue' | 'stop'>;
+  readonly checksumSearch: ChecksumSearch;
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
   readonly deleteOldMinutes: () => Promise<unknown>;
+  readonly deleteOldAudit: () => Promise<unknown>;
+  readonly queueWebhookEvents: () => Promise<unknown>;
+  readonly queueFailingBundles: () => Promise<unknown>;
+  readonly sendWebhookEvents: () => Promise<readonly DisabledWebhook[]>;
   readonly deleteOldBundles: () => Promise<unknown>;
   readonly deleteExpiredOverrides: () => Promise<unknown>;
   readonly purgeDeletedApps: () => Promise<unknown>;
@@ -146,16 +167,30 @@ export function createJobs(deps: {
   ];
   const ofOneNode: readonly Job[] = [
     { name: 'file-sweep', everyMs: fileSweepEveryMs, run: deps.sweepFiles },
-    { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
+    {
+      name: 'object-deletions',
+      everyMs: objectDeletionsEveryMs,
+      run: () => deps.objectDeletions.carryOutDue(),
+      stop: () => deps.objectDeletions.stop(),
+    },
     {
       name: 'missing-checksums',
       everyMs: missingChecksumsEveryMs,
-      run: findChecksums(deps.findMissingChecksums, logger),
+      run: findChecksums(deps.checksumSearch, logger),
+      stop: () => deps.checksumSearch.stop(),
     },
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },
     { name: 'old-changes', everyMs: oldChangesEveryMs, run: deps.deleteOldChanges },
     { name: 'old-minutes', everyMs: retentionEveryMs, run: deps.deleteOldMinutes },
+    { name: 'audit-retention', everyMs: retentionEveryMs, run: deps.deleteOldAudit },
+    { name: 'webhook-events', everyMs: webhooksEveryMs, run: deps.queueWebhookEvents },
+    { name: 'failing-bundles', everyMs: failingBundlesEveryMs, run: deps.queueFailingBundles },
+    {
+      name: 'webhook-deliveries',
+      everyMs: webhooksEveryMs,
+      run: sendWebhookEvents(deps.sendWebhookEvents, logger),
+    },
     { name: 'bundle-retention', everyMs: bundleRetentionEveryMs, run: deps.deleteOldBundles },
     { name: 'expired-overrides', everyMs: expiredOverridesEveryMs, run: deps.deleteExpiredOverrides },
     { name: 'deleted-apps', everyMs: deletedAppsEveryMs, run: deps.purgeDeletedApps },

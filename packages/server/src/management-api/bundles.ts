@@ -11,6 +11,7 @@ import {
 import { ListQuery } from '@capgo-server/protocol/management/pages';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Bundles } from '../services/bundles.ts';
@@ -90,7 +91,7 @@ function createHandlers(deps: BundleRoutesDeps) {
       const { fields, staged } = await readBundleForm(request, bundles, bundleUploadFields);
       try {
         requireSeen(caller, fields.app_id ?? '');
-        const bundle = await staged.create({
+        const facts = {
           appId: fields.app_id ?? '',
           versionName: fields.version_name ?? '',
           description: fields.description ?? '',
@@ -100,7 +101,8 @@ function createHandlers(deps: BundleRoutesDeps) {
           minUpdateVersion: fields.min_update_version ?? '',
           link: fields.link ?? '',
           comment: fields.comment ?? '',
-        });
+        };
+        const bundle = await staged.create(facts, actorOf(caller));
         return {
           message: 'Bundle uploaded successfully',
           bundle: toView(bundle, urlOf(bundle)),
@@ -113,7 +115,7 @@ function createHandlers(deps: BundleRoutesDeps) {
     async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const id = recordId(parseBody(BundleDeleteBody, request.body).bundle_id, 'bundle_id');
       await requireSeenBundle(bundles, caller, id);
-      await bundles.delete(id);
+      await bundles.delete(id, actorOf(caller));
       return { message: 'Bundle deleted successfully' };
     },
   };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildActor } from '../testing/builders.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
 const appId = 'com.example.channels';
@@ -27,9 +28,9 @@ beforeAll(async () => {
   const { channels } = server.product.services;
   const first = await upload('1.0.0');
   const second = await upload('1.0.1');
-  const { id } = await channels.create({ appId, name: 'production', isPublic: true }, 'tester');
-  await channels.setBundle(id, first, 'tester');
-  await channels.setBundle(id, second, 'tester');
+  const { id } = await channels.create({ appId, name: 'production', isPublic: true }, buildActor());
+  await channels.setBundle(id, first, buildActor());
+  await channels.setBundle(id, second, buildActor());
 });
 afterAll(() => server.close());
 
@@ -73,12 +74,20 @@ describe('the health of a rollout', () => {
     const next = await upload('2.0.1');
     const [channel] = await channels.list(appId);
     const id = channel?.id ?? 0;
-    await channels.setBundle(id, stable, 'tester');
-    await channels.changeSettings(id, {
-      policy: 'none',
-      autoPause: { isEnabled: true, failureRateBps: 5_000 },
-    });
-    await channels.changeRollout(id, { bundleId: next, isEnabled: true, percentageBps: 10_000 }, 'tester');
+    await channels.setBundle(id, stable, buildActor());
+    await channels.changeSettings(
+      id,
+      {
+        policy: 'none',
+        autoPause: { isEnabled: true, failureRateBps: 5_000 },
+      },
+      buildActor(),
+    );
+    await channels.changeRollout(
+      id,
+      { bundleId: next, isEnabled: true, percentageBps: 10_000 },
+      buildActor(),
+    );
     const events = Array.from({ length: 4 }, (_, index) => ({
       ...{ app_id: appId, device_id: `00000000-0000-4000-8000-00000000000${index}`, platform: 'ios' },
       ...{ version_build: '1.0.0', version_code: '1', version_os: '17', plugin_version: '8.51.14' },

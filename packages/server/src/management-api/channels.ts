@@ -10,6 +10,7 @@ import {
 } from '@capgo-server/protocol/management/deployments';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, seesApp } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import type { Channel } from '../domain/channel.ts';
 import type { Deployment } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
@@ -86,7 +87,7 @@ export function channelRoutes(deps: ChannelRoutesDeps): readonly ManagementRoute
   ): Promise<ChannelRollbackAnswer> {
     const body = parseBody(ChannelRollbackBody, request.body);
     const { id } = await find(caller, checkedAppId(body.app_id), body.channel);
-    const channel = await channels.rollback(id, caller.name);
+    const channel = await channels.rollback(id, actorOf(caller));
     const bundle = nameOf(channel.appId, channel.bundleId);
     return {
       message: `Channel ${channel.name} serves ${bundle} again`,

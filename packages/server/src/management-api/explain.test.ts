@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rolloutBucket } from '../domain/rollout.ts';
 import type { ChannelSettings } from '../services/channel-changes.ts';
-import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceEventBody,
+  buildUpdateCheckBody,
+  someAuthor,
+  someDeviceId,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -13,7 +19,7 @@ interface Answer {
   readonly body: Row;
 }
 
-const actor = 'olga';
+const actor = buildActor('olga');
 const clock = createFakeClock();
 let server: TestServer;
 
@@ -128,7 +134,12 @@ beforeAll(async () => {
   );
   inside = devices.find((device) => rolloutBucket(rollout.id, device) < rolloutBps) ?? '';
   outside = devices.find((device) => rolloutBucket(rollout.id, device) >= rolloutBps) ?? '';
-  await server.product.store.setDeviceOverride({ appId, deviceId: pinnedDevice }, ids.hidden);
+  await server.product.store.setDeviceOverride(
+    { appId, deviceId: pinnedDevice },
+    ids.hidden,
+    null,
+    someAuthor,
+  );
   await runJob('refresh-all');
   const failure = buildDeviceEventBody({ app_id: appId, device_id: failedDevice, action: 'update_fail' });
   for (let time = 0; time < 3; time += 1) await postDevice('/stats', failure);

@@ -16,6 +16,7 @@ import {
   buildRecordedEvent,
   buildRelease,
   buildUpdateCheckBody,
+  someAuthor,
 } from '../testing/builders.ts';
 import { startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import type { ManagementRoute } from './route.ts';
@@ -47,14 +48,16 @@ async function fill(store: Store, appId: string, digit: string): Promise<Named> 
   const bundle = buildBundle({ id: idOf(1), appId, versionName: names.version });
   const unused = buildBundle({ id: idOf(2), appId, versionName: names.unused });
   const release = buildRelease({ id: idOf(3), appId, versionCode: digit, builtinBundleId: bundle.id });
-  await store.insertBundle(bundle);
-  await store.insertBundle(unused);
-  await store.insertRelease(release);
-  await store.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id }));
+  await store.insertBundle(bundle, someAuthor);
+  await store.insertBundle(unused, someAuthor);
+  await store.insertRelease(release, someAuthor);
+  await store.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor);
   const channel = await store.insertChannel(
     buildNewChannel({ appId, name: names.channel, bundleId: bundle.id, isPublic: true }),
+    undefined,
+    someAuthor,
   );
-  await store.setDeviceOverride({ appId, deviceId }, channel.id);
+  await store.setDeviceOverride({ appId, deviceId }, channel.id, null, someAuthor);
   await store.appendDeviceEvents([
     buildRecordedEvent(
       { appId, deviceId },
@@ -110,7 +113,7 @@ async function withStore<Result>(path: string, run: (store: Store) => Promise<Re
 
 const own = await withStore(paths.without, async (store) => {
   const made = await fill(store, ownApp, '1');
-  await store.insertApiKey(buildNewApiKey({ role: 'admin', apps: [ownApp] }), hashOfKey(key));
+  await store.insertApiKey(buildNewApiKey({ role: 'admin', apps: [ownApp] }), hashOfKey(key), someAuthor);
   return made;
 });
 await copyFile(paths.without, paths.withForeign);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
+import { buildActor, buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -62,8 +62,8 @@ beforeAll(async () => {
     size = bundle.size;
     if (version === '1.0.0') continue;
     const { channels } = server.product.services;
-    const { id } = await channels.create({ appId, name: 'production', isPublic: true }, 'tester');
-    await channels.setBundle(id, bundle.id, 'tester');
+    const { id } = await channels.create({ appId, name: 'production', isPublic: true }, buildActor());
+    await channels.setBundle(id, bundle.id, buildActor());
   }
   // Yesterday two devices were there with the old bundle; today one of them updates, one fails, and one is a debug build.
   for (const device of [1, 2]) {

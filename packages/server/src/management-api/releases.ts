@@ -11,7 +11,8 @@ import {
   type ReleaseView,
 } from '@capgo-server/protocol/management/releases';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { actorOf, type Caller } from '../domain/access.ts';
+import type { Caller } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
 import type { Releases } from '../services/releases.ts';
@@ -79,13 +80,14 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
     async create(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseCreateBody, request.body);
       requireSeen(caller, body.app_id);
-      const release = await releases.create({
+      const facts = {
         appId: body.app_id,
         platform: body.platform,
         versionName: body.version_name,
         versionCode: body.version_code,
         builtinBundleId: recordId(body.builtin_bundle_id, 'builtin_bundle_id'),
-      });
+      };
+      const release = await releases.create(facts, actorOf(caller));
       return { message: 'Release created successfully', release: toView(release) };
     },
 
@@ -93,7 +95,8 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
       const body = parseBody(ReleaseUpdateBody, request.body);
       if (body.release_date === undefined) throw new AppError('invalid_request', 'release_date is missing');
       const date = releaseDate(body.release_date);
-      const release = await releases.setReleaseDate(await seenId(body.release_id, caller), date);
+      const id = await seenId(body.release_id, caller);
+      const release = await releases.setReleaseDate(id, date, actorOf(caller));
       return { message: 'Release updated successfully', release: toView(release) };
     },
 
@@ -107,7 +110,7 @@ function createHandlers({ releases }: ReleaseRoutesDeps) {
 
     async delete(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const body = parseBody(ReleaseDeleteBody, request.body);
-      await releases.delete(await seenId(body.release_id, caller));
+      await releases.delete(await seenId(body.release_id, caller), actorOf(caller));
       return { message: 'Release deleted successfully' };
     },
   };

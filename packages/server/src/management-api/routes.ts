@@ -5,6 +5,7 @@ import { addConsole, type ConsoleFiles } from '../http/console-files.ts';
 import { addHealthRoutes, type Dependency } from '../http/health.ts';
 import { acceptJsonBodies } from '../http/json-body.ts';
 import { type ApiKeyRoutesDeps, apiKeyRoutes } from './api-keys.ts';
+import { type AuditRoutesDeps, auditRoutes } from './audit.ts';
 import type { ManagementAuth } from './auth.ts';
 import { type BundleRoutesDeps, bundleRoutes } from './bundles.ts';
 import { type ChannelRoutesDeps, channelRoutes } from './channels.ts';
@@ -21,8 +22,11 @@ import { type RestAppRoutesDeps, restAppRoutes } from './rest/apps.ts';
 import { type RestBundleRoutesDeps, restBundleRoutes } from './rest/bundles.ts';
 import { type RestChannelRoutesDeps, restChannelRoutes } from './rest/channels.ts';
 import { type RestDeviceRoutesDeps, restDeviceRoutes } from './rest/devices.ts';
+import { type RestMemberRoutesDeps, restMemberRoutes } from './rest/members.ts';
 import { checkApiVersion, okRoutes } from './rest/ok.ts';
+import { type RestOrganizationRoutesDeps, restOrganizationRoutes } from './rest/organizations.ts';
 import { type RestStatisticsRoutesDeps, restStatisticsRoutes } from './rest/statistics.ts';
+import { type RestWebhookRoutesDeps, restWebhookRoutes } from './rest/webhooks.ts';
 import { addRoutes, type ManagementRoute } from './route.ts';
 import { type ServerRoutesDeps, serverRoutes } from './server.ts';
 import { sessionRoutes } from './session.ts';
@@ -44,6 +48,10 @@ export type ManagementApi = BundleRoutesDeps &
   OverviewRoutesDeps &
   ApiKeyRoutesDeps &
   RestApiKeyRoutesDeps &
+  RestOrganizationRoutesDeps &
+  RestMemberRoutesDeps &
+  RestWebhookRoutesDeps &
+  AuditRoutesDeps &
   SignInRoutesDeps &
   ServerRoutesDeps & {
     readonly console: ConsoleFiles;
@@ -75,6 +83,10 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...restChannelRoutes(api),
     ...restDeviceRoutes(api),
     ...restAppRoutes(api),
+    ...restOrganizationRoutes(api),
+    ...restMemberRoutes(api),
+    ...restWebhookRoutes(api),
+    ...auditRoutes(api),
     ...restStatisticsRoutes(api),
     ...signInRoutes(api),
     ...sessionRoutes(),

@@ -8,6 +8,7 @@ import {
   buildRecordedEvent,
   buildRelease,
   newKeyHash,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../testing/builders.ts';
@@ -58,33 +59,34 @@ it('every change that is to be followed is announced once, when it is committed'
   let channelId = 0;
   let keyId = 0;
   const changes: Record<string, () => Promise<unknown>> = {
-    insertBundle: () => store.insertBundle(bundle),
-    insertRelease: () => store.insertRelease(release),
-    setReleaseDate: () => store.setReleaseDate(release.id, someTimeMs, someTimeMs),
-    deployToRelease: () => store.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id })),
+    insertBundle: () => store.insertBundle(bundle, someAuthor),
+    insertRelease: () => store.insertRelease(release, someAuthor),
+    setReleaseDate: () => store.setReleaseDate(release.id, someTimeMs, someAuthor),
+    deployToRelease: () =>
+      store.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor),
     insertChannel: async () => {
-      channelId = (await store.insertChannel(buildNewChannel({ appId }))).id;
+      channelId = (await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id;
     },
-    updateChannel: () => store.updateChannel(channelId, (channel) => ({ channel })),
-    setDeviceOverride: () => store.setDeviceOverride(device, channelId),
+    updateChannel: () => store.updateChannel(channelId, (channel) => ({ channel }), someAuthor),
+    setDeviceOverride: () => store.setDeviceOverride(device, channelId, null, someAuthor),
     setSelfSetChannel: () => store.setSelfSetChannel(device, channelId),
     appendDeviceEvents: () =>
       store.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]),
     clearFailedInstalls: () => store.clearFailedInstalls(device),
     setMissingChecksum: async () => {
-      await plain.insertBundle(incomplete);
-      return store.setMissingChecksum(incomplete.id, { checksum: 'ab'.repeat(32), sizeBytes: 1 });
+      await plain.insertBundle(incomplete, someAuthor);
+      return store.setMissingChecksum(incomplete.id, { checksum: 'ab'.repeat(32), sizeBytes: 1 }, someAuthor);
     },
     insertApiKey: async () => {
-      keyId = (await store.insertApiKey(buildNewApiKey(), newKeyHash())).id;
+      keyId = (await store.insertApiKey(buildNewApiKey(), newKeyHash(), someAuthor)).id;
     },
-    updateApiKey: () => store.updateApiKey(keyId, (key) => ({ key })),
-    deleteApiKey: () => store.deleteApiKey(keyId),
-    deleteChannel: () => store.deleteChannel(channelId),
-    deleteRelease: () => store.deleteRelease(release.id),
+    updateApiKey: () => store.updateApiKey(keyId, (key) => ({ key }), someAuthor),
+    deleteApiKey: () => store.deleteApiKey(keyId, someAuthor),
+    deleteChannel: () => store.deleteChannel(channelId, someAuthor),
+    deleteRelease: () => store.deleteRelease(release.id, someAuthor),
     deleteBundle: async () => {
-      await plain.insertBundle(unused);
-      return store.deleteBundle(unused.id, someTimeMs);
+      await plain.insertBundle(unused, someAuthor);
+      return store.deleteBundle(unused.id, someAuthor);
     },
   };
   for (const [name, change] of Object.entries(changes)) {
@@ -96,11 +98,11 @@ it('what fails, reads or changes nothing that is answered from memory is not ann
   const appId = newAppId();
   const nothing = { isChanged: false, announced: 0 };
   for (const call of [
-    () => store.deleteBundle('000000000000000000000000', someTimeMs),
+    () => store.deleteBundle('000000000000000000000000', someAuthor),
     () => store.readAppState(appId),
     () => store.appendDeviceEvents([buildRecordedEvent({ appId })]),
     () => store.recordApiKeyUses([{ id: 1, usedAtMs: someTimeMs }]),
-    () => store.deleteApiKey(2_000_000_000),
+    () => store.deleteApiKey(2_000_000_000, someAuthor),
     () => store.planObjectDeletion('apps/key', someTimeMs),
     () => store.ping(),
   ]) {

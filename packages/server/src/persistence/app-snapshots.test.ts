@@ -12,6 +12,7 @@ import {
   buildNewDeployment,
   buildRelease,
   nextId,
+  someAuthor,
   someTimeMs,
 } from '../testing/builders.ts';
 import { loadAppSnapshots, type SnapshotReader } from './app-snapshots.ts';
@@ -81,8 +82,8 @@ describe('app snapshots', () => {
 
   async function addRelease(ofApp: string): Promise<void> {
     const bundle = buildBundle({ appId: ofApp });
-    await store.insertBundle(bundle);
-    await store.insertRelease(buildRelease({ appId: ofApp, builtinBundleId: bundle.id }));
+    await store.insertBundle(bundle, someAuthor);
+    await store.insertRelease(buildRelease({ appId: ofApp, builtinBundleId: bundle.id }), someAuthor);
   }
 
   const releaseCount = (ofApp: string) => snapshots.find(ofApp)?.releases.size;
@@ -107,9 +108,9 @@ describe('app snapshots', () => {
       builtinBundleId: builtin.id,
       activeBundleId: active.id,
     });
-    await store.insertBundle(builtin);
-    await store.insertBundle(active);
-    await store.insertRelease(release);
+    await store.insertBundle(builtin, someAuthor);
+    await store.insertBundle(active, someAuthor);
+    await store.insertRelease(release, someAuthor);
     await snapshots.refresh(otherAppId);
     expect([...(snapshots.find(otherAppId)?.releases.values() ?? [])]).toStrictEqual([
       { release, activeBundle: active },
@@ -218,7 +219,7 @@ describe('app snapshots', () => {
   it('hold the manifests of what is served, each read once, and of nothing else', async () => {
     const ready = async () => {
       const bundle = buildBundle({ appId: otherAppId, manifest: { state: 'pending', reason: null } });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       const file = buildFile({ appId: otherAppId });
       await store.planObjectDeletion(file.objectKey, someTimeMs + 1);
       await store.addFiles([file], someTimeMs);
@@ -227,17 +228,23 @@ describe('app snapshots', () => {
     };
     const [builtin, active, stable, rollout] = [await ready(), await ready(), await ready(), await ready()];
     const pending = buildBundle({ appId: otherAppId, manifest: { state: 'pending', reason: null } });
-    await store.insertBundle(pending);
+    await store.insertBundle(pending, someAuthor);
     const release = buildRelease({ appId: otherAppId, builtinBundleId: builtin.id });
-    await store.insertRelease(release);
-    await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
+    await store.insertRelease(release, someAuthor);
+    await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
     const channel = await store.insertChannel(
       buildNewChannel({
         ...{ appId: otherAppId, bundleId: stable.id },
         rollout: { id: 'r', ...rolloutDefaults, bundleId: rollout.id },
       }),
+      undefined,
+      someAuthor,
     );
-    await store.insertChannel(buildNewChannel({ appId: otherAppId, bundleId: pending.id }));
+    await store.insertChannel(
+      buildNewChannel({ appId: otherAppId, bundleId: pending.id }),
+      undefined,
+      someAuthor,
+    );
     const held = () => [...(snapshots.find(otherAppId)?.manifests.keys() ?? [])].toSorted();
     const idsOf = (bundles: readonly { readonly id: string }[]) => bundles.map(({ id }) => id).toSorted();
 
@@ -246,7 +253,11 @@ describe('app snapshots', () => {
     expect(under.manifestReads.toSorted()).toEqual(idsOf([active, stable, rollout]));
     expect(snapshots.find(otherAppId)?.manifests.get(active.id)).toEqual(await store.readManifest(active.id));
 
-    await store.updateChannel(channel.id, (current) => ({ channel: { ...current, bundleId: null } }));
+    await store.updateChannel(
+      channel.id,
+      (current) => ({ channel: { ...current, bundleId: null } }),
+      someAuthor,
+    );
     await snapshots.refresh(otherAppId);
     await snapshots.refreshAll();
     expect(held()).toEqual(idsOf([active, rollout]));
@@ -284,7 +295,7 @@ describe('app snapshots', () => {
 
   it('are replaced, never changed: one that was looked up stays as it was', async () => {
     const before = snapshots.find(appId);
-    await store.deleteRelease([...(before?.releases.values() ?? [])][0]?.release.id ?? nextId());
+    await store.deleteRelease([...(before?.releases.values() ?? [])][0]?.release.id ?? nextId(), someAuthor);
     await snapshots.refresh(appId);
     expect(before?.releases.size).toBe(1);
     expect(releaseCount(appId)).toBe(0);

@@ -3,7 +3,7 @@ import { noDeviceState } from '../domain/device-state.ts';
 import { AppError } from '../domain/errors.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { DeviceStateStore, Store } from '../ports/store.ts';
-import { buildNewChannel, buildRecordedEvent, someDeviceId } from '../testing/builders.ts';
+import { buildNewChannel, buildRecordedEvent, someAuthor, someDeviceId } from '../testing/builders.ts';
 import { newAppId } from './contract/opened-store.ts';
 import { loadDeviceStates } from './device-states.ts';
 import { openSqliteStore } from './sqlite/open-sqlite-store.ts';
@@ -64,15 +64,15 @@ describe('device states', () => {
   afterAll(() => store.close());
   beforeEach(async () => {
     appId = newAppId();
-    const add = async () => (await store.insertChannel(buildNewChannel({ appId }))).id;
+    const add = async () => (await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id;
     channelIds = [await add(), await add()];
-    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channelIds[0]);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channelIds[0], null, someAuthor);
     under = watched(store);
     states = await loadDeviceStates(under.reader, { minFailures: 1 });
   });
 
   const pin = (channelId: number | null, deviceId = someDeviceId) =>
-    store.setDeviceOverride({ appId, deviceId }, channelId);
+    store.setDeviceOverride({ appId, deviceId }, channelId, null, someAuthor);
   const pinnedTo = (deviceId = someDeviceId) => states.find({ appId, deviceId }).overrideChannelId;
 
   it('are there from the start, and of all other devices nothing is remembered', () => {
@@ -122,7 +122,7 @@ describe('device states', () => {
   });
 
   it('are forgotten for a deleted channel when all are refreshed', async () => {
-    await store.deleteChannel(channelIds[0]);
+    await store.deleteChannel(channelIds[0], someAuthor);
     await states.refreshAll();
     expect(states.find({ appId, deviceId: someDeviceId })).toBe(noDeviceState);
   });
@@ -200,13 +200,13 @@ describe('device states', () => {
     const own = await openSqliteStore(':memory:');
     try {
       const ownApp = newAppId();
-      const { id } = await own.insertChannel(buildNewChannel({ appId: ownApp }));
+      const { id } = await own.insertChannel(buildNewChannel({ appId: ownApp }), undefined, someAuthor);
       await own.appendDeviceEvents(
         // Not in the order of their names, so that it is the time that decides.
         [3, 1, 2, 0].map((time) => failing(ownApp, `device-${time}`, '1.0.0', time)),
       );
       for (const device of ['device-0', 'device-1']) {
-        await own.setDeviceOverride({ appId: ownApp, deviceId: device }, id);
+        await own.setDeviceOverride({ appId: ownApp, deviceId: device }, id, null, someAuthor);
       }
       const loaded = await loadDeviceStates(own, { minFailures: 1, maxFailingDevices: 2 });
       const remembered = () =>

@@ -1,3 +1,4 @@
+import type { ChangedBy } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 
 /**
@@ -39,7 +40,7 @@ export interface BundleRecords {
    * Sets what is given and leaves the rest as it is at that moment: of changes made at once none is lost. Rejects with
    * `bundle_not_found`.
    */
-  changeBundle(id: string, change: BundleChange, nowMs: number): Promise<BundleRecord>;
+  changeBundle(id: string, change: BundleChange, by: ChangedBy): Promise<BundleRecord>;
   /**
    * Deletes bundles of the app as `deleteBundle` does, the oldest first, except those that a release has as builtin or
    * active bundle or a channel as stable or rollout bundle. None of them can come to be used at the same moment.
@@ -55,6 +56,6 @@ export interface BundleRecords {
       readonly exceptIds: readonly string[];
       readonly limit: number;
     },
-    nowMs: number,
+    by: ChangedBy,
   ): Promise<readonly BundleRecord[]>;
 }

@@ -51,12 +51,14 @@ export interface DeviceEventLog {
   /** Deletes at most `limit` events that arrived before a time, the oldest first; counters and devices stay. */
   deleteDeviceEventsBefore(timeMs: number, limit: number): Promise<number>;
   /**
-   * Installs (`set`) and failures (`…_fail`, a legacy `download_fail` not counted) of a bundle by devices of a channel
-   * since a time, of real users only.
+   * Installs (`set`) and failures (`…_fail`, a legacy `download_fail` not counted) of a bundle since a time, of real users
+   * only.
+   *
+   * @param query.channelName by devices of that channel only; left out for all devices
    */
   countRolloutOutcomes(query: {
     readonly appId: string;
-    readonly channelName: string;
+    readonly channelName?: string;
     readonly versionName: string;
     readonly sinceMs: number;
   }): Promise<RolloutOutcomes>;

@@ -9,7 +9,7 @@ import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
 import { loadDeviceStates } from '../persistence/device-states.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
-import { buildNewApiKey } from '../testing/builders.ts';
+import { buildNewApiKey, someAuthor } from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { createApiKeyCallers, hashOfKey } from './api-key-callers.ts';
 import { createApiKeyUses } from './api-key-uses.ts';
@@ -57,7 +57,7 @@ describe('who calls with a key, on a node that only follows', () => {
 
   async function insertKey() {
     const text = randomUUID();
-    return { text, ...(await there.insertApiKey(buildNewApiKey(), hashOfKey(text))) };
+    return { text, ...(await there.insertApiKey(buildNewApiKey(), hashOfKey(text), someAuthor)) };
   }
 
   it('is known within a second of the change elsewhere, and known no more within a second of its revocation', async () => {
@@ -65,7 +65,7 @@ describe('who calls with a key, on a node that only follows', () => {
     const { id, text } = await insertKey();
     clock.advance(1_001);
     expect(await callers.find(text)).toMatchObject({ kind: 'api_key', id: String(id) });
-    await there.deleteApiKey(id);
+    await there.deleteApiKey(id, someAuthor);
     clock.advance(1_001);
     expect(await callers.find(text)).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import type { Caller, Role } from '../domain/access.ts';
+import { actorOf } from '../domain/actor.ts';
 import {
   type ApiKey,
   type ApiKeyAction,
@@ -12,6 +13,7 @@ import { AppError } from '../domain/errors.ts';
 import type { ApiKeyIndex, ApiKeyStore } from '../ports/api-keys.ts';
 import type { Clock } from '../ports/clock.ts';
 import { hashOfKey } from './api-key-callers.ts';
+import type { Organizations } from './organizations.ts';
 
 /** What an operator says of a key. */
 export interface ApiKeyFacts {
@@ -35,7 +37,8 @@ export interface ShownApiKey {
 /**
  * API keys. Changes are seen by the next request to this node, and by those to others within a second. Each method rejects
  * with `forbidden` when the caller may not do that with the key, and with `invalid_request` (details `field`) for facts
- * that are none.
+ * that are none, or (details `reason`) for an end that an organization of the key's apps does not allow. Each change is in
+ * the audit log.
  */
 export interface ApiKeys {
   create(facts: ApiKeyFacts, caller: Caller): Promise<ShownApiKey>;
@@ -90,9 +93,10 @@ function checkedExpiry(expiresAtMs: number | null, nowMs: number): number | null
 export function createApiKeys(deps: {
   readonly store: ApiKeyStore;
   readonly index: Pick<ApiKeyIndex, 'refresh'>;
+  readonly organizations: Pick<Organizations, 'requireKeyExpiration'>;
   readonly clock: Clock;
 }): ApiKeys {
-  const { store, index, clock } = deps;
+  const { store, index, organizations, clock } = deps;
 
   /** What is committed holds whatever happens here: this node, too, follows the log of changes. */
   async function published<Result>(result: Result): Promise<Result> {
@@ -120,6 +124,18 @@ export function createApiKeys(deps: {
     };
   }
 
+  const byCaller = (caller: Caller) => ({ actor: actorOf(caller), atMs: clock.now() });
+
+  function requireEndAllowed({ apps, expiresAtMs }: Pick<ApiKey, 'apps' | 'expiresAtMs'>): Promise<void> {
+    return organizations.requireKeyExpiration(apps && new Set(apps), expiresAtMs);
+  }
+
+  /** A key that is only renamed stays good although a rule came after it; one that begins anew must keep it. */
+  async function requireEndAllowedAfter(id: number, changes: ApiKeyChanges): Promise<void> {
+    const current = await store.findApiKey(id);
+    if (current) await requireEndAllowed(applied(current, changes));
+  }
+
   function requireChangeAllowed(caller: Caller, id: number, { role, apps }: ApiKeyChanges): void {
     requireAllowed(caller, id, { kind: 'change', isOfRights: role !== undefined || apps !== undefined });
   }
@@ -129,19 +145,18 @@ export function createApiKeys(deps: {
       requireAllowed(caller, null, { kind: 'create' });
       const now = clock.now();
       const text = randomUUID();
-      const key = await store.insertApiKey(
-        {
-          name: checkedName(facts.name),
-          role: facts.role,
-          apps: checkedApps(facts.apps),
-          rbacId: randomUUID(),
-          createdBy: caller.id,
-          createdAtMs: now,
-          updatedAtMs: now,
-          expiresAtMs: checkedExpiry(facts.expiresAtMs, now),
-        },
-        hashOfKey(text),
-      );
+      const given = {
+        name: checkedName(facts.name),
+        role: facts.role,
+        apps: checkedApps(facts.apps),
+        rbacId: randomUUID(),
+        createdBy: caller.id,
+        createdAtMs: now,
+        updatedAtMs: now,
+        expiresAtMs: checkedExpiry(facts.expiresAtMs, now),
+      };
+      await requireEndAllowed(given);
+      const key = await store.insertApiKey(given, hashOfKey(text), byCaller(caller));
       return published({ key, text });
     },
 
@@ -153,7 +168,11 @@ export function createApiKeys(deps: {
 
     async update(id, changes, caller) {
       requireChangeAllowed(caller, id, changes);
-      return published(await store.updateApiKey(id, (current) => ({ key: applied(current, changes) })));
+      if (changes.apps !== undefined || changes.expiresAtMs !== undefined) {
+        await requireEndAllowedAfter(id, changes);
+      }
+      const change = (current: ApiKey) => ({ key: applied(current, changes) });
+      return published(await store.updateApiKey(id, change, byCaller(caller)));
     },
 
     async regenerate(id, changes, caller) {
@@ -161,13 +180,15 @@ export function createApiKeys(deps: {
       requireChangeAllowed(caller, id, changes);
       const text = randomUUID();
       const hash = hashOfKey(text);
-      const key = await store.updateApiKey(id, (current) => ({ key: applied(current, changes), hash }));
+      await requireEndAllowedAfter(id, changes);
+      const change = (current: ApiKey) => ({ key: applied(current, changes), hash });
+      const key = await store.updateApiKey(id, change, byCaller(caller));
       return published({ key, text });
     },
 
     async revoke(id, caller) {
       requireAllowed(caller, id, { kind: 'revoke' });
-      return published(await store.deleteApiKey(id));
+      return published(await store.deleteApiKey(id, byCaller(caller)));
     },
   };
 }

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId, someTimeMs } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceEventBody,
+  buildUpdateCheckBody,
+  someDeviceId,
+  someTimeMs,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -36,8 +42,8 @@ async function createApp(fields: Record<string, string> = {}): Promise<string> {
   await upload(appId, '1.0.2');
   const { channels } = server.product.services;
   const settings = { isPublic: true, allowDeviceSelfSet: true };
-  const { id } = await channels.create({ appId, name: 'production', ...settings }, 'olga');
-  await channels.setBundle(id, bundleId, 'olga');
+  const { id } = await channels.create({ appId, name: 'production', ...settings }, buildActor('olga'));
+  await channels.setBundle(id, bundleId, buildActor('olga'));
   return appId;
 }
 
@@ -81,7 +87,11 @@ async function setSettings(
   appId: string,
   change: { exposeMetadata?: boolean; allowDeviceCustomId?: boolean },
 ) {
-  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(appId, change);
+  const { exposeMetadata, allowDeviceCustomId } = await server.product.services.apps.change(
+    appId,
+    change,
+    buildActor(),
+  );
   return { exposeMetadata, allowDeviceCustomId };
 }
 

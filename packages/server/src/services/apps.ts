@@ -1,4 +1,5 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
+import type { Actor } from '../domain/actor.ts';
 import {
   type AppProfile,
   type AppRecord,
@@ -8,6 +9,7 @@ import {
   endlessRetentionSeconds,
 } from '../domain/app.ts';
 import { AppError } from '../domain/errors.ts';
+import { defaultOrganizationId } from '../domain/organization.ts';
 import type { AppRecords } from '../ports/app-records.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -18,8 +20,12 @@ export type AppChange = Partial<AppSettings & AppProfile>;
 
 /** What operators decide of an app as a whole; every change is visible to the next request of a device. */
 export interface Apps {
-  /** Rejects with `app_already_exists`, also for one that an upload has registered. */
-  create(appId: string, given: AppChange): Promise<AppRecord>;
+  /**
+   * Rejects with `app_already_exists`, also for one that an upload has registered, and with `organization_not_found`.
+   *
+   * @param organizationId without it the app is in the default organization
+   */
+  create(appId: string, given: AppChange, actor: Actor, organizationId?: string): Promise<AppRecord>;
   /** Undefined for one that nobody has registered. */
   find(appId: string): Promise<AppRecord | undefined>;
   /** By id. */
@@ -31,12 +37,12 @@ export interface Apps {
    */
   listIds(appIds: readonly string[] | null): Promise<readonly string[]>;
   /** Sets what is given and answers all of it. Rejects with `app_not_found`. */
-  change(appId: string, change: AppChange): Promise<AppRecord>;
+  change(appId: string, change: AppChange, actor: Actor): Promise<AppRecord>;
   /**
    * Deletes the app with everything of it: bundles and their objects, releases, channels, what is known of its devices
    * and what they reported. What is not done when it resolves, jobs do soon. Rejects with `app_not_found`.
    */
-  delete(appId: string): Promise<void>;
+  delete(appId: string, actor: Actor): Promise<void>;
   /** Deletes what deleted apps have left behind; answers how many rows. */
   purgeDeleted(): Promise<number>;
 }
@@ -103,7 +109,7 @@ export function createApps(deps: {
   }
 
   return {
-    async create(appId, given) {
+    async create(appId, given, actor, organizationId) {
       if (!isAppId(appId)) {
         throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
       }
@@ -111,6 +117,7 @@ export function createApps(deps: {
       const now = clock.now();
       const app: AppRecord = {
         appId,
+        organizationId: organizationId ?? defaultOrganizationId,
         ...appSettingDefaults,
         ...appProfileDefaults,
         retentionSeconds: createdAppRetentionSeconds,
@@ -118,7 +125,7 @@ export function createApps(deps: {
         createdAtMs: now,
         updatedAtMs: now,
       };
-      await store.insertApp(app);
+      await store.insertApp(app, { actor, atMs: now });
       await appSnapshots.refresh(appId);
       return app;
     },
@@ -132,14 +139,14 @@ export function createApps(deps: {
         if (some.length < appsPerRead) return ids;
       }
     },
-    async change(appId, change) {
+    async change(appId, change, actor) {
       checkTexts(change);
-      const app = await store.updateApp(appId, checkRetention(change), clock.now());
+      const app = await store.updateApp(appId, checkRetention(change), { actor, atMs: clock.now() });
       await appSnapshots.refresh(appId);
       return app;
     },
-    async delete(appId) {
-      const objectKeys = await store.deleteApp(appId, clock.now());
+    async delete(appId, actor) {
+      const objectKeys = await store.deleteApp(appId, { actor, atMs: clock.now() });
       await appSnapshots.refresh(appId);
       // The app is gone whatever happens here; what fails stays planned and is tried again.
       for (const key of objectKeys.slice(0, objectsWaitedFor)) {

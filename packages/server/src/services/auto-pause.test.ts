@@ -3,14 +3,14 @@ import type { Channel } from '../domain/channel.ts';
 import { AppError } from '../domain/errors.ts';
 import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
 import type { DeviceEventLog } from '../ports/device-events.ts';
-import { buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
+import { buildActor, buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import { pauseFailingRollouts } from './auto-pause.ts';
 import type { ChannelSettings } from './channel-changes.ts';
 import type { Channels } from './channels.ts';
 
-const actor = 'olga';
+const actor = buildActor('olga');
 const minuteMs = 60_000;
 const clock = createFakeClock();
 let server: TestServer;
@@ -293,10 +293,10 @@ describe('a rollout that changes between the counting and the stopping', () => {
       'is one of another bundle',
       ({ id, stable }) => channels.changeRollout(id, { bundleId: stable, percentageBps: 10_000 }, actor),
     ],
-    ['may not stop itself any more', ({ id }) => channels.changeSettings(id, noAutoPause)],
+    ['may not stop itself any more', ({ id }) => channels.changeSettings(id, noAutoPause, actor)],
     [
       'may fail more often',
-      ({ id }) => channels.changeSettings(id, { autoPause: { failureRateBps: 10_000 } }),
+      ({ id }) => channels.changeSettings(id, { autoPause: { failureRateBps: 10_000 } }, actor),
     ],
     ['was triggered by another node', () => runJob()],
   ];
@@ -370,8 +370,11 @@ describe('a rollout that is left alone', () => {
   const settings: readonly [sentence: string, (id: number) => Promise<unknown>][] = [
     ['disabled', (id) => channels.changeRollout(id, { isEnabled: false }, actor)],
     ['at 0 %', (id) => channels.changeRollout(id, { percentageBps: 0 }, actor)],
-    ['without auto-pause', (id) => channels.changeSettings(id, { autoPause: { isEnabled: false } })],
-    ['without a threshold', (id) => channels.changeSettings(id, { autoPause: { failureRateBps: null } })],
+    ['without auto-pause', (id) => channels.changeSettings(id, { autoPause: { isEnabled: false } }, actor)],
+    [
+      'without a threshold',
+      (id) => channels.changeSettings(id, { autoPause: { failureRateBps: null } }, actor),
+    ],
     ['over', (id) => channels.promoteRollout(id, actor)],
   ];
   it.each(settings)('is one that is %s', async (_sentence, change) => {

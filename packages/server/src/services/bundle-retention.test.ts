@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
-import { buildRelease } from '../testing/builders.ts';
+import { buildActor, buildRelease } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
@@ -37,7 +37,7 @@ async function upload(versionName: string): Promise<string> {
     link: '',
     comment: '',
   };
-  const { id } = await staged.create({ appId, versionName, ...empty });
+  const { id } = await staged.create({ appId, versionName, ...empty }, buildActor());
   await staged.discard();
   clock.advance(1_000);
   return id;
@@ -52,7 +52,7 @@ async function left(): Promise<string[]> {
   return items.map(({ versionName }) => versionName).toSorted();
 }
 const setRetention = (retentionSeconds: number | null) =>
-  server.product.services.apps.change(appId, { retentionSeconds });
+  server.product.services.apps.change(appId, { retentionSeconds }, buildActor());
 const daySeconds = 86_400;
 
 describe('bundles that nothing uses', () => {
@@ -99,18 +99,19 @@ describe('bundles that something uses, or would go back to', () => {
     const ids: string[] = [];
     for (let patch = 0; patch < 10; patch += 1) ids.push(await upload(`1.0.${patch}`));
     const idOf = (patch: number) => ids[patch] ?? '';
-    const channel = await channels.create({ appId, name: 'production' }, 'tester');
-    for (const patch of [0, 1, 2]) await channels.setBundle(channel.id, idOf(patch), 'tester');
-    await channels.changeRollout(channel.id, { bundleId: idOf(3) }, 'tester');
-    const release = await releases.create(buildRelease({ appId, builtinBundleId: idOf(4) }));
-    for (const patch of [5, 6, 7]) await releases.setActiveBundle(release.id, idOf(patch), 'tester');
+    const channel = await channels.create({ appId, name: 'production' }, buildActor('tester'));
+    for (const patch of [0, 1, 2]) await channels.setBundle(channel.id, idOf(patch), buildActor('tester'));
+    await channels.changeRollout(channel.id, { bundleId: idOf(3) }, buildActor('tester'));
+    const release = await releases.create(buildRelease({ appId, builtinBundleId: idOf(4) }), buildActor());
+    for (const patch of [5, 6, 7])
+      await releases.setActiveBundle(release.id, idOf(patch), buildActor('tester'));
     await setRetention(daySeconds);
     clock.advance(400 * daySeconds * 1_000);
     expect(await run()).toBe(4);
     expect(await left()).toStrictEqual(['1.0.1', '1.0.2', '1.0.3', '1.0.4', '1.0.6', '1.0.7']);
     expect(await run()).toBe(0);
-    await channels.cancelRollout(channel.id, 'tester');
-    await channels.rollback(channel.id, 'tester');
+    await channels.cancelRollout(channel.id, buildActor('tester'));
+    await channels.rollback(channel.id, buildActor('tester'));
     expect((await channels.get(channel.id)).bundleId).toBe(idOf(1));
     // An app that keeps nothing keeps nothing to go back to either.
     await setRetention(0);

@@ -1,3 +1,4 @@
+import { systemActor } from '../domain/actor.ts';
 import type { AppRecord, AppSnapshot } from '../domain/app.ts';
 import type { DeploymentTarget } from '../domain/deployment.ts';
 import type { AppRecords } from '../ports/app-records.ts';
@@ -7,6 +8,7 @@ import type { DeploymentLog } from '../ports/store.ts';
 import type { Bundles } from './bundles.ts';
 import { findPreviouslyServed } from './previously-served.ts';
 
+const retentionActor = systemActor('bundle-retention');
 const appsPerRead = 500;
 /** Between uploading a bundle and giving it to a channel a client has so long, whatever the retention of its app. */
 const linkingTimeMs = 60_000;
@@ -65,7 +67,7 @@ export async function deleteOldBundles(deps: {
     if (!isOld) return 0;
     // With what is used now: until the deletion it can become what one goes back to.
     const exceptIds = retentionSeconds === 0 ? [] : [...used, ...(await findRollbackIds(app))];
-    return bundles.deleteUnused(appId, { createdUntilMs, exceptIds });
+    return bundles.deleteUnused(appId, { createdUntilMs, exceptIds }, retentionActor);
   }
 
   let deleted = 0;

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
+import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
+import { requireEncryption } from '../domain/organization.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { BundleArchive } from '../ports/bundle-archive.ts';
 import type { BundleRecord, BundleRecords } from '../ports/bundle-records.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
+import type { OrganizationStore } from '../ports/organizations.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { AppFilter, BundleStore } from '../ports/store.ts';
 import { type BundleFacts, checkBundleTexts, checkFacts, statedChecksum } from './bundle-facts.ts';
@@ -25,15 +28,17 @@ const maxBundleEntries = 20_000;
 /** A bundle's bytes that have arrived whole and are not yet a bundle. */
 export interface StagedBundle {
   /** Checks facts and bytes and makes them a bundle, visible to the next update check. */
-  create(facts: BundleFacts): Promise<Bundle>;
+  create(facts: BundleFacts, actor: Actor): Promise<Bundle>;
   /**
    * Checks facts and bytes as `create` does, and makes a bundle of them whose bytes stay where they came from. A plain
    * bundle's checksum must be their SHA-256.
    */
-  register(facts: BundleFacts, externalUrl: string): Promise<Bundle>;
+  register(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
   /** To be called in any case at the end; leaves no file unless `create` succeeded. */
   discard(): Promise<void>;
 }
+
+type AcceptedFacts = Pick<BundleFacts, 'appId' | 'versionName' | 'sessionKey' | 'keyId'>;
 
 export interface Bundles {
   /** Takes the bytes in; rejects with `payload_too_large` past the limit and with the source's error when cut. */
@@ -42,18 +47,22 @@ export interface Bundles {
   /** Undefined for one that was deleted, too. */
   find(id: string): Promise<Bundle | undefined>;
   /** A bundle whose bytes lie elsewhere, as its uploader describes it: nobody looks at them. */
-  registerUnseen(facts: BundleFacts, externalUrl: string): Promise<Bundle>;
-  /** Rejects with `version_already_exists` when the app has, or ever had, that version. */
-  requireNewVersion(facts: Pick<BundleFacts, 'appId' | 'versionName'>): Promise<void>;
+  registerUnseen(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
+  /**
+   * Rejects with `version_already_exists` when the app has, or ever had, that version, and with `encryption_required`,
+   * `encryption_key_required` or `encryption_key_mismatch` when its organization does not take such bundles.
+   */
+  requireAcceptable(facts: AcceptedFacts): Promise<void>;
   listRecords: BundleRecords['listBundleRecords'];
   findRecords: BundleRecords['findBundleRecords'];
   /** Sets what is given; '' stands for nothing. Rejects with `bundle_not_found`, and `invalid_request` as an upload. */
   change(
     id: string,
     change: Partial<Pick<BundleFacts, 'link' | 'comment' | 'minUpdateVersion'>>,
+    actor: Actor,
   ): Promise<BundleRecord>;
   /** Rejects with `bundle_not_found` or `bundle_in_use`. */
-  delete(id: string): Promise<void>;
+  delete(id: string, actor: Actor): Promise<void>;
   /**
    * Deletes what nothing uses, all of the app or only what is old.
    *
@@ -62,7 +71,8 @@ export interface Bundles {
    */
   deleteUnused(
     appId: string,
-    which?: { readonly createdUntilMs: number; readonly exceptIds: readonly string[] },
+    which: { readonly createdUntilMs: number | null; readonly exceptIds: readonly string[] },
+    actor: Actor,
   ): Promise<number>;
 }
 
@@ -94,7 +104,7 @@ function textOrNull(text: string): string | null {
 }
 
 export function createBundles(deps: {
-  readonly store: BundleStore & BundleRecords;
+  readonly store: BundleStore & BundleRecords & Pick<OrganizationStore, 'findOrganizationOfApp'>;
   readonly objectStorage: ObjectStorage;
   readonly archive: BundleArchive;
   readonly appSnapshots: AppSnapshots;
@@ -105,7 +115,8 @@ export function createBundles(deps: {
 }): Bundles {
   const { store, objectStorage, archive, appSnapshots, objectDeletions, clock, ids, limits } = deps;
 
-  async function requireNewVersion({ appId, versionName }: Pick<BundleFacts, 'appId' | 'versionName'>) {
+  async function requireAcceptable({ appId, versionName, sessionKey, keyId }: AcceptedFacts) {
+    requireEncryption(await store.findOrganizationOfApp(appId), { sessionKey, keyId: textOrNull(keyId) });
     if (!(await store.isVersionNameTaken(appId, versionName))) return;
     throw new AppError(
       'version_already_exists',
@@ -138,12 +149,13 @@ export function createBundles(deps: {
     facts: BundleFacts,
     externalUrl: string,
     found: Pick<Bundle, 'crcChecksum' | 'checksum' | 'sizeBytes'>,
+    actor: Actor,
   ): Promise<Bundle> {
     const bundle = toBundle(facts, {
       ...found,
       ...{ id: ids.next(), objectKey: null, externalUrl, manifest: { state: 'none', reason: 'external' } },
     });
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, { actor, atMs: bundle.createdAtMs });
     await appSnapshots.refresh(bundle.appId);
     return bundle;
   }
@@ -177,11 +189,11 @@ export function createBundles(deps: {
       const staged = await objectStorage.stage(measured());
       const digests: Digests = { sha256: sha256.digest('hex'), crc32: formatCrc32(crc) };
 
-      async function storeObject(bundle: Bundle, objectKey: string): Promise<void> {
+      async function storeObject(bundle: Bundle, objectKey: string, by: ChangedBy): Promise<void> {
         await objectDeletions.planUnlessClaimed(objectKey);
         try {
           await staged.store(objectKey);
-          await store.insertBundle(bundle);
+          await store.insertBundle(bundle, by);
         } catch (error) {
           // The insert can have been committed although its answer was lost; only without a row is the object ours
           // to remove. When the store cannot tell, the plan made above removes it later, unless a row claimed it.
@@ -201,9 +213,9 @@ export function createBundles(deps: {
         });
 
       return {
-        async create(facts) {
+        async create(facts, actor) {
           checkFacts(facts);
-          await requireNewVersion(facts);
+          await requireAcceptable(facts);
           const isPlain = facts.sessionKey === '';
           const checksum = isPlain ? plainChecksum(facts.checksum, digests) : facts.checksum;
           if (isPlain) await inspect();
@@ -219,37 +231,38 @@ export function createBundles(deps: {
             externalUrl: null,
             manifest: isPlain ? { state: 'pending', reason: null } : { state: 'none', reason: 'encrypted' },
           });
-          await storeObject(bundle, objectKey);
+          await storeObject(bundle, objectKey, { actor, atMs: bundle.createdAtMs });
           await appSnapshots.refresh(bundle.appId);
           return bundle;
         },
-        async register(facts, externalUrl) {
+        async register(facts, externalUrl, actor) {
           checkFacts(facts);
           const checksum = statedChecksum(facts);
-          await requireNewVersion(facts);
+          await requireAcceptable(facts);
           if (facts.sessionKey === '') {
             plainChecksum(checksum, { ...digests, crc32: digests.sha256 });
             await inspect();
           }
-          return insertExternal(facts, externalUrl, { crcChecksum: digests.crc32, checksum, sizeBytes });
+          const found = { crcChecksum: digests.crc32, checksum, sizeBytes };
+          return insertExternal(facts, externalUrl, found, actor);
         },
         discard: () => staged.discard(),
       };
     },
 
-    async registerUnseen(facts, externalUrl) {
+    async registerUnseen(facts, externalUrl, actor) {
       checkFacts(facts);
       const checksum = statedChecksum(facts);
-      return insertExternal(facts, externalUrl, { ...unseen, checksum });
+      return insertExternal(facts, externalUrl, { ...unseen, checksum }, actor);
     },
-    requireNewVersion,
+    requireAcceptable,
 
     list: (filter, page) => store.listBundles(filter, page),
     find: (id) => store.findBundle(id),
     listRecords: (appId, rows) => store.listBundleRecords(appId, rows),
     findRecords: (appId, names) => store.findBundleRecords(appId, names),
 
-    async change(id, change) {
+    async change(id, change, actor) {
       checkBundleTexts(change);
       const { link, comment, minUpdateVersion } = change;
       const record = await store.changeBundle(
@@ -259,25 +272,24 @@ export function createBundles(deps: {
           ...(comment === undefined ? {} : { comment: textOrNull(comment) }),
           ...(minUpdateVersion === undefined ? {} : { minUpdateVersion: textOrNull(minUpdateVersion) }),
         },
-        clock.now(),
+        { actor, atMs: clock.now() },
       );
       await appSnapshots.refresh(record.appId);
       return record;
     },
 
-    async delete(id) {
-      const bundle = await store.deleteBundle(id, clock.now());
+    async delete(id, actor) {
+      const bundle = await store.deleteBundle(id, { actor, atMs: clock.now() });
       await appSnapshots.refresh(bundle.appId);
       await deleteObjects([bundle]);
     },
 
-    async deleteUnused(appId, which) {
-      const { createdUntilMs = null, exceptIds = [] } = which ?? {};
+    async deleteUnused(appId, { createdUntilMs, exceptIds }, actor) {
       for (let count = 0; ; ) {
         const deleted = await store.deleteUnusedBundles(
           appId,
           { createdUntilMs, exceptIds, limit: deletionsPerStep },
-          clock.now(),
+          { actor, atMs: clock.now() },
         );
         count += deleted.length;
         if (deleted.length > 0) await appSnapshots.refresh(appId);

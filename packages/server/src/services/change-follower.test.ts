@@ -15,6 +15,7 @@ import {
   buildNewChannel,
   buildRecordedEvent,
   newKeyHash,
+  someAuthor,
   someDeviceId,
 } from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
@@ -85,11 +86,11 @@ describe('a node that follows another', () => {
   it('knows what the other changed, and reads each app and all devices once however often they changed', async () => {
     const { appSnapshots, deviceStates, follower, reads } = await startNode();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
-    await there.insertBundle(buildBundle({ appId }));
-    const { id } = await there.insertChannel(buildNewChannel({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
+    const { id } = await there.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     for (const deviceId of [someDeviceId, someDeviceId, 'other'])
-      await there.setDeviceOverride({ appId, deviceId }, id);
+      await there.setDeviceOverride({ appId, deviceId }, id, null, someAuthor);
     await there.appendDeviceEvents([buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } })]);
     expect(appSnapshots.find(appId)).toBeUndefined();
     await follower.follow();
@@ -103,13 +104,13 @@ describe('a node that follows another', () => {
   it('knows the keys that the other made, changed and revoked, and reads nothing else for that', async () => {
     const { apiKeys, follower, reads } = await startNode();
     const hash = newKeyHash();
-    const { id } = await there.insertApiKey(buildNewApiKey({ role: 'read' }), hash);
+    const { id } = await there.insertApiKey(buildNewApiKey({ role: 'read' }), hash, someAuthor);
     await follower.follow();
     expect(apiKeys.find(hash)?.role).toBe('read');
-    await there.updateApiKey(id, (current) => ({ key: { ...current, role: 'write' } }));
+    await there.updateApiKey(id, (current) => ({ key: { ...current, role: 'write' } }), someAuthor);
     await follower.follow();
     expect(apiKeys.find(hash)?.role).toBe('write');
-    await there.deleteApiKey(id);
+    await there.deleteApiKey(id, someAuthor);
     await follower.follow();
     expect(apiKeys.find(hash)).toBeUndefined();
     expect(reads).toEqual(['keys', 'keys', 'keys']);
@@ -124,9 +125,9 @@ describe('a node that follows another', () => {
   it('reads everything anew when the changes are too many to be told', async () => {
     const { appSnapshots, deviceStates, apiKeys, follower, reads } = await startNode();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
     const hash = newKeyHash();
-    const key = await there.insertApiKey(buildNewApiKey(), hash);
+    const key = await there.insertApiKey(buildNewApiKey(), hash, someAuthor);
     const many = Array.from({ length: 10_001 }, (_each, index) =>
       buildRecordedEvent({ appId, deviceId: `device-${index}` }, { effects: { failedInstall: '1.0.0' } }),
     );
@@ -142,7 +143,7 @@ describe('a node that follows another', () => {
     const { appSnapshots, follower, setDown } = await startNode();
     const startedAtMs = clock.now();
     const appId = newAppId();
-    await there.insertBundle(buildBundle({ appId }));
+    await there.insertBundle(buildBundle({ appId }), someAuthor);
     setDown(true);
     clock.advance(60_000);
     await expect(follower.follow()).rejects.toBe(outage);
@@ -158,7 +159,7 @@ describe('a node that follows another', () => {
     const appIds = Array.from({ length: 20 }, newAppId);
     await Promise.all(
       appIds.map(async (appId) => {
-        await there.insertBundle(buildBundle({ appId }));
+        await there.insertBundle(buildBundle({ appId }), someAuthor);
         await follower.follow();
         expect(appSnapshots.find(appId)).toBeDefined();
       }),

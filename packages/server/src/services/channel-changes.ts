@@ -1,4 +1,5 @@
 import type { Platform } from '@capgo-server/protocol/formats/identifiers';
+import { type Actor, labelOf } from '../domain/actor.ts';
 import type { AutoPause } from '../domain/auto-pause.ts';
 import { type Channel, rolloutDefaults } from '../domain/channel.ts';
 import { AppError } from '../domain/errors.ts';
@@ -89,16 +90,16 @@ function requireRollout({ name, rollout }: Channel): string {
 
 export interface ChannelChanges {
   noRollout(before?: Pick<Rollout, 'cacheTtlSeconds'>): Rollout;
-  deployment(served: Pick<Channel, 'bundleId' | 'rollout'>, actor: string, reason: string): NewDeployment;
+  deployment(served: Pick<Channel, 'bundleId' | 'rollout'>, actor: Actor, reason: string): NewDeployment;
   merge(channel: Channel, settings: ChannelSettings): Channel;
-  serve(current: Channel, bundleId: string | null, actor: string, reason: string): ChannelChange;
-  cancel(current: Channel, actor: string, why?: string): ChannelChange;
-  pause(current: Channel, actor: string, why: string): ChannelChange;
-  resume(current: Channel, actor: string, why?: string): ChannelChange;
-  promote(current: Channel, actor: string): ChannelChange;
-  changeRollout(current: Channel, settings: RolloutSettings, actor: string): ChannelChange;
+  serve(current: Channel, bundleId: string | null, actor: Actor, reason: string): ChannelChange;
+  cancel(current: Channel, actor: Actor, why?: string): ChannelChange;
+  pause(current: Channel, actor: Actor, why: string): ChannelChange;
+  resume(current: Channel, actor: Actor, why?: string): ChannelChange;
+  promote(current: Channel, actor: Actor): ChannelChange;
+  changeRollout(current: Channel, settings: RolloutSettings, actor: Actor): ChannelChange;
   /** Rejects with `rollout_not_found` and `stable_bundle_missing`. */
-  patch(current: Channel, patch: ChannelPatch, actor: string): ChannelChange;
+  patch(current: Channel, patch: ChannelPatch, actor: Actor): ChannelChange;
 }
 
 /** What operators can do to a channel, each a pure change with the deployment that it is. */
@@ -118,12 +119,15 @@ export function createChannelChanges(deps: {
   /** @param served the channel as it serves from now on */
   function deployment(
     served: Pick<Channel, 'bundleId' | 'rollout'>,
-    actor: string,
+    actor: Actor,
     reason: string,
   ): NewDeployment {
     const { bundleId, rollout } = served;
     const createdAtMs = clock.now();
-    return { id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId, actor, reason, createdAtMs };
+    return {
+      ...{ id: ids.next(), bundleId, rolloutBundleId: rollout.bundleId },
+      ...{ actor: labelOf(actor), reason, createdAtMs },
+    };
   }
 
   function merge(channel: Channel, settings: ChannelSettings): Channel {
@@ -134,7 +138,7 @@ export function createChannelChanges(deps: {
   }
 
   /** The stable bundle, with a deployment when it is another one. */
-  function serve(current: Channel, bundleId: string | null, actor: string, reason: string): ChannelChange {
+  function serve(current: Channel, bundleId: string | null, actor: Actor, reason: string): ChannelChange {
     const channel = { ...current, bundleId };
     if (bundleId === current.bundleId) return { channel };
     return { channel, deployment: deployment(channel, actor, reason) };
@@ -148,7 +152,7 @@ export function createChannelChanges(deps: {
   }
 
   /** Who has the rollout bundle is sent back to the stable one. */
-  function cancel(current: Channel, actor: string, why?: string): ChannelChange {
+  function cancel(current: Channel, actor: Actor, why?: string): ChannelChange {
     const channel = { ...current, rollout: noRollout(current.rollout) };
     if (current.rollout.bundleId === null) return { channel };
     return {
@@ -158,7 +162,7 @@ export function createChannelChanges(deps: {
   }
 
   /** A rollout that is paused already keeps the reason and the time of the first pause. */
-  function pause(current: Channel, actor: string, why: string): ChannelChange {
+  function pause(current: Channel, actor: Actor, why: string): ChannelChange {
     requireRollout(current);
     if (current.rollout.pausedAtMs !== null) return { channel: current };
     const rollout = { ...current.rollout, pausedAtMs: clock.now(), pauseReason: why };
@@ -168,7 +172,7 @@ export function createChannelChanges(deps: {
     };
   }
 
-  function resume(current: Channel, actor: string, why?: string): ChannelChange {
+  function resume(current: Channel, actor: Actor, why?: string): ChannelChange {
     requireRollout(current);
     if (current.rollout.pausedAtMs === null) return { channel: current };
     const rollout = { ...current.rollout, pausedAtMs: null, pauseReason: null };
@@ -178,13 +182,13 @@ export function createChannelChanges(deps: {
     };
   }
 
-  function promote(current: Channel, actor: string): ChannelChange {
+  function promote(current: Channel, actor: Actor): ChannelChange {
     const bundleId = requireRollout(current);
     const reason = rolloutReason(current, 'promoted');
     return serve({ ...current, rollout: noRollout(current.rollout) }, bundleId, actor, reason);
   }
 
-  function changeRollout(current: Channel, settings: RolloutSettings, actor: string): ChannelChange {
+  function changeRollout(current: Channel, settings: RolloutSettings, actor: Actor): ChannelChange {
     const isNew = settings.bundleId !== undefined && settings.bundleId !== current.rollout.bundleId;
     // In place of another one a new bundle starts from nobody: a share that the older one had earned must not be given
     // to it at once.
@@ -207,7 +211,7 @@ export function createChannelChanges(deps: {
   }
 
   /** As it is told, also where there is nothing to pause: it is for clients that say all that they know. */
-  function setPause(current: Channel, pause: RolloutPause, actor: string): ChannelChange {
+  function setPause(current: Channel, pause: RolloutPause, actor: Actor): ChannelChange {
     const { pausedAtMs = current.rollout.pausedAtMs, pauseReason = current.rollout.pauseReason } = pause;
     const rollout = {
       ...current.rollout,
@@ -222,7 +226,7 @@ export function createChannelChanges(deps: {
   }
 
   /** What a rollout has come to so far, for the bundle that takes its place. */
-  function advance(current: Channel, settings: RolloutSettings, actor: string): readonly ChannelChange[] {
+  function advance(current: Channel, settings: RolloutSettings, actor: Actor): readonly ChannelChange[] {
     const { bundleId, isEnabled, percentageBps } = current.rollout;
     // Told again, as a client does that did not hear the answer: it is done already.
     if (bundleId === null || settings.bundleId === bundleId) return [];
@@ -231,7 +235,7 @@ export function createChannelChanges(deps: {
     return [{ ...promoted, channel: { ...promoted.channel, rollout } }];
   }
 
-  function patch(current: Channel, given: ChannelPatch, actor: string): ChannelChange {
+  function patch(current: Channel, given: ChannelPatch, actor: Actor): ChannelChange {
     const { settings, bundleId, rollout, advancesRollout, endsRollout } = given;
     let channel = current;
     const reasons: string[] = [];

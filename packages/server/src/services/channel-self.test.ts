@@ -8,7 +8,15 @@ import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { DeviceStateStore, Store } from '../ports/store.ts';
-import { buildBundle, buildRelease, nextId, someDeviceId, someTimeMs } from '../testing/builders.ts';
+import {
+  buildBundle,
+  buildRelease,
+  nextId,
+  someAuthor,
+  someDeviceId,
+  someTimeMs,
+} from '../testing/builders.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
 import { type ChannelAsker, type ChannelSelf, createChannelSelf } from './channel-self.ts';
 
 const unknownAppId = 'com.example.nobody';
@@ -33,6 +41,7 @@ let appSnapshots: AppSnapshots;
 let deviceStates: DeviceStates;
 let channelSelf: ChannelSelf;
 /** Each test has an app of its own. */
+const clock = createFakeClock();
 let appId: string;
 let appCount = 0;
 
@@ -40,7 +49,7 @@ beforeAll(async () => {
   store = await openSqliteStore(':memory:');
   appSnapshots = await loadAppSnapshots(store);
   deviceStates = await loadDeviceStates(store, { minFailures: 1 });
-  channelSelf = createChannelSelf({ store, appSnapshots, deviceStates });
+  channelSelf = createChannelSelf({ store, appSnapshots, deviceStates, clock });
 });
 afterAll(() => store.close());
 beforeEach(() => {
@@ -49,16 +58,20 @@ beforeEach(() => {
 });
 
 async function addChannel(name: string, given: Partial<Channel> = {}): Promise<Channel> {
-  const channel = await store.insertChannel({
-    appId,
-    name,
-    ...channelDefaults,
-    rollout: { id: nextId(), ...rolloutDefaults },
-    autoPause: autoPauseDefaults,
-    createdAtMs: someTimeMs,
-    updatedAtMs: someTimeMs,
-    ...given,
-  });
+  const channel = await store.insertChannel(
+    {
+      appId,
+      name,
+      ...channelDefaults,
+      rollout: { id: nextId(), ...rolloutDefaults },
+      autoPause: autoPauseDefaults,
+      createdAtMs: someTimeMs,
+      updatedAtMs: someTimeMs,
+      ...given,
+    },
+    undefined,
+    someAuthor,
+  );
   await appSnapshots.refresh(channel.appId);
   return channel;
 }
@@ -87,7 +100,7 @@ function device(given: Partial<ChannelAsker> = {}): ChannelAsker {
 }
 
 async function pin(channel: Channel): Promise<void> {
-  await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id);
+  await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
   await deviceStates.refresh([{ appId, deviceId: someDeviceId }]);
 }
 
@@ -97,7 +110,7 @@ async function choose(channel: Channel): Promise<void> {
 }
 
 async function change(channel: Channel, given: Partial<Channel>): Promise<void> {
-  await store.updateChannel(channel.id, (now) => ({ channel: { ...now, ...given } }));
+  await store.updateChannel(channel.id, (now) => ({ channel: { ...now, ...given } }), someAuthor);
   await appSnapshots.refresh(appId);
 }
 
@@ -145,7 +158,7 @@ describe('setting a channel', () => {
   it('is refused to an older plugin once as many choices are kept as may be, but not to who has chosen', async () => {
     await addUsualChannels();
     const most = deviceStates.selfSetCount + 1;
-    const full = createChannelSelf({ store, appSnapshots, deviceStates, maxSelfSetDevices: most });
+    const full = createChannelSelf({ store, appSnapshots, deviceStates, clock, maxSelfSetDevices: most });
     const asker = device({ pluginVersion: legacy });
     const other = device({ pluginVersion: legacy, deviceId: '00000000-0000-4000-8000-000000000001' });
     expect(await full.set(asker, 'beta')).toEqual({ code: 'stored' });
@@ -206,7 +219,7 @@ describe('setting a channel', () => {
     }
     expect(await remembered()).toEqual({ pinned: staff.id, chosen: null });
 
-    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, null);
+    await store.setDeviceOverride({ appId, deviceId: someDeviceId }, null, null, someAuthor);
     await choose(beta);
     await change(beta, { allowDeviceSelfSet: false });
     expect(await channelSelf.set(device(), 'alpha')).toEqual({ code: 'cannot_override' });
@@ -271,7 +284,7 @@ describe('setting a channel', () => {
     await choose(beta);
     const failing = (error: Error): ChannelSelf => {
       const refused: DeviceStateStore = { ...store, setSelfSetChannel: () => Promise.reject(error) };
-      return createChannelSelf({ store: refused, appSnapshots, deviceStates });
+      return createChannelSelf({ store: refused, appSnapshots, deviceStates, clock });
     };
     for (const code of ['unavailable', 'insufficient_storage'] as const) {
       const refusing = failing(new AppError(code, 'The database refuses work right now'));
@@ -286,7 +299,7 @@ describe('setting a channel', () => {
 
   it('finds no channel when it was deleted since the snapshot was made', async () => {
     const { beta } = await addUsualChannels();
-    await store.deleteChannel(beta.id);
+    await store.deleteChannel(beta.id, someAuthor);
     expect(await channelSelf.set(device(), 'beta')).toEqual({ code: 'channel_not_found' });
   });
 });
@@ -368,24 +381,28 @@ describe('reading the channel', () => {
     async (pluginVersion) => {
       await addUsualChannels();
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       const release = buildRelease({
         appId,
         builtinBundleId: bundle.id,
         versionName: '1.0',
         versionCode: '7',
       });
-      await store.insertRelease(release);
-      await store.deployToRelease(release.id, {
-        ...{
-          id: nextId(),
-          bundleId: bundle.id,
-          rolloutBundleId: null,
-          actor: 'somebody',
-          reason: 'test',
-          createdAtMs: someTimeMs,
+      await store.insertRelease(release, someAuthor);
+      await store.deployToRelease(
+        release.id,
+        {
+          ...{
+            id: nextId(),
+            bundleId: bundle.id,
+            rolloutBundleId: null,
+            actor: 'somebody',
+            reason: 'test',
+            createdAtMs: someTimeMs,
+          },
         },
-      });
+        someAuthor,
+      );
       await appSnapshots.refresh(appId);
       const asker = device({ pluginVersion, rawNativeVersion: '1.0', nativeBuild: '7' });
       expect(got(asker)).toEqual(['channel_not_found']);
@@ -395,7 +412,7 @@ describe('reading the channel', () => {
   );
 
   it('finds none in an app without channels', async () => {
-    await store.insertBundle(buildBundle({ appId }));
+    await store.insertBundle(buildBundle({ appId }), someAuthor);
     await appSnapshots.refresh(appId);
     for (const pluginVersion of [current, legacy]) {
       expect(got(device({ pluginVersion, defaultChannel: 'production' }), 'production')).toEqual([
@@ -457,7 +474,7 @@ describe('listing channels', () => {
 
   it('of an unknown app finds no app, and of an app without channels none', async () => {
     expect(listed({ appId: unknownAppId })).toBe('app_not_found');
-    await store.insertBundle(buildBundle({ appId }));
+    await store.insertBundle(buildBundle({ appId }), someAuthor);
     await appSnapshots.refresh(appId);
     expect(listed()).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import { parseSemver } from '@capgo-server/protocol/formats/semver';
+import { deviceActor } from '../domain/actor.ts';
 import type { AppSnapshot } from '../domain/app.ts';
 import { type Channel, isOpenToDevices } from '../domain/channel.ts';
 import { resolveServing } from '../domain/channel-resolution.ts';
@@ -6,6 +7,7 @@ import type { DeviceCheck } from '../domain/device.ts';
 import { AppError } from '../domain/errors.ts';
 import { pluginFeatures } from '../domain/plugin-features.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
 
@@ -108,9 +110,10 @@ export function createChannelSelf(deps: {
   readonly store: DeviceStateStore;
   readonly appSnapshots: AppSnapshots;
   readonly deviceStates: DeviceStates;
+  readonly clock: Clock;
   readonly maxSelfSetDevices?: number;
 }): ChannelSelf {
-  const { store, appSnapshots, deviceStates, maxSelfSetDevices = defaultMaxSelfSetDevices } = deps;
+  const { store, appSnapshots, deviceStates, clock, maxSelfSetDevices = defaultMaxSelfSetDevices } = deps;
 
   function resolve(app: AppSnapshot, device: ChannelAsker, defaultChannel = device.defaultChannel) {
     const asker = { ...device, pluginVersion: readableVersion(device.pluginVersion), defaultChannel };
@@ -141,7 +144,10 @@ export function createChannelSelf(deps: {
     }
     try {
       await store.setSelfSetChannel(device, channelId);
-      if (current?.isPinned) await store.setDeviceOverride(device, null);
+      if (current?.isPinned) {
+        const by = { actor: deviceActor(device.deviceId), atMs: clock.now() };
+        await store.setDeviceOverride(device, null, null, by);
+      }
       await deviceStates.refresh([device]);
       return undefined;
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Deployment } from '../domain/deployment.ts';
 import { rolloutBucket } from '../domain/rollout.ts';
 import { loadAppSnapshots } from '../persistence/app-snapshots.ts';
 import { createIds } from '../persistence/object-ids.ts';
-import { buildUpdateCheckBody } from '../testing/builders.ts';
+import { buildActor, buildUpdateCheckBody, someAuthor } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import type { ChannelSettings, RolloutSettings } from './channel-changes.ts';
@@ -16,7 +16,7 @@ interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-const actor = 'olga';
+const actor = buildActor('olga');
 const clock = createFakeClock();
 let server: TestServer;
 let channels: Channels;
@@ -118,7 +118,7 @@ async function rollBackOvertaken(id: number, change: () => Promise<unknown>): Pr
     ids: createIds(clock),
   });
   clock.advance(1_000);
-  return overtaken.rollback(id, 'late');
+  return overtaken.rollback(id, buildActor('late'));
 }
 
 describe('a new channel', () => {
@@ -171,7 +171,7 @@ describe('a new channel', () => {
         target: { kind: 'channel', channelId: channel.id },
         bundleId: null,
         rolloutBundleId: null,
-        actor,
+        actor: actor.name,
         reason: 'created',
         createdAtMs: clock.now(),
       },
@@ -294,7 +294,7 @@ describe('the settings of a channel', () => {
       [{}, { platform: 'android' }, '1.0.1'],
     ];
     for (const [settings, given, expected] of rows) {
-      await channels.changeSettings(id, settings);
+      await channels.changeSettings(id, settings, actor);
       expect([settings, await served(appId, given)]).toEqual([settings, expected]);
     }
     expect(await historyOf(id)).toEqual([
@@ -307,7 +307,11 @@ describe('the settings of a channel', () => {
     const { id } = await createLine({ policy: 'none', autoPause: { isEnabled: true, failureRateBps: 300 } });
     const before = await channels.get(id);
     clock.advance(1_000);
-    const after = await channels.changeSettings(id, { allowDev: false, autoPause: { windowMinutes: 10 } });
+    const after = await channels.changeSettings(
+      id,
+      { allowDev: false, autoPause: { windowMinutes: 10 } },
+      actor,
+    );
     expect(after).toEqual({
       ...before,
       allowDev: false,
@@ -324,7 +328,7 @@ describe('the settings of a channel', () => {
       const before = await channels.get(id);
       const change: ChannelSettings = { ...(autoPause && { autoPause }), isPublic: true };
       const refused = { code: 'invalid_request' };
-      await expect(channels.changeSettings(id, change)).rejects.toMatchObject(refused);
+      await expect(channels.changeSettings(id, change, actor)).rejects.toMatchObject(refused);
       await expect(channels.create({ appId: newAppId(), name: 'x', ...change }, actor)).rejects.toMatchObject(
         refused,
       );
@@ -334,7 +338,7 @@ describe('the settings of a channel', () => {
 
   it.each(rightAutoPause)('take for auto-pause %j', async (autoPause) => {
     const { id } = await channels.create({ appId: newAppId(), name: 'beta' }, actor);
-    await channels.changeSettings(id, autoPause ? { autoPause } : {});
+    await channels.changeSettings(id, autoPause ? { autoPause } : {}, actor);
     expect((await channels.get(id)).autoPause).toMatchObject({ ...autoPause });
   });
 });
@@ -342,7 +346,7 @@ describe('the settings of a channel', () => {
 describe('a channel that does not exist', () => {
   const calls: readonly [name: string, call: (id: number) => Promise<unknown>][] = [
     ['get', (id) => channels.get(id)],
-    ['changeSettings', (id) => channels.changeSettings(id, {})],
+    ['changeSettings', (id) => channels.changeSettings(id, {}, actor)],
     ['setBundle', (id) => channels.setBundle(id, null, actor)],
     ['changeRollout', (id) => channels.changeRollout(id, {}, actor)],
     ['pauseRollout', (id) => channels.pauseRollout(id, actor, 'why')],
@@ -351,11 +355,11 @@ describe('a channel that does not exist', () => {
     ['cancelRollout', (id) => channels.cancelRollout(id, actor)],
     ['rollback', (id) => channels.rollback(id, actor)],
     ['listDeployments', (id) => channels.listDeployments(id, { limit: 1 })],
-    ['delete', (id) => channels.delete(id)],
+    ['delete', (id) => channels.delete(id, actor)],
   ];
   it.each(calls)('is channel_not_found to %s', async (_name, call) => {
     const { id } = await channels.create({ appId: newAppId(), name: 'gone' }, actor);
-    await channels.delete(id);
+    await channels.delete(id, actor);
     for (const each of [id, 999_999]) {
       await expect(call(each)).rejects.toMatchObject({ code: 'channel_not_found' });
     }
@@ -365,7 +369,7 @@ describe('a channel that does not exist', () => {
     const { appId, id, a } = await createLine();
     await channels.setBundle(id, a, actor);
     expect(await served(appId)).toBe('1.0.1');
-    await channels.delete(id);
+    await channels.delete(id, actor);
     expect(await served(appId)).toBe('no_channel');
     expect(await channels.list(appId)).toEqual([]);
   });
@@ -387,8 +391,8 @@ describe('the bundle of a channel', () => {
   it('that is another one is a deployment of bundle, actor, time and reason; the same again is none', async () => {
     const { appId, id, a } = await createLine();
     clock.advance(60_000);
-    await channels.setBundle(id, a, 'maria');
-    await channels.setBundle(id, a, 'olga');
+    await channels.setBundle(id, a, buildActor('maria'));
+    await channels.setBundle(id, a, buildActor('olga'));
     const [last, ...others] = await deploymentsOf(id);
     expect(last).toEqual({
       id: expect.any(String),
@@ -441,7 +445,7 @@ describe('the bundle of a channel', () => {
     await channels.cancelRollout(id, actor);
     expect((await manage('bundles.delete', { bundle_id: b })).status).toBe(200);
     expect((await manage('bundles.delete', { bundle_id: a })).status).toBe(409);
-    await channels.delete(id);
+    await channels.delete(id, actor);
     expect((await manage('bundles.delete', { bundle_id: a })).status).toBe(200);
   });
 });
@@ -465,13 +469,17 @@ describe('the public channel', () => {
     const ios = await channels.create({ appId, name: 'ios2', isPublic: true, ...only('ios') }, actor);
     expect(await publicNames(appId)).toEqual(['android', 'ios2']);
     const all = await channels.create({ appId, name: 'all' }, actor);
-    await channels.changeSettings(all.id, { isPublic: true });
+    await channels.changeSettings(all.id, { isPublic: true }, actor);
     expect(await publicNames(appId)).toEqual(['all']);
-    await channels.changeSettings(ios.id, { isPublic: true });
+    await channels.changeSettings(ios.id, { isPublic: true }, actor);
     expect(await publicNames(appId)).toEqual(['ios2']);
-    await channels.changeSettings(android.id, { isPublic: true });
+    await channels.changeSettings(android.id, { isPublic: true }, actor);
     expect(await publicNames(appId)).toEqual(['android', 'ios2']);
-    await channels.changeSettings(ios.id, { platforms: { ios: true, android: true, electron: false } });
+    await channels.changeSettings(
+      ios.id,
+      { platforms: { ios: true, android: true, electron: false } },
+      actor,
+    );
     expect(await publicNames(appId)).toEqual(['ios2']);
   });
 
@@ -488,7 +496,7 @@ describe('the public channel', () => {
     const next = await channels.create({ appId, name: 'next' }, actor);
     await channels.setBundle(next.id, b, actor);
     expect(await served(appId)).toBe('1.0.1');
-    await channels.changeSettings(next.id, { isPublic: true });
+    await channels.changeSettings(next.id, { isPublic: true }, actor);
     expect(await served(appId)).toBe('1.0.2');
     expect((await channels.get(id)).isPublic).toBe(false);
   });
@@ -556,10 +564,10 @@ describe('a rollout', () => {
   it('that is paused or resumed is a deployment each, of the stable bundle, with who and why', async () => {
     const { id, a } = await createRollout();
     clock.advance(1_000);
-    await channels.pauseRollout(id, 'maria', 'it looks bad');
-    await channels.resumeRollout(id, 'olga', 'it was the network');
-    await channels.pauseRollout(id, 'maria', 'it is not');
-    await channels.resumeRollout(id, 'olga');
+    await channels.pauseRollout(id, buildActor('maria'), 'it looks bad');
+    await channels.resumeRollout(id, buildActor('olga'), 'it was the network');
+    await channels.pauseRollout(id, buildActor('maria'), 'it is not');
+    await channels.resumeRollout(id, buildActor('olga'));
     expect((await deploymentsOf(id)).slice(0, 4)).toMatchObject(
       [
         { actor: 'olga', reason: 'rollout of 1.0.2 resumed' },
@@ -630,7 +638,7 @@ describe('a rollout', () => {
   it('that is promoted is the stable bundle of everybody, and a deployment', async () => {
     const { appId, id, b, rollout } = await createRollout({ percentageBps: 1_000 });
     clock.advance(1_000);
-    await channels.promoteRollout(id, 'maria');
+    await channels.promoteRollout(id, buildActor('maria'));
     expect(await selected(appId)).toEqual(devices);
     const channel = await channels.get(id);
     expect(channel.bundleId).toBe(b);
@@ -657,7 +665,7 @@ describe('a rollout', () => {
   it('that is cancelled sends back who has it, and is a deployment', async () => {
     const { appId, id, a, b } = await createRollout();
     expect((await deploymentsOf(id))[0]).toMatchObject({ bundleId: a, rolloutBundleId: b });
-    await channels.cancelRollout(id, 'maria', 'a better one comes');
+    await channels.cancelRollout(id, buildActor('maria'), 'a better one comes');
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
     expect(await served(appId)).toBe('1.0.1');
     expect((await channels.get(id)).rollout.bundleId).toBeNull();
@@ -678,7 +686,7 @@ describe('a rollout', () => {
     await channels.pauseRollout(id, actor, 'it looks bad');
     const { rollout: same } = await channels.changeRollout(id, { bundleId: b }, actor);
     expect(same).toMatchObject({ id: rollout.id, pauseReason: 'it looks bad' });
-    const { rollout: next } = await channels.changeRollout(id, { bundleId: c }, 'maria');
+    const { rollout: next } = await channels.changeRollout(id, { bundleId: c }, buildActor('maria'));
     expect(next).toMatchObject({ bundleId: c, percentageBps: 0, pausedAtMs: null, pauseReason: null });
     expect(next.id).not.toBe(rollout.id);
     expect((await deploymentsOf(id))[0]).toMatchObject({
@@ -724,13 +732,15 @@ describe('rolling a channel back', () => {
     const { appId, id, a, b, c } = await createLine();
     for (const bundleId of [a, b, c]) await channels.setBundle(id, bundleId, actor);
     for (const version of ['1.0.2', '1.0.1']) {
-      await channels.rollback(id, 'maria');
+      await channels.rollback(id, buildActor('maria'));
       expect(await served(appId)).toBe(version);
     }
-    await channels.rollback(id, 'maria');
+    await channels.rollback(id, buildActor('maria'));
     expect(await check({ app_id: appId, version_name: '1.0.3' })).toEqual({ version: 'builtin' });
     const history = await historyOf(id);
-    await expect(channels.rollback(id, 'maria')).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(channels.rollback(id, buildActor('maria'))).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
     expect(await historyOf(id)).toEqual(history);
     expect(history).toEqual([
       [null, 'rollback'],
@@ -769,9 +779,9 @@ describe('rolling a channel back', () => {
     await channels.cancelRollout(id, actor);
     await channels.changeRollout(id, { bundleId: b, isEnabled: true, percentageBps: 1 }, actor);
     await channels.promoteRollout(id, actor);
-    await channels.rollback(id, 'maria');
+    await channels.rollback(id, buildActor('maria'));
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
-    await channels.rollback(id, 'maria');
+    await channels.rollback(id, buildActor('maria'));
     expect((await channels.get(id)).bundleId).toBeNull();
   });
 
@@ -804,13 +814,17 @@ describe('rolling a channel back', () => {
     clock.advance(1_000);
     const ids = createIds(clock);
     for (let each = 0; each < 1_001; each += 1) {
-      await server.product.store.updateChannel(id, (channel) => ({
-        channel,
-        deployment: {
-          ...{ id: ids.next(), bundleId: a, rolloutBundleId: null, actor, reason: '' },
-          createdAtMs: clock.now(),
-        },
-      }));
+      await server.product.store.updateChannel(
+        id,
+        (channel) => ({
+          channel,
+          deployment: {
+            ...{ id: ids.next(), bundleId: a, rolloutBundleId: null, actor: actor.name, reason: '' },
+            createdAtMs: clock.now(),
+          },
+        }),
+        someAuthor,
+      );
     }
     expect((await channels.rollback(id, actor)).bundleId).toBeNull();
   });
@@ -831,7 +845,7 @@ describe('rolling a channel back that has a rollout', () => {
     const { appId, id, b } = await createRollout();
     expect(await served(appId, onRollout)).toBe('no_new_version_available');
     clock.advance(1_000);
-    const { rollout, bundleId } = await channels.rollback(id, 'maria');
+    const { rollout, bundleId } = await channels.rollback(id, buildActor('maria'));
     expect([bundleId, rollout.bundleId]).toEqual([b, null]);
     expect(await served(appId, onRollout)).toBe('1.0.2');
     expect(await served(appId)).toBe('1.0.2');
@@ -896,11 +910,11 @@ describe('rolling a channel back that has a rollout', () => {
   });
 
   const endings: readonly [sentence: string, (id: number) => Promise<Channel>][] = [
-    ['cancelled', (id) => channels.cancelRollout(id, 'early')],
-    ['rolled back', (id) => channels.rollback(id, 'early')],
-    ['promoted', (id) => channels.promoteRollout(id, 'early')],
-    ['disabled', (id) => channels.changeRollout(id, { isEnabled: false }, 'early')],
-    ['taken from everybody', (id) => channels.changeRollout(id, { percentageBps: 0 }, 'early')],
+    ['cancelled', (id) => channels.cancelRollout(id, buildActor('early'))],
+    ['rolled back', (id) => channels.rollback(id, buildActor('early'))],
+    ['promoted', (id) => channels.promoteRollout(id, buildActor('early'))],
+    ['disabled', (id) => channels.changeRollout(id, { isEnabled: false }, buildActor('early'))],
+    ['taken from everybody', (id) => channels.changeRollout(id, { percentageBps: 0 }, buildActor('early'))],
   ];
   it.each(endings)('changes nothing when the rollout is %s first', async (_sentence, end) => {
     const { id } = await createRollout();
@@ -916,7 +930,7 @@ describe('rolling a channel back that has a rollout', () => {
     const { appId, id } = await createRollout();
     const bundleId = await upload(appId, '1.0.4');
     const answer = await rollBackOvertaken(id, () =>
-      channels.changeRollout(id, { bundleId, percentageBps: 5_000 }, 'early'),
+      channels.changeRollout(id, { bundleId, percentageBps: 5_000 }, buildActor('early')),
     );
     expect(answer.rollout).toMatchObject({ bundleId, percentageBps: 5_000 });
   });
@@ -924,7 +938,7 @@ describe('rolling a channel back that has a rollout', () => {
   it('cancels it when it starts only after the rollback was asked for', async () => {
     const { id, b } = await createRollout({ percentageBps: 0 });
     const answer = await rollBackOvertaken(id, () =>
-      channels.changeRollout(id, { percentageBps: 100 }, 'early'),
+      channels.changeRollout(id, { percentageBps: 100 }, buildActor('early')),
     );
     expect(answer).toMatchObject({ bundleId: b, rollout: { bundleId: null } });
   });
@@ -933,7 +947,7 @@ describe('rolling a channel back that has a rollout', () => {
     const { id, a } = await createRollout();
     const answer = await rollBackOvertaken(id, async () => {
       await channels.pauseRollout(id, actor, 'it looks bad');
-      await channels.setBundle(id, a, 'early');
+      await channels.setBundle(id, a, buildActor('early'));
     });
     expect(answer).toMatchObject({ bundleId: a, rollout: { bundleId: null } });
   });
@@ -957,22 +971,19 @@ describe('a rollback at the same moment as', () => {
 
   it('another that comes first changes nothing, and answers what is served then', async () => {
     const { id, b } = await createHistory();
-    const answer = await rollBackOvertaken(id, () => channels.rollback(id, 'early'));
+    const answer = await rollBackOvertaken(id, () => channels.rollback(id, buildActor('early')));
     expect(answer.bundleId).toBe(b);
     expect(await channels.get(id)).toEqual(answer);
     expect((await deploymentsOf(id)).map(({ actor }) => actor)).toEqual([
       'early',
-      actor,
-      actor,
-      actor,
-      actor,
+      ...Array.from({ length: 4 }, () => actor.name),
     ]);
   });
 
   it('the setting of another bundle leaves that one', async () => {
     const { appId, id, c } = await createHistory();
     const fix = await upload(appId, '1.0.4');
-    const answer = await rollBackOvertaken(id, () => channels.setBundle(id, fix, 'early'));
+    const answer = await rollBackOvertaken(id, () => channels.setBundle(id, fix, buildActor('early')));
     expect(answer.bundleId).toBe(fix);
     expect((await historyOf(id))[0]).toEqual([fix, 'set bundle']);
     expect((await channels.rollback(id, actor)).bundleId).toBe(c);
@@ -1025,12 +1036,14 @@ describe('rolling a release back', () => {
     for (const bundleId of [a, b]) await setActive(bundleId);
     expect(await served(appId)).toBe('1.0.2');
     clock.advance(1_000);
-    await releases.rollback(id, 'maria');
+    await releases.rollback(id, buildActor('maria'));
     expect(await served(appId, { version_name: '1.0.2' })).toBe('1.0.1');
     clock.advance(1_000);
-    await releases.rollback(id, 'maria');
+    await releases.rollback(id, buildActor('maria'));
     expect(await check({ app_id: appId, version_name: '1.0.2' })).toEqual({ version: 'builtin' });
-    await expect(releases.rollback(id, 'maria')).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(releases.rollback(id, buildActor('maria'))).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
     const { items } = await releases.listDeployments(id, { limit: 10 });
     expect(items.map(({ bundleId, reason }) => [bundleId, reason])).toEqual([
       [null, 'rollback'],

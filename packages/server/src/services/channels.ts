@@ -1,4 +1,5 @@
 import { isAppId } from '@capgo-server/protocol/formats/identifiers';
+import { type Actor, systemActor } from '../domain/actor.ts';
 import { judgeRollout, type RolloutOutcomes } from '../domain/auto-pause.ts';
 import { autoPauseDefaults, type Channel, channelDefaults } from '../domain/channel.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
@@ -24,7 +25,7 @@ import { findPreviouslyServed } from './previously-served.ts';
 export interface Channels {
   create(
     facts: { readonly appId: string; readonly name: string } & ChannelSettings,
-    actor: string,
+    actor: Actor,
   ): Promise<Channel>;
   /**
    * Makes of a channel, or of a new one of that name, all that is said of it, as one change. Rejects with
@@ -34,25 +35,25 @@ export interface Channels {
   save(
     which: Pick<Channel, 'appId' | 'name'>,
     given: ChannelPatch,
-    actor: string,
+    actor: Actor,
   ): Promise<{ readonly channel: Channel; readonly isNew: boolean }>;
-  changeSettings(id: number, settings: ChannelSettings): Promise<Channel>;
+  changeSettings(id: number, settings: ChannelSettings, actor: Actor): Promise<Channel>;
   /** @param bundleId null for builtin */
-  setBundle(id: number, bundleId: string | null, actor: string): Promise<Channel>;
-  changeRollout(id: number, settings: RolloutSettings, actor: string): Promise<Channel>;
+  setBundle(id: number, bundleId: string | null, actor: Actor): Promise<Channel>;
+  changeRollout(id: number, settings: RolloutSettings, actor: Actor): Promise<Channel>;
   /**
    * Nobody new gets the rollout bundle; who has it keeps it. One that is paused already stays as it is, with the first
    * reason. Rejects with `invalid_request` without a rollout bundle.
    *
    * @param why for people, in the rollout and in the deployment
    */
-  pauseRollout(id: number, actor: string, why: string): Promise<Channel>;
+  pauseRollout(id: number, actor: Actor, why: string): Promise<Channel>;
   /** Takes new devices again; one that is not paused stays as it is. Rejects as `pauseRollout`. */
-  resumeRollout(id: number, actor: string, why?: string): Promise<Channel>;
+  resumeRollout(id: number, actor: Actor, why?: string): Promise<Channel>;
   /** The rollout bundle becomes the stable one, for everybody. Rejects with `invalid_request` without a rollout. */
-  promoteRollout(id: number, actor: string): Promise<Channel>;
+  promoteRollout(id: number, actor: Actor): Promise<Channel>;
   /** Nobody gets the rollout bundle any more; who has it is sent back to the stable one. */
-  cancelRollout(id: number, actor: string, why?: string): Promise<Channel>;
+  cancelRollout(id: number, actor: Actor, why?: string): Promise<Channel>;
   /**
    * A rollout that serves somebody, also a paused one, is cancelled and the stable bundle stays; without one the stable
    * bundle gives way to the one before it, rollback after rollback further back. Who has what was taken back is sent
@@ -64,7 +65,7 @@ export interface Channels {
    *
    * Rejects with `invalid_request` when there is nothing to go back to.
    */
-  rollback(id: number, actor: string): Promise<Channel>;
+  rollback(id: number, actor: Actor): Promise<Channel>;
   /**
    * Does with a rollout that fails too often what its channel says (protocol §2.6), and marks it, in one step. Changes
    * nothing and answers undefined when by then the rollout is another one or takes no devices, or the channel's rules
@@ -76,11 +77,11 @@ export interface Channels {
   get(id: number): Promise<Channel>;
   list(appId: string): Promise<readonly Channel[]>;
   listDeployments(id: number, page: PageRequest): Promise<Page<Deployment>>;
-  delete(id: number): Promise<void>;
+  delete(id: number, actor: Actor): Promise<void>;
 }
 
 const maxNameLength = 255;
-const autoPauseActor = 'auto-pause';
+const autoPauseActor = systemActor('auto-pause');
 
 function invalid(message: string): AppError {
   return new AppError('invalid_request', message);
@@ -121,15 +122,18 @@ export function createChannels(deps: {
   }
 
   /** A change that answers the very channel it was given changes nothing, not even its date. */
-  async function update(id: number, change: (current: Channel) => ChannelChange): Promise<Channel> {
+  async function update(
+    id: number,
+    actor: Actor,
+    change: (current: Channel) => ChannelChange,
+  ): Promise<Channel> {
     const updatedAtMs = clock.now();
-    return published(
-      await store.updateChannel(id, (current) => {
-        const { channel, deployment: deployed } = change(current);
-        if (channel === current) return { channel };
-        return { channel: { ...channel, updatedAtMs }, deployment: deployed };
-      }),
-    );
+    const dated = (current: Channel): ChannelChange => {
+      const { channel, deployment: deployed } = change(current);
+      if (channel === current) return { channel };
+      return { channel: { ...channel, updatedAtMs }, deployment: deployed };
+    };
+    return published(await store.updateChannel(id, dated, { actor, atMs: updatedAtMs }));
   }
 
   function newChannel(appId: string, name: string): Channel {
@@ -143,7 +147,7 @@ export function createChannels(deps: {
     };
   }
 
-  async function insert(empty: Channel, given: ChannelPatch, actor: string): Promise<Channel> {
+  async function insert(empty: Channel, given: ChannelPatch, actor: Actor): Promise<Channel> {
     if (given.rollout?.bundleId) {
       throw new AppError(
         'channel_not_found',
@@ -151,7 +155,8 @@ export function createChannels(deps: {
       );
     }
     const { id: _unset, ...channel } = patch(empty, given, actor).channel;
-    return published(await store.insertChannel(channel, deployment(channel, actor, 'created')));
+    const created = deployment(channel, actor, 'created');
+    return published(await store.insertChannel(channel, created, { actor, atMs: clock.now() }));
   }
 
   async function find(id: number): Promise<Channel> {
@@ -164,7 +169,8 @@ export function createChannels(deps: {
     async create({ appId, name, ...settings }, actor) {
       const empty = newChannel(appId, name);
       const { id: _unset, ...channel } = merge(empty, settings);
-      return published(await store.insertChannel(channel, deployment(empty, actor, 'created')));
+      const created = deployment(empty, actor, 'created');
+      return published(await store.insertChannel(channel, created, { actor, atMs: clock.now() }));
     },
     async save({ appId, name }, given, actor) {
       // Whoever is faster in making or deleting it makes us look again.
@@ -172,7 +178,7 @@ export function createChannels(deps: {
         const known = (await store.listChannels(appId)).find((channel) => channel.name === name);
         try {
           if (known) {
-            const channel = await update(known.id, (current) => patch(current, given, actor));
+            const channel = await update(known.id, actor, (current) => patch(current, given, actor));
             return { channel, isNew: false };
           }
           return { channel: await insert(newChannel(appId, name), given, actor), isNew: true };
@@ -184,15 +190,17 @@ export function createChannels(deps: {
         }
       }
     },
-    changeSettings: (id, settings) => update(id, (current) => ({ channel: merge(current, settings) })),
+    changeSettings: (id, settings, actor) =>
+      update(id, actor, (current) => ({ channel: merge(current, settings) })),
     setBundle: (id, bundleId, actor) =>
-      update(id, (current) => serve(current, bundleId, actor, 'set bundle')),
+      update(id, actor, (current) => serve(current, bundleId, actor, 'set bundle')),
 
-    changeRollout: (id, settings, actor) => update(id, (current) => changeRollout(current, settings, actor)),
-    pauseRollout: (id, actor, why) => update(id, (current) => pause(current, actor, why)),
-    resumeRollout: (id, actor, why) => update(id, (current) => resume(current, actor, why)),
-    promoteRollout: (id, actor) => update(id, (current) => promote(current, actor)),
-    cancelRollout: (id, actor, why) => update(id, (current) => cancel(current, actor, why)),
+    changeRollout: (id, settings, actor) =>
+      update(id, actor, (current) => changeRollout(current, settings, actor)),
+    pauseRollout: (id, actor, why) => update(id, actor, (current) => pause(current, actor, why)),
+    resumeRollout: (id, actor, why) => update(id, actor, (current) => resume(current, actor, why)),
+    promoteRollout: (id, actor) => update(id, actor, (current) => promote(current, actor)),
+    cancelRollout: (id, actor, why) => update(id, actor, (current) => cancel(current, actor, why)),
 
     async rollback(id, actor) {
       const asked = await find(id);
@@ -202,7 +210,7 @@ export function createChannels(deps: {
         servedNow: asked.bundleId,
         base: undefined,
       });
-      return update(id, (current) => {
+      return update(id, actor, (current) => {
         if (isTakenBack(asked, current)) return { channel: current };
         if (rollsOutAnother(current)) return cancel(current, actor, rollbackReason);
         if (previous === undefined)
@@ -215,7 +223,7 @@ export function createChannels(deps: {
 
     async triggerAutoPause(judged, outcomes) {
       let isTriggered = false;
-      const channel = await update(judged.id, (current) => {
+      const channel = await update(judged.id, autoPauseActor, (current) => {
         const now = clock.now();
         isTriggered =
           current.rollout.id === judged.rollout.id &&
@@ -224,7 +232,7 @@ export function createChannels(deps: {
         if (!isTriggered) return { channel: current };
         const marked = { ...current, autoPause: { ...current.autoPause, lastTriggeredAtMs: now } };
         const { installs, failures } = outcomes;
-        const why = `${autoPauseActor}: ${failures} of ${installs + failures} installs failed`;
+        const why = `${autoPauseActor.name}: ${failures} of ${installs + failures} installs failed`;
         switch (current.autoPause.action) {
           case 'pause':
             return pause(marked, autoPauseActor, why);
@@ -243,8 +251,8 @@ export function createChannels(deps: {
       await find(id);
       return store.listDeployments({ kind: 'channel', channelId: id }, page);
     },
-    async delete(id) {
-      await published(await store.deleteChannel(id));
+    async delete(id, actor) {
+      await published(await store.deleteChannel(id, { actor, atMs: clock.now() }));
     },
   };
 }

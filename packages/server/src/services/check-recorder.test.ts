@@ -3,14 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../domain/errors.ts';
-import { buildDeviceCheck, buildDeviceEventBody, buildUpdateCheckBody } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceCheck,
+  buildDeviceEventBody,
+  buildUpdateCheckBody,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import type { ChannelSettings } from './channel-changes.ts';
 
 type Row = Record<string, unknown>;
 
-const actor = 'olga';
+const actor = buildActor('olga');
 const minuteMs = 60_000;
 const clock = createFakeClock();
 let server: TestServer;

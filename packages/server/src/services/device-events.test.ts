@@ -4,14 +4,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../domain/errors.ts';
 import { readAllDeviceStates } from '../persistence/contract/read-device-state.ts';
-import { buildDeviceEventBody, buildUpdateCheckBody, someDeviceId } from '../testing/builders.ts';
+import {
+  buildActor,
+  buildDeviceEventBody,
+  buildUpdateCheckBody,
+  someAuthor,
+  someDeviceId,
+} from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import type { ChannelSettings } from './channel-changes.ts';
 
 type Row = Record<string, unknown>;
 
-const actor = 'olga';
+const actor = buildActor('olga');
 const minuteMs = 60_000;
 const clock = createFakeClock();
 let server: TestServer;
@@ -211,7 +217,7 @@ describe('the counters', () => {
     await createChannel(appId, 'beta', { allowDeviceSelfSet: true }, a);
     const hidden = await createChannel(appId, 'hidden', {}, a);
     const pinned = '00000000-0000-4000-8000-00000000000a';
-    await store.setDeviceOverride({ appId, deviceId: pinned }, hidden);
+    await store.setDeviceOverride({ appId, deviceId: pinned }, hidden, null, someAuthor);
     await jobs.find((job) => job.name === 'refresh-all')?.run();
     const legacy = { plugin_version: '7.0.0', version_name: '1.0.1' };
     await postDevice('/channel_self', buildUpdateCheckBody({ app_id: appId, ...legacy, channel: 'beta' }));
@@ -234,7 +240,7 @@ describe('the counters', () => {
       [...before].map(([channel, count]) => `1.0.1 ${channel} ios install ${count}`).sort(),
     );
 
-    await services.channels.delete(hidden);
+    await services.channels.delete(hidden, actor);
     const { data } = await read('events.list', { app_id: appId, device_id: pinned });
     expect(data).toEqual([expect.objectContaining({ channel: 'hidden' })]);
   });

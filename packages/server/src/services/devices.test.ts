@@ -5,9 +5,11 @@ import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { DeviceStates } from '../ports/device-states.ts';
 import type { Store } from '../ports/store.ts';
 import {
+  buildActor,
   buildDeviceRecord,
   buildNewChannel,
   buildRecordedEvent,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../testing/builders.ts';
@@ -37,23 +39,23 @@ const state = () => deviceStates.find({ appId, deviceId: someDeviceId });
 
 describe('an operator', () => {
   it('pins a device to a channel and unpins it, for the next update check, in any letter case', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId }));
-    await devices.setOverride({ appId, deviceId: someDeviceId.toUpperCase() }, id);
+    const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+    await devices.setOverride({ appId, deviceId: someDeviceId.toUpperCase() }, id, buildActor());
     expect(state().overrideChannelId).toBe(id);
-    await devices.setOverride({ appId, deviceId: someDeviceId }, null);
+    await devices.setOverride({ appId, deviceId: someDeviceId }, null, buildActor());
     expect(state().overrideChannelId).toBeNull();
   });
 
   it('pins a device for 90 days, which writing it again renews', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId }));
+    const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     const device = { appId, deviceId: someDeviceId };
     const overrides = () => [...devices.findOverrides([device])];
     const dayMs = 86_400_000;
     clock.advance(1_234);
-    await devices.setOverride(device, id);
+    await devices.setOverride(device, id, buildActor());
     clock.advance(89 * dayMs);
     expect(overrides()).toEqual([[someDeviceId, id]]);
-    await devices.setOverride(device, id);
+    await devices.setOverride(device, id, buildActor());
     clock.advance(89 * dayMs);
     expect(state().overrideChannelId).toBe(id);
     expect(await devices.deleteExpiredOverrides()).toBe(0);
@@ -70,8 +72,14 @@ describe('an operator', () => {
   });
 
   it('pins no device to a channel of another app', async () => {
-    const { id } = await store.insertChannel(buildNewChannel({ appId: `${appId}.other` }));
-    await expect(devices.setOverride({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
+    const { id } = await store.insertChannel(
+      buildNewChannel({ appId: `${appId}.other` }),
+      undefined,
+      someAuthor,
+    );
+    await expect(
+      devices.setOverride({ appId, deviceId: someDeviceId }, id, buildActor()),
+    ).rejects.toMatchObject({
       code: 'channel_not_found',
     });
     expect(state().overrideChannelId).toBeNull();

@@ -1,3 +1,4 @@
+import { type Actor, systemActor } from '../domain/actor.ts';
 import type { DeviceKey } from '../domain/device.ts';
 import { overrideExpiry } from '../domain/device-override.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,13 +12,15 @@ import type { DeviceStates } from '../ports/device-states.ts';
 import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
 
+const expiryActor = systemActor('override-expiry');
+
 /** What operators see and decide of single devices; every change is visible to the next update check. */
 export interface Devices {
   /**
    * Pins the device to a channel of its app for the next 90 days, or unpins it with null. Rejects with
    * `channel_not_found`.
    */
-  setOverride(device: DeviceKey, channelId: number | null): Promise<void>;
+  setOverride(device: DeviceKey, channelId: number | null, actor: Actor): Promise<void>;
   /** Offers the device again what failed on it: one bundle, or all. */
   clearFailures(device: DeviceKey, versionName?: string): Promise<void>;
   /** Undefined for a device that was never heard of. */
@@ -30,7 +33,7 @@ export interface Devices {
   /** How many devices of each of the apps are pinned; none, where an app is left out. */
   countOverrides(appIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Takes back what the device was pinned to and what it chose, where that is kept here. */
-  forgetChannels(device: DeviceKey): Promise<void>;
+  forgetChannels(device: DeviceKey, actor: Actor): Promise<void>;
   /** Forgets pins that have ended; answers how many. */
   deleteExpiredOverrides(): Promise<number>;
 }
@@ -48,13 +51,13 @@ export function createDevices(deps: {
   const normalised = ({ appId, deviceId }: DeviceKey) => ({ appId, deviceId: deviceId.toLowerCase() });
 
   return {
-    async setOverride(given, channelId) {
+    async setOverride(given, channelId, actor) {
       const device = normalised(given);
-      await store.setDeviceOverride(
-        device,
-        channelId,
-        channelId === null ? null : overrideExpiry(clock.now()),
-      );
+      const nowMs = clock.now();
+      await store.setDeviceOverride(device, channelId, channelId === null ? null : overrideExpiry(nowMs), {
+        actor,
+        atMs: nowMs,
+      });
       await deviceStates.refresh([device]);
     },
     async clearFailures(given, versionName) {
@@ -76,16 +79,17 @@ export function createDevices(deps: {
       return new Map(pinned);
     },
     countOverrides: (appIds) => store.countDeviceOverrides(appIds, clock.now()),
-    async forgetChannels(given) {
+    async forgetChannels(given, actor) {
       const device = normalised(given);
       // The choice first: between the two the device must not be given what it was pinned away from.
       await store.setSelfSetChannel(device, null);
-      await store.setDeviceOverride(device, null);
+      await store.setDeviceOverride(device, null, null, { actor, atMs: clock.now() });
       await deviceStates.refresh([device]);
     },
     async deleteExpiredOverrides() {
       for (let deleted = 0; ; ) {
-        const expired = await store.deleteExpiredOverrides(clock.now(), overridesPerStep);
+        const by = { actor: expiryActor, atMs: clock.now() };
+        const expired = await store.deleteExpiredOverrides(overridesPerStep, by);
         deleted += expired.length;
         // Nobody goes by them any more; that they are let go of as well saves memory.
         if (expired.length > 0) await deviceStates.refresh(expired);

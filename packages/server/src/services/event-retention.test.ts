@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildDeviceCheck, buildDeviceEventBody } from '../testing/builders.ts';
+import { buildActor, buildDeviceCheck, buildDeviceEventBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 
@@ -109,8 +109,8 @@ describe('what failed on a device', () => {
     const appId = await createApp();
     const { channels, bundles } = server.product.services;
     const [bundle] = (await bundles.list({ appId }, { limit: 1 })).items;
-    const { id } = await channels.create({ appId, name: 'production', isPublic: true }, 'olga');
-    await channels.setBundle(id, bundle?.id ?? '', 'olga');
+    const { id } = await channels.create({ appId, name: 'production', isPublic: true }, buildActor('olga'));
+    await channels.setBundle(id, bundle?.id ?? '', buildActor('olga'));
     const fail = () =>
       fetch(`${server.userUrl}/stats`, {
         method: 'POST',

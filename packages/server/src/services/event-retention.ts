@@ -6,7 +6,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** Small enough that events of devices do not wait for a deletion. */
 const rowsPerStep = 5_000;
 
-async function deleteInSteps(deleteSome: (limit: number) => Promise<number>): Promise<number> {
+/** Deletes in steps that keep nobody waiting; answers how many it were. */
+export async function deleteInSteps(deleteSome: (limit: number) => Promise<number>): Promise<number> {
   let deleted = 0;
   for (;;) {
     const step = await deleteSome(rowsPerStep);

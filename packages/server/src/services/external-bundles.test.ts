@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOutboundHttp } from '../outbound/http.ts';
+import { buildActor } from '../testing/builders.ts';
 import { canMakeCertificates, makeCertificate } from '../testing/certificate.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
@@ -80,7 +81,7 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
 
   it('is fetched, checked and measured, and keeps its URL', async () => {
     const url = `${origin}/a%20b.zip?x=%2f#y`;
-    const bundle = await external.register(facts({ checksum: sha256(zip).toUpperCase() }), url);
+    const bundle = await external.register(facts({ checksum: sha256(zip).toUpperCase() }), url, buildActor());
     expect(bundle).toMatchObject({
       ...{ externalUrl: url, objectKey: null, checksum: sha256(zip), sizeBytes: zip.length },
       crcChecksum: expect.stringMatching(/^[0-9a-f]{8}$/),
@@ -95,23 +96,23 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
       if (hop > 0) response.writeHead(302, { location: `/${hop - 1}` }).end();
       else response.end(zip);
     };
-    const bundle = await external.register(facts(), `${origin}/5`);
+    const bundle = await external.register(facts(), `${origin}/5`, buildActor());
     expect(bundle.externalUrl).toBe(`${origin}/5`);
     count += 1;
-    await expectRefused(external.register(facts(), `${origin}/6`), 'url_unreachable');
+    await expectRefused(external.register(facts(), `${origin}/6`, buildActor()), 'url_unreachable');
   });
 
   it('is refused with both checksums when they differ', async () => {
     const wrong = 'ab'.repeat(32);
     await expectRefused(
-      external.register(facts({ checksum: wrong }), `${origin}/a.zip`),
+      external.register(facts({ checksum: wrong }), `${origin}/a.zip`, buildActor()),
       ...['invalid_bundle', wrong, sha256(zip)],
     );
   });
 
   it('is refused when its checksum is a CRC-32, however right', async () => {
     await expectRefused(
-      external.register(facts({ checksum: '0a1b2c3d' }), `${origin}/a.zip`),
+      external.register(facts({ checksum: '0a1b2c3d' }), `${origin}/a.zip`, buildActor()),
       'invalid_request',
     );
     expect(asked).toEqual([]);
@@ -121,7 +122,7 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
     const hostile = buildZip({ '../index.html': 'x' });
     answer = (_request, response) => response.end(hostile);
     await expectRefused(
-      external.register(facts({ checksum: sha256(hostile) }), `${origin}/a.zip`),
+      external.register(facts({ checksum: sha256(hostile) }), `${origin}/a.zip`, buildActor()),
       'invalid_bundle',
     );
   });
@@ -130,13 +131,17 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
     const large = Buffer.alloc(maxBundleBytes + 1);
     for (const headers of [{}, { 'content-length': String(large.length) }]) {
       answer = (_request, response) => response.writeHead(200, headers).end(large);
-      await expectRefused(external.register(facts(), `${origin}/a.zip`), 'payload_too_large');
+      await expectRefused(external.register(facts(), `${origin}/a.zip`, buildActor()), 'payload_too_large');
     }
   });
 
   it.each([404, 500, 204])('is refused when its server answers %i', async (status) => {
     answer = (_request, response) => response.writeHead(status).end();
-    await expectRefused(external.register(facts(), `${origin}/a.zip`), 'invalid_bundle', String(status));
+    await expectRefused(
+      external.register(facts(), `${origin}/a.zip`, buildActor()),
+      'invalid_bundle',
+      String(status),
+    );
   });
 
   it('is refused when it is cut short', async () => {
@@ -144,7 +149,7 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
       response.writeHead(200, { 'content-length': String(zip.length) });
       response.write(zip.subarray(0, 10), () => response.destroy());
     };
-    await expectRefused(external.register(facts(), `${origin}/a.zip`), 'url_unreachable');
+    await expectRefused(external.register(facts(), `${origin}/a.zip`, buildActor()), 'url_unreachable');
   });
 
   it('is not asked for where its URL leads inward, or is no https URL', async () => {
@@ -153,7 +158,7 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
       'https://127.0.0.1/a.zip',
       'https://169.254.169.254/latest/meta-data',
     ]) {
-      await expectRefused(guarded.register(facts(), url), 'url_not_allowed');
+      await expectRefused(guarded.register(facts(), url, buildActor()), 'url_not_allowed');
     }
     for (const url of [
       'http://example.com/a.zip',
@@ -161,18 +166,18 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
       `https://a b/`,
       'https:\\\\a/b.zip',
     ]) {
-      await expectRefused(external.register(facts(), url), 'invalid_request');
+      await expectRefused(external.register(facts(), url, buildActor()), 'invalid_request');
     }
     await expectRefused(
-      external.register(facts(), `${origin.replace('//', '//user:password@')}/a`),
+      external.register(facts(), `${origin.replace('//', '//user:password@')}/a`, buildActor()),
       'url_not_allowed',
     );
     expect(asked).toEqual([]);
   });
 
   it('is not asked for when its version is taken', async () => {
-    await external.register(facts(), `${origin}/a.zip`);
-    await expect(external.register(facts(), `${origin}/a.zip`)).rejects.toMatchObject({
+    await external.register(facts(), `${origin}/a.zip`, buildActor());
+    await expect(external.register(facts(), `${origin}/a.zip`, buildActor())).rejects.toMatchObject({
       code: 'version_already_exists',
     });
     expect(asked).toHaveLength(1);
@@ -182,23 +187,27 @@ describe.skipIf(!canMakeCertificates)('a bundle that lies elsewhere (needs opens
     const sealed = Buffer.from('not a zip at all');
     answer = (_request, response) => response.end(sealed);
     const keys = { sessionKey: 'aXY=:a2V5', checksum: 'of-what-it-holds', keyId: 'MIIBCgKCAQEA12345678' };
-    expect(await external.register(facts(keys), `${origin}/a.zip`)).toMatchObject({
+    expect(await external.register(facts(keys), `${origin}/a.zip`, buildActor())).toMatchObject({
       ...keys,
       sizeBytes: sealed.length,
     });
     count += 1;
     answer = (_request, response) => response.writeHead(404).end();
-    await expectRefused(external.register(facts(keys), `${origin}/a.zip`), 'invalid_bundle', '404');
+    await expectRefused(
+      external.register(facts(keys), `${origin}/a.zip`, buildActor()),
+      'invalid_bundle',
+      '404',
+    );
   });
 
   it('is taken as it is described where nothing is to be fetched', async () => {
     const url = 'https://nowhere.invalid/a.zip';
-    expect(await unverified.register(facts(), url)).toMatchObject({
+    expect(await unverified.register(facts(), url, buildActor())).toMatchObject({
       externalUrl: url,
       sizeBytes: 0,
       crcChecksum: '',
     });
     count += 1;
-    await expectRefused(unverified.register(facts({ checksum: 'x' }), url), 'invalid_request');
+    await expectRefused(unverified.register(facts({ checksum: 'x' }), url, buildActor()), 'invalid_request');
   });
 });

@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import type { OutboundHttp } from '../ports/outbound-http.ts';
@@ -13,7 +14,7 @@ export interface ExternalBundles {
    * Rejects with `invalid_request`, with `version_already_exists`, with `url_not_allowed` and `url_unreachable`, with
    * `payload_too_large`, and with `invalid_bundle` for what is not the zip that was promised, or none that devices can use.
    */
-  register(facts: BundleFacts, externalUrl: string): Promise<Bundle>;
+  register(facts: BundleFacts, externalUrl: string, actor: Actor): Promise<Bundle>;
 }
 
 /** Within what a connection to us may be silent, or the answer would reach nobody. */
@@ -32,7 +33,7 @@ function checkUrl(url: string): void {
 }
 
 export function createExternalBundles(deps: {
-  readonly bundles: Pick<Bundles, 'stage' | 'registerUnseen' | 'requireNewVersion'>;
+  readonly bundles: Pick<Bundles, 'stage' | 'registerUnseen' | 'requireAcceptable'>;
   readonly outbound: OutboundHttp;
   readonly maxBundleBytes: number;
   /** Whether the zip is fetched at all. */
@@ -40,12 +41,12 @@ export function createExternalBundles(deps: {
 }): ExternalBundles {
   const { bundles, outbound, maxBundleBytes, isVerifying } = deps;
   return {
-    async register(facts, externalUrl) {
+    async register(facts, externalUrl, actor) {
       checkFacts(facts);
       statedChecksum(facts);
       checkUrl(externalUrl);
-      await bundles.requireNewVersion(facts);
-      if (!isVerifying) return bundles.registerUnseen(facts, externalUrl);
+      await bundles.requireAcceptable(facts);
+      if (!isVerifying) return bundles.registerUnseen(facts, externalUrl, actor);
       const answer = await outbound.request({
         ...{ method: 'GET', url: externalUrl, timeoutMs: fetchTimeoutMs },
         ...{ maxBytes: maxBundleBytes, maxRedirects },
@@ -56,7 +57,7 @@ export function createExternalBundles(deps: {
       }
       const staged = await bundles.stage(answer.body);
       try {
-        return await staged.register(facts, externalUrl);
+        return await staged.register(facts, externalUrl, actor);
       } finally {
         await staged.discard();
       }

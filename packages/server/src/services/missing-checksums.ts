@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
+import { systemActor } from '../domain/actor.ts';
 import type { Bundle } from '../domain/bundle.ts';
 import { isWithin } from '../domain/elapsed.ts';
 import { AppError } from '../domain/errors.ts';
@@ -15,6 +16,8 @@ const bundlesPerStep = 20;
 const firstPauseMs = 60_000;
 const maxPauseMs = 24 * 60 * 60 * 1000;
 
+const checksumActor = systemActor('missing-checksums');
+
 /** A bundle whose bytes could not be read, or are not those that were uploaded. */
 export interface UnreadableBundle {
   readonly bundle: Bundle;
@@ -27,6 +30,8 @@ export interface ChecksumSearch {
    * bundle that cannot be read is answered and tried again after a pause, which doubles each time.
    */
   run(): Promise<readonly UnreadableBundle[]>;
+  /** Ends the run under way, and every later one, at once: a bundle can take minutes to read. */
+  stop(): void;
 }
 
 /**
@@ -41,13 +46,14 @@ export function createChecksumSearch(deps: {
   readonly maxBundleBytes: number;
 }): ChecksumSearch {
   const { store, externalObjects, appSnapshots, clock, maxBundleBytes } = deps;
+  const stopping = new AbortController();
   const pauses = new Map<string, { readonly untilMs: number; readonly lengthMs: number }>();
 
   async function measure({ externalUrl, crcChecksum }: Bundle) {
     const sha256 = createHash('sha256');
     let crc = 0;
     let sizeBytes = 0;
-    for await (const bytes of externalObjects.read(externalUrl ?? '')) {
+    for await (const bytes of externalObjects.read(externalUrl ?? '', stopping.signal)) {
       sizeBytes += bytes.byteLength;
       if (sizeBytes > maxBundleBytes) {
         throw new AppError(
@@ -74,12 +80,14 @@ export function createChecksumSearch(deps: {
     try {
       found = await measure(bundle);
     } catch (error) {
+      if (stopping.signal.aborted) return undefined;
       const lengthMs = Math.min(pause ? pause.lengthMs * 2 : firstPauseMs, maxPauseMs);
       pauses.set(bundle.id, { untilMs: clock.now() + lengthMs, lengthMs });
       return { bundle, error };
     }
     pauses.delete(bundle.id);
-    if (await store.setMissingChecksum(bundle.id, found)) await appSnapshots.refresh(bundle.appId);
+    const by = { actor: checksumActor, atMs: clock.now() };
+    if (await store.setMissingChecksum(bundle.id, found, by)) await appSnapshots.refresh(bundle.appId);
     return undefined;
   }
 
@@ -90,7 +98,7 @@ export function createChecksumSearch(deps: {
       const startedMs = clock.now();
       while (bundles.length > 0) {
         for (const bundle of bundles) {
-          if (!isWithin(maxRunMs, startedMs, clock.now())) return unreadable;
+          if (stopping.signal.aborted || !isWithin(maxRunMs, startedMs, clock.now())) return unreadable;
           const failed = await complete(bundle);
           if (failed) unreadable.push(failed);
         }
@@ -98,5 +106,6 @@ export function createChecksumSearch(deps: {
       }
       return unreadable;
     },
+    stop: () => stopping.abort(),
   };
 }

@@ -8,7 +8,7 @@ import { createFilesystemObjectStorage } from '../object-storage/filesystem.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
 import type { Store } from '../ports/store.ts';
-import { buildBundle } from '../testing/builders.ts';
+import { buildBundle, someAuthor } from '../testing/builders.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { createObjectDeletions, type ObjectDeletions } from './object-deletions.ts';
 
@@ -23,6 +23,7 @@ describe('deletions of objects', () => {
   let deletions: ObjectDeletions;
   /** Keys whose removal fails. */
   let stuck: Set<string>;
+  let onRemove: () => void;
 
   beforeAll(async () => {
     store = await openSqliteStore(':memory:');
@@ -33,12 +34,14 @@ describe('deletions of objects', () => {
     objectStorage = await createFilesystemObjectStorage(folder);
     clock = createFakeClock();
     stuck = new Set();
+    onRemove = () => undefined;
     deletions = createObjectDeletions({
       store,
       clock,
       objectStorage: {
         ...objectStorage,
         async remove(key) {
+          onRemove();
           if (stuck.has(key)) throw outage;
           await objectStorage.remove(key);
         },
@@ -78,7 +81,7 @@ describe('deletions of objects', () => {
     const objectKey = bundleObjectKey(bundle.appId, bundle.id);
     await deletions.planUnlessClaimed(objectKey);
     await storeObject(objectKey);
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     clock.advance(100 * hourMs);
     expect(await deletions.carryOutDue()).toBe(0);
     expect(await exists(objectKey)).toBe(true);
@@ -88,8 +91,8 @@ describe('deletions of objects', () => {
     const bundle = buildBundle();
     const objectKey = bundleObjectKey(bundle.appId, bundle.id);
     await storeObject(objectKey);
-    await store.insertBundle(bundle);
-    await store.deleteBundle(bundle.id, clock.now());
+    await store.insertBundle(bundle, someAuthor);
+    await store.deleteBundle(bundle.id, { ...someAuthor, atMs: clock.now() });
     expect(await deletions.carryOutDue()).toBe(1);
     expect(await exists(objectKey)).toBe(false);
   });
@@ -150,5 +153,17 @@ describe('deletions of objects', () => {
     expect(await deletions.carryOutDue()).toBe(250);
     expect(await exists('apps/249')).toBe(false);
     expect(await deletions.carryOutDue()).toBe(0);
+  });
+
+  it('end after the object they are at when the server stops, and the rest stays planned', async () => {
+    for (const name of ['a', 'b', 'c']) {
+      await deletions.planUnlessClaimed(`apps/${name}`);
+      await storeObject(`apps/${name}`);
+    }
+    clock.advance(hourMs);
+    onRemove = () => deletions.stop();
+    expect(await deletions.carryOutDue()).toBe(1);
+    expect(await planned()).toEqual(['apps/b', 'apps/c']);
+    expect(await exists('apps/b')).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { isAppId, type Platform, parsePlatform } from '@capgo-server/protocol/formats/identifiers';
+import { type Actor, labelOf } from '../domain/actor.ts';
 import { type Deployment, rollbackReason } from '../domain/deployment.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
@@ -20,26 +21,26 @@ export interface ReleaseFacts {
 
 export interface Releases {
   /** Rejects with `invalid_request`, `release_already_exists` or `bundle_not_found`. */
-  create(facts: ReleaseFacts): Promise<Release>;
+  create(facts: ReleaseFacts, actor: Actor): Promise<Release>;
   list(filter: AppFilter, page: PageRequest): Promise<Page<Release>>;
   find(id: string): Promise<Release | undefined>;
   /** @param releaseDateMs epoch milliseconds, or null for "not released" */
-  setReleaseDate(id: string, releaseDateMs: number | null): Promise<Release>;
+  setReleaseDate(id: string, releaseDateMs: number | null, actor: Actor): Promise<Release>;
   /**
    * Serves the bundle, or the builtin one for null, from the next update check on.
    *
    * @param actor who asked for it, for the deployment log
    */
-  setActiveBundle(id: string, bundleId: string | null, actor: string): Promise<Release>;
+  setActiveBundle(id: string, bundleId: string | null, actor: Actor): Promise<Release>;
   /**
    * Serves what was served before what is active when it is asked; rollback after rollback walks further back, while
    * several at once go back once and log a deployment each. Of a rollback and `setActiveBundle` at once the later one
    * counts. Rejects with `invalid_request` when there is nothing to go back to.
    */
-  rollback(id: string, actor: string): Promise<Release>;
+  rollback(id: string, actor: Actor): Promise<Release>;
   /** Newest first. */
   listDeployments(id: string, page: PageRequest): Promise<Page<Deployment>>;
-  delete(id: string): Promise<void>;
+  delete(id: string, actor: Actor): Promise<void>;
 }
 
 const maxVersionLength = 128;
@@ -72,25 +73,21 @@ export function createReleases(deps: {
     return release;
   }
 
-  async function deploy(
-    id: string,
-    bundleId: string | null,
-    actor: string,
-    reason: string,
-  ): Promise<Release> {
+  async function deploy(id: string, bundleId: string | null, actor: Actor, reason: string): Promise<Release> {
     const deployment = {
       id: ids.next(),
       bundleId,
       rolloutBundleId: null,
-      actor,
+      actor: labelOf(actor),
       reason,
       createdAtMs: clock.now(),
     };
-    return published(await store.deployToRelease(id, deployment));
+    const by = { actor, atMs: deployment.createdAtMs };
+    return published(await store.deployToRelease(id, deployment, by));
   }
 
   return {
-    async create(facts) {
+    async create(facts, actor) {
       const platform = requirePlatform(facts.platform);
       if (!isAppId(facts.appId)) {
         throw new AppError('invalid_request', 'app_id must be a reverse-domain id such as com.example.app');
@@ -110,13 +107,13 @@ export function createReleases(deps: {
         createdAtMs: now,
         updatedAtMs: now,
       };
-      await store.insertRelease(release);
+      await store.insertRelease(release, { actor, atMs: now });
       return published(release);
     },
     list: (filter, page) => store.listReleases(filter, page),
     find: (id) => store.findRelease(id),
-    setReleaseDate: async (id, releaseDateMs) =>
-      published(await store.setReleaseDate(id, releaseDateMs, clock.now())),
+    setReleaseDate: async (id, releaseDateMs, actor) =>
+      published(await store.setReleaseDate(id, releaseDateMs, { actor, atMs: clock.now() })),
     setActiveBundle: (id, bundleId, actor) => deploy(id, bundleId, actor, 'set active bundle'),
     async rollback(id, actor) {
       const release = await store.findRelease(id);
@@ -136,8 +133,8 @@ export function createReleases(deps: {
       return deploy(id, previous, actor, rollbackReason);
     },
     listDeployments: (id, page) => store.listDeployments({ kind: 'release', releaseId: id }, page),
-    async delete(id) {
-      await published(await store.deleteRelease(id));
+    async delete(id, actor) {
+      await published(await store.deleteRelease(id, { actor, atMs: clock.now() }));
     },
   };
 }

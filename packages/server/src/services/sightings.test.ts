@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  buildActor,
   buildDeviceEventBody,
   buildDeviceRecord,
   buildUpdateCheckBody,
@@ -197,7 +198,10 @@ describe('the row of a device', () => {
 
   it('is written when the device asks for a channel', async () => {
     const appId = await createApp();
-    await server.product.services.channels.create({ appId, name: 'beta', isPublic: true }, 'olga');
+    await server.product.services.channels.create(
+      { appId, name: 'beta', isPublic: true },
+      buildActor('olga'),
+    );
     await postDevice('/channel_self', buildUpdateCheckBody({ app_id: appId }), 'PUT');
     await server.product.jobs.find((job) => job.name === 'record-checks')?.run();
     expect(await deviceOf(appId)).toMatchObject({ version_name: '1.0.0', last_seen: now() });
@@ -224,7 +228,10 @@ describe('a device that says the same again', () => {
     const before = await deviceOf(appId);
     clock.advance(30_000);
     await check({ app_id: appId });
-    await server.product.services.channels.create({ appId, name: 'production', isPublic: true }, 'olga');
+    await server.product.services.channels.create(
+      { appId, name: 'production', isPublic: true },
+      buildActor('olga'),
+    );
     await check({ app_id: appId });
     expect(await deviceOf(appId)).toEqual(before);
     clock.advance(minuteMs);

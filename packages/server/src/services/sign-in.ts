@@ -1,12 +1,14 @@
 import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
-import { admit, type SignInRules } from '../domain/sign-in.ts';
+import { admit, personOf, type SignInRules, verifiedEmail } from '../domain/sign-in.ts';
 import type { IdentityProvider } from '../ports/identity.ts';
+import type { Members } from './members.ts';
 
 export interface SignIn {
   /**
-   * The operator whom a token is of; undefined when the token is not good. Rejects with `forbidden` for a person who is
-   * no operator, with `unauthorized` for a sign-in that has expired, and with `unavailable` when the identity provider
+   * The operator whom a token is of; undefined when the token is not good. Whom the rules do not let in may still be a
+   * member of an organization, by a verified address: then the membership decides. Rejects with `forbidden` for a person
+   * who is neither, with `unauthorized` for a sign-in that has expired, and with `unavailable` when the identity provider
    * cannot be asked.
    */
   find(token: string): Promise<Caller | undefined>;
@@ -15,15 +17,19 @@ export interface SignIn {
 export function createSignIn(deps: {
   readonly provider: IdentityProvider;
   readonly rules: SignInRules;
+  readonly members: Pick<Members, 'findRole'>;
 }): SignIn {
-  const { provider, rules } = deps;
+  const { provider, rules, members } = deps;
   return {
     async find(token) {
       const claims = await provider.findClaims(token);
       if (!claims) return undefined;
       const entry = admit(claims, rules);
-      if ('refusal' in entry) throw new AppError('forbidden', entry.refusal);
-      return entry.caller;
+      if ('caller' in entry) return entry.caller;
+      const email = verifiedEmail(claims);
+      const membership = email === undefined ? undefined : await members.findRole(email);
+      if (!membership) throw new AppError('forbidden', entry.refusal);
+      return personOf(claims, membership);
     },
   };
 }

@@ -1,12 +1,20 @@
 import { hash, randomUUID } from 'node:crypto';
+import type { Actor, ChangedBy } from '../domain/actor.ts';
 import { type AppRecord, appProfileDefaults, appSettingDefaults } from '../domain/app.ts';
 import { type Bundle, bundleObjectKey } from '../domain/bundle.ts';
 import { autoPauseDefaults, type Channel, channelDefaults, rolloutDefaults } from '../domain/channel.ts';
 import type { DeviceCheck, DeviceEvent, DeviceRecord } from '../domain/device.ts';
 import type { EventEffects } from '../domain/event-effects.ts';
 import { fileObjectKey, type ManifestEntry, type StoredFile } from '../domain/manifest.ts';
+import type { Member } from '../domain/member.ts';
+import {
+  defaultOrganizationId,
+  type Organization,
+  organizationRuleDefaults,
+} from '../domain/organization.ts';
 import type { Release } from '../domain/release.ts';
 import type { DeviceActivity } from '../domain/statistics.ts';
+import type { Delivery, Webhook } from '../domain/webhook.ts';
 import type { NewApiKey } from '../ports/api-keys.ts';
 import type { RecordedEvent } from '../ports/device-events.ts';
 import type { NewDeployment } from '../ports/store.ts';
@@ -15,6 +23,14 @@ import type { NewDeployment } from '../ports/store.ts';
 export const someAppId = 'com.example.app';
 export const someDeviceId = 'b5c2b0b4-7b8f-4b33-9d7f-0a6c1f0f7c11';
 export const someTimeMs = Date.UTC(2026, 0, 15, 12);
+
+/** Somebody with a token. */
+export function buildActor(name = 'tester'): Actor {
+  return { kind: 'management_token', id: `token-of-${name}`, name, email: null };
+}
+
+/** Who changes things where a test is not about that. */
+export const someAuthor: ChangedBy = { actor: buildActor(), atMs: someTimeMs };
 
 let lastNumber = 0;
 
@@ -51,6 +67,7 @@ export function buildBundle(given: Partial<Bundle> = {}): Bundle {
 export function buildAppRecord(given: Partial<AppRecord> = {}): AppRecord {
   return {
     appId: someAppId,
+    organizationId: defaultOrganizationId,
     ...appSettingDefaults,
     ...appProfileDefaults,
     createdAtMs: someTimeMs,
@@ -122,6 +139,50 @@ export function buildNewApiKey(given: Partial<NewApiKey> = {}): NewApiKey {
 /** The hash of a key that no other test has. */
 export function newKeyHash(): string {
   return hash('sha256', randomUUID());
+}
+
+/** A UUID that no earlier call answered. */
+function nextUuid(): string {
+  return `00000000-0000-4000-8000-${nextId().slice(12)}`;
+}
+
+export function buildOrganization(given: Partial<Organization> = {}): Organization {
+  return {
+    ...{ id: nextUuid(), name: 'Example', isDefault: false, logo: null, website: null },
+    ...{ managementEmail: null, createdBy: null, ...organizationRuleDefaults },
+    ...{ createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+export function buildMember(given: Partial<Member> & Pick<Member, 'organizationId'>): Member {
+  const id = given.id ?? nextUuid();
+  return {
+    ...{ id, email: `${id}@example.com`, role: 'read', acceptedAtMs: null },
+    ...{ createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+export function buildWebhook(given: Partial<Webhook> & Pick<Webhook, 'organizationId'>): Webhook {
+  return {
+    ...{ id: nextUuid(), name: 'hook', url: 'https://example.com/hook', isEnabled: true },
+    ...{ secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`, events: ['channels'] },
+    ...{ deliveryVersion: 'legacy', createdBy: null, createdAtMs: someTimeMs, updatedAtMs: someTimeMs },
+    ...given,
+  };
+}
+
+/** A delivery that is due. */
+export function buildDelivery(given: Partial<Delivery> & Pick<Delivery, 'webhookId'>): Delivery {
+  return {
+    ...{ id: nextUuid(), auditId: null, eventId: nextUuid(), eventType: 'channels.UPDATE' },
+    ...{ status: 'pending', payload: '{"a":"ä"}', deliveryVersion: 'legacy' },
+    ...{ attemptCount: 0, maxAttempts: 10, nextAttemptAtMs: someTimeMs, createdAtMs: someTimeMs },
+    ...{ completedAtMs: null, responseStatus: null, responseBody: null, responseHeaders: null },
+    durationMs: null,
+    ...given,
+  };
 }
 
 /** A deployment of builtin, unless a bundle is given. */

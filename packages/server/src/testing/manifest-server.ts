@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { buildUpdateCheckBody } from './builders.ts';
+import { buildActor, buildUpdateCheckBody } from './builders.ts';
 import type { PhoneUpdate } from './phone.ts';
 import { bundleForm, type TestServer, testToken } from './test-server.ts';
 
@@ -44,8 +44,8 @@ export function usersOf(server: TestServer) {
       const { channels } = server.product.services;
       const known = (await channels.list(appId))[0];
       const { id } =
-        known ?? (await channels.create({ appId, name: 'production', isPublic: true }, 'tester'));
-      await channels.setBundle(id, bundleId, 'tester');
+        known ?? (await channels.create({ appId, name: 'production', isPublic: true }, buildActor()));
+      await channels.setBundle(id, bundleId, buildActor());
       return id;
     },
     async check(appId: string, given: Record<string, unknown> = {}, headers: Record<string, string> = {}) {

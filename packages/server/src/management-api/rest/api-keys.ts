@@ -56,6 +56,9 @@ interface KeyWords {
   readonly refused: readonly [code: string, status: number];
 }
 
+/** What an organization can demand of when a key ends. */
+const expirationReasons = ['expiration_required', 'expiration_exceeds_max'] as const;
+
 /** Our own refusals in the codes that an endpoint has for them. */
 function inWordsOf<Result>({ missing, refused }: KeyWords, run: () => Promise<Result>): Promise<Result> {
   const words = ([code, status]: readonly [string, number], documentedText: string): RestWords => ({
@@ -69,7 +72,12 @@ function inWordsOf<Result>({ missing, refused }: KeyWords, run: () => Promise<Re
     try {
       return await run();
     } catch (error) {
-      if (!(error instanceof AppError) || error.details?.['field'] !== 'expires_at') throw error;
+      if (!(error instanceof AppError)) throw error;
+      const reason = error.details?.['reason'];
+      if (expirationReasons.some((each) => each === reason)) {
+        throw new RestError(String(reason), error.message, { cause: error });
+      }
+      if (error.details?.['field'] !== 'expires_at') throw error;
       throw new RestError('invalid_expiration_date', error.message, { cause: error });
     }
   });
@@ -178,6 +186,7 @@ const errorsOf = ({ missing, refused }: KeyWords, ...more: readonly string[]) =>
 const wrongFacts = [
   ...['name_must_be_a_string', 'invalid_bindings', 'invalid_expiration_date'],
   'invalid_global_permissions',
+  ...expirationReasons,
 ];
 const duplicateBinding = { code: 'duplicate_binding', status: 409 };
 

@@ -257,7 +257,7 @@ describe('a caller', () => {
   const routes = () =>
     restAppRoutes({
       ...server.product.services,
-      ...{ appSnapshots: { find: () => undefined }, organizationId: defaultOrganizationId },
+      ...{ appSnapshots: { find: () => undefined } },
     });
   const requests = (id: string): readonly RestRequest[] => [
     { path: `/app/${id}` },

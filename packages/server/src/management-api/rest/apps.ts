@@ -14,12 +14,14 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type Caller, seesApp } from '../../domain/access.ts';
+import { actorOf } from '../../domain/actor.ts';
 import { type AppRecord, endlessRetentionSeconds } from '../../domain/app.ts';
 import type { AppSnapshots } from '../../ports/app-snapshots.ts';
 import type { AppChange, Apps } from '../../services/apps.ts';
 import type { Devices } from '../../services/devices.ts';
+import type { Organizations } from '../../services/organizations.ts';
 import type { ManagementRoute } from '../route.ts';
-import { audienceOf, RestError } from './rest-error.ts';
+import { isHosted, RestError } from './rest-error.ts';
 import {
   appIdField,
   cannotAccessApp,
@@ -37,11 +39,10 @@ export interface RestAppRoutesDeps {
   readonly apps: Apps;
   readonly devices: Devices;
   readonly appSnapshots: Pick<AppSnapshots, 'find'>;
-  readonly organizationId: string;
+  readonly organizations: Pick<Organizations, 'find' | 'listAppIds'>;
 }
 
 const maxRows = 1_000;
-const isHosted = ({ headers }: FastifyRequest) => audienceOf(headers) === 'hosted';
 const timeOrNull = (timeMs: number) => (timeMs === 0 ? null : formatTimestamp(timeMs));
 const appNotFound = 'App not found';
 
@@ -91,7 +92,7 @@ function changeOf(input: RestInput): AppChange {
 }
 
 export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute[] {
-  const { apps, devices, appSnapshots, organizationId } = deps;
+  const { apps, devices, appSnapshots, organizations } = deps;
 
   async function toRows(records: readonly AppRecord[]): Promise<readonly RestApp[]> {
     const pinned = await devices.countOverrides(records.map(({ appId }) => appId));
@@ -106,7 +107,7 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
       );
       return {
         ...{ app_id: app.appId, id: uuidOf(app.appId), name: app.name, icon_url: app.icon },
-        ...{ owner_org: organizationId, user_id: null },
+        ...{ owner_org: app.organizationId, user_id: null },
         created_at: timeOrNull(app.createdAtMs),
         updated_at: timeOrNull(app.updatedAtMs),
         last_version: newest?.versionName ?? null,
@@ -148,6 +149,13 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
     return new RestError(restCode, message, { status, documentedText: appNotFound, details });
   }
 
+  /** The apps that the caller may see, of one organization or ('') of all; null for every one. */
+  async function visibleAppIds(caller: Caller, organization: string): Promise<readonly string[] | null> {
+    if (organization === '') return caller.apps && [...caller.apps];
+    const ofIt = await organizations.listAppIds(organization);
+    return ofIt.filter((appId) => seesApp(caller, appId));
+  }
+
   async function list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
     const input = queryInput(request);
     const wholeNumber = (name: string, otherwise: number): number => {
@@ -162,13 +170,14 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
       throw new RestError('invalid_limit', `limit must be a whole number from 1 to ${maxRows}`);
     }
     const organization = textField(input, 'org_id') ?? '';
-    if (organization !== '' && organization !== organizationId) {
+    if (organization !== '' && !(await organizations.find(caller, organization))) {
       throw new RestError(
         'user_does_not_have_access_to_this_organization',
         "You can't access this organization",
       );
     }
-    const records = await apps.list(caller.apps && [...caller.apps], { offset: page * limit, limit });
+    const appIds = await visibleAppIds(caller, organization);
+    const records = await apps.list(appIds, { offset: page * limit, limit });
     const rows = await toRows(records);
     return isHosted(request) ? rows : { data: rows };
   }
@@ -184,13 +193,14 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
     if (!textField(input, 'name')) throw new RestError('missing_name', 'Missing name');
     const organization = textField(input, 'owner_org') ?? '';
     // The same for an app that is there and for one that is not: the caller has nothing to do with either.
-    if (!seesApp(caller, appId) || (organization !== '' && organization !== organizationId)) {
+    const isOwnable = organization === '' || (await organizations.find(caller, organization)) !== undefined;
+    if (!seesApp(caller, appId) || !isOwnable) {
       throw new RestError('cannot_access_organization', "You can't access this organization", {
         status: 403,
       });
     }
     const app = await inWords({ invalid_request: { code: 'cannot_create_app' } }, () =>
-      apps.create(appId, changeOf(input)),
+      apps.create(appId, changeOf(input), actorOf(caller), organization === '' ? undefined : organization),
     );
     return toRow(app);
   }
@@ -209,7 +219,7 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
     };
     const gone = { code: 'cannot_access_app', status: 401, documentedText: appNotFound };
     const app = await inWords({ invalid_request: { code: 'cannot_update_app' }, app_not_found: gone }, () =>
-      apps.change(appId, given),
+      apps.change(appId, given, actorOf(caller)),
     );
     return toRow(app);
   }
@@ -220,7 +230,7 @@ export function restAppRoutes(deps: RestAppRoutesDeps): readonly ManagementRoute
       new RestError('cannot_delete_app', "You can't access this app", { documentedText: appNotFound });
     await requireApp(apps, caller, appId, refusal);
     await inWords({ app_not_found: { code: 'cannot_delete_app', documentedText: appNotFound } }, () =>
-      apps.delete(appId),
+      apps.delete(appId, actorOf(caller)),
     );
     return { status: 'ok' };
   }

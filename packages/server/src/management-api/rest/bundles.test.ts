@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roles } from '../../domain/access.ts';
 import { defaultOrganizationId } from '../../domain/organization.ts';
-import { buildRelease, buildUpdateCheckBody } from '../../testing/builders.ts';
+import { buildActor, buildRelease, buildUpdateCheckBody } from '../../testing/builders.ts';
 import { askRest, callerOf, type RestRequest, serveRoutesTo } from '../../testing/rest-client.ts';
 import { bundleForm, startTestServer, type TestServer } from '../../testing/test-server.ts';
 import { buildZip } from '../../testing/zip-builder.ts';
@@ -89,6 +89,7 @@ describe('GET /bundle', () => {
           ...{ keyId: '', minUpdateVersion: '', link: '', comment: '' },
         },
         'https://example.com/a.zip',
+        buildActor(),
       );
     }
     const expected = Array.from({ length: 101 }, (_each, index) => `1.0.${100 - index}`);
@@ -106,7 +107,7 @@ describe('GET /bundle', () => {
 
   it('is empty for an app without bundles', async () => {
     const appId = newAppId();
-    await server.product.services.apps.create(appId, {});
+    await server.product.services.apps.create(appId, {}, buildActor());
     expect(await ask({ path: `/bundle?app_id=${appId}` })).toStrictEqual({ status: 200, body: { data: [] } });
     const hosted = await ask({ path: `/bundle?app_id=${appId}`, as: 'hosted' });
     expect(hosted).toStrictEqual({ status: 200, body: [] });
@@ -212,10 +213,10 @@ describe('DELETE /bundle', () => {
       ids.set(version, record?.id ?? '');
     }
     const idOf = (version: string) => ids.get(version) ?? '';
-    const { id } = await channels.create({ appId, name: 'production' }, 'tester');
-    await channels.setBundle(id, idOf('1.0.0'), 'tester');
-    await channels.changeRollout(id, { bundleId: idOf('1.0.1') }, 'tester');
-    await releases.create(buildRelease({ appId, builtinBundleId: idOf('1.0.2') }));
+    const { id } = await channels.create({ appId, name: 'production' }, buildActor('tester'));
+    await channels.setBundle(id, idOf('1.0.0'), buildActor('tester'));
+    await channels.changeRollout(id, { bundleId: idOf('1.0.1') }, buildActor('tester'));
+    await releases.create(buildRelease({ appId, builtinBundleId: idOf('1.0.2') }), buildActor());
     for (const version of ['1.0.0', '1.0.1', '1.0.2']) {
       for (const as of ['documented', 'hosted'] as const) {
         const answer = await ask({ method: 'DELETE', path: '/bundle', body: { app_id: appId, version }, as });
@@ -266,9 +267,13 @@ describe('PUT /bundle', () => {
   it('sets a bundle to a channel, leaves its rollout, and is in the history', async () => {
     const appId = newAppId();
     const [stable, next] = [await upload(appId, '1.0.0'), await upload(appId, '1.0.1')];
-    const channel = await channels.create({ appId, name: 'production' }, 'tester');
+    const channel = await channels.create({ appId, name: 'production' }, buildActor('tester'));
     const [record] = await service.findRecords(appId, { numbers: [next] });
-    await channels.changeRollout(channel.id, { bundleId: record?.id ?? null, percentageBps: 500 }, 'tester');
+    await channels.changeRollout(
+      channel.id,
+      { bundleId: record?.id ?? null, percentageBps: 500 },
+      buildActor('tester'),
+    );
     for (const as of ['documented', 'hosted'] as const) {
       const answer = await ask({
         ...{ method: 'PUT', path: '/bundle', as },
@@ -291,8 +296,11 @@ describe('a request for bundles that cannot be met', () => {
   const foreignAppId = 'com.example.foreign';
   let ids: { bundle: number; channel: number; foreignBundle: number; foreignChannel: number };
   beforeAll(async () => {
-    const channel = await channels.create({ appId, name: 'production' }, 'tester');
-    const foreignChannel = await channels.create({ appId: foreignAppId, name: 'production' }, 'tester');
+    const channel = await channels.create({ appId, name: 'production' }, buildActor('tester'));
+    const foreignChannel = await channels.create(
+      { appId: foreignAppId, name: 'production' },
+      buildActor('tester'),
+    );
     ids = {
       bundle: await upload(appId, '1.0.0'),
       channel: channel.id,
@@ -428,7 +436,7 @@ describe('a caller', () => {
   beforeAll(async () => {
     for (const each of [appId, hidden]) {
       await upload(each, '1.0.0');
-      await channels.create({ appId: each, name: 'production' }, 'tester');
+      await channels.create({ appId: each, name: 'production' }, buildActor('tester'));
     }
   });
 
@@ -436,7 +444,6 @@ describe('a caller', () => {
     restBundleRoutes({
       ...server.product.services,
       externalBundles: { register: () => Promise.reject(new Error('Not asked')) },
-      organizationId: defaultOrganizationId,
     });
   const requests = (id: string): readonly RestRequest[] => [
     { path: `/bundle?app_id=${id}` },

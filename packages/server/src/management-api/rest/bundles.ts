@@ -17,6 +17,8 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type Caller, seesApp } from '../../domain/access.ts';
+import { actorOf } from '../../domain/actor.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { BundleRecord } from '../../ports/bundle-records.ts';
 import type { Apps } from '../../services/apps.ts';
 import type { BundleFacts } from '../../services/bundle-facts.ts';
@@ -25,7 +27,7 @@ import type { Channels } from '../../services/channels.ts';
 import type { ExternalBundles } from '../../services/external-bundles.ts';
 import { readBundleForm } from '../bundle-form.ts';
 import type { ManagementRoute } from '../route.ts';
-import { audienceOf, RestError } from './rest-error.ts';
+import { isHosted, RestError } from './rest-error.ts';
 import {
   appIdField,
   cannotAccessApp,
@@ -43,10 +45,7 @@ export interface RestBundleRoutesDeps {
   readonly bundles: Bundles;
   readonly externalBundles: ExternalBundles;
   readonly channels: Channels;
-  readonly organizationId: string;
 }
-
-const isHosted = ({ headers }: FastifyRequest) => audienceOf(headers) === 'hosted';
 
 /** The refusals that the bundle itself can bring, in the words of that API. */
 const bundleWords = {
@@ -55,9 +54,9 @@ const bundleWords = {
 } as const;
 
 export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly ManagementRoute[] {
-  const { apps, bundles, externalBundles, channels, organizationId } = deps;
+  const { apps, bundles, externalBundles, channels } = deps;
 
-  function toRow(record: BundleRecord, request: FastifyRequest): RestBundle {
+  function toRow(record: BundleRecord, ownerId: string, request: FastifyRequest): RestBundle {
     const row = {
       id: record.number,
       app_id: record.appId,
@@ -74,10 +73,12 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       min_update_version: record.minUpdateVersion,
       ...{ link: record.link, comment: record.comment },
       ...{ manifest: null, manifest_count: record.fileCount, native_packages: null, cli_version: null },
-      ...{ owner_org: organizationId, user_id: null, created_by_apikey_rbac_id: null },
+      ...{ owner_org: ownerId, user_id: null, created_by_apikey_rbac_id: null },
     };
     return isHosted(request) ? row : { ...row, bucket_id: null, minUpdateVersion: record.minUpdateVersion };
   }
+
+  const ownerOf = async (appId: string) => (await apps.find(appId))?.organizationId ?? defaultOrganizationId;
 
   /** What a request says of a new bundle, checked as far as that API knows words for it. */
   function factsOf(input: RestInput): BundleFacts {
@@ -121,7 +122,8 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
   async function createdAnswer(id: string, appId: string, request: FastifyRequest) {
     if (!isHosted(request)) return { status: 'ok' };
     const [record] = await bundles.findRecords(appId, { ids: [id] });
-    return { status: 'success', ...(record ? { bundle: toRow(record, request) } : {}) };
+    const ownerId = await ownerOf(appId);
+    return { status: 'success', ...(record ? { bundle: toRow(record, ownerId, request) } : {}) };
   }
 
   async function upload(request: FastifyRequest, caller: Caller) {
@@ -132,7 +134,7 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       if (facts.versionName === '') throw new RestError('missing_version', 'Missing version');
       checkVersion(facts.versionName);
       requireVisible(caller, facts.appId);
-      const { id, appId } = await created(facts, () => staged.create(facts));
+      const { id, appId } = await created(facts, () => staged.create(facts, actorOf(caller)));
       return await createdAnswer(id, appId, request);
     } finally {
       await staged.discard();
@@ -151,7 +153,9 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
     if (!externalUrl.startsWith('https://')) {
       throw new RestError('invalid_protocol', 'external_url must start with https://');
     }
-    const { id, appId } = await created(facts, () => externalBundles.register(facts, externalUrl));
+    const { id, appId } = await created(facts, () =>
+      externalBundles.register(facts, externalUrl, actorOf(caller)),
+    );
     return createdAnswer(id, appId, request);
   }
 
@@ -163,7 +167,8 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       () => new RestError('cannot_get_bundle', "You can't access this app", { details: { app_id: appId } }),
     );
     const records = await bundles.listRecords(appId, { offset: pageOffset(input), limit: restPageRows });
-    const rows = records.map((record) => toRow(record, request));
+    const ownerId = await ownerOf(appId);
+    const rows = records.map((record) => toRow(record, ownerId, request));
     return isHosted(request) ? rows : { data: rows };
   }
 
@@ -177,7 +182,7 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
     );
     const versionName = textField(input, 'version') ?? '';
     if (versionName === '') {
-      await bundles.deleteUnused(appId);
+      await bundles.deleteUnused(appId, { createdUntilMs: null, exceptIds: [] }, actorOf(caller));
       return { status: 'ok' };
     }
     const gone = {
@@ -187,7 +192,7 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
     };
     const [record] = await bundles.findRecords(appId, { versionNames: [versionName] });
     if (!record) throw new RestError(gone.code, gone.message, { documentedText: bundleNotFound });
-    await inWords({ bundle_not_found: gone }, () => bundles.delete(record.id));
+    await inWords({ bundle_not_found: gone }, () => bundles.delete(record.id, actorOf(caller)));
     return { status: 'ok' };
   }
 
@@ -219,11 +224,15 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
     await inWords(
       { invalid_request: { code: 'cannot_update_version_metadata' }, bundle_not_found: notFound },
       () =>
-        bundles.change(record.id, {
-          ...(link === undefined ? {} : { link }),
-          ...(comment === undefined ? {} : { comment }),
-          ...(minUpdateVersion === undefined ? {} : { minUpdateVersion }),
-        }),
+        bundles.change(
+          record.id,
+          {
+            ...(link === undefined ? {} : { link }),
+            ...(comment === undefined ? {} : { comment }),
+            ...(minUpdateVersion === undefined ? {} : { minUpdateVersion }),
+          },
+          actorOf(caller),
+        ),
     );
     return { status: isHosted(request) ? 'ok' : 'success' };
   }
@@ -252,7 +261,7 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
         bundle_not_found: { code: 'cannot_find_version', documentedText: bundleNotFound },
         channel_not_found: { code: 'cannot_find_channel', documentedText: channelNotFound },
       },
-      () => channels.setBundle(channel.id, record.id, caller.name),
+      () => channels.setBundle(channel.id, record.id, actorOf(caller)),
     );
     return {
       status: 'success',

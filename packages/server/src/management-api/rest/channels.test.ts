@@ -522,8 +522,7 @@ describe('a caller', () => {
     { method: 'POST', path: '/channel', body: { app_id: id, channel: 'production', public: false } },
     { method: 'DELETE', path: '/channel', body: { app_id: id, channel: 'production' } },
   ];
-  const routes = () =>
-    restChannelRoutes({ ...server.product.services, clock, organizationId: defaultOrganizationId });
+  const routes = () => restChannelRoutes({ ...server.product.services, clock });
 
   it('of one app cannot tell the channels of another from those of none', async () => {
     const nobody = `${appId}x`;

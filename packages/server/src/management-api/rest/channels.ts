@@ -10,7 +10,9 @@ import {
 } from '@capgo-server/protocol/management/rest-channels';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/access.ts';
+import { actorOf } from '../../domain/actor.ts';
 import type { Channel } from '../../domain/channel.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Apps } from '../../services/apps.ts';
 import type { Bundles } from '../../services/bundles.ts';
@@ -18,7 +20,7 @@ import type { ChannelPatch } from '../../services/channel-changes.ts';
 import type { Channels } from '../../services/channels.ts';
 import type { ManagementRoute } from '../route.ts';
 import { type BundleChoice, channelInput } from './channel-input.ts';
-import { audienceOf, RestError } from './rest-error.ts';
+import { isHosted, RestError } from './rest-error.ts';
 import {
   appIdField,
   cannotAccessApp,
@@ -36,10 +38,8 @@ export interface RestChannelRoutesDeps {
   readonly bundles: Bundles;
   readonly channels: Channels;
   readonly clock: Clock;
-  readonly organizationId: string;
 }
 
-const isHosted = ({ headers }: FastifyRequest) => audienceOf(headers) === 'hosted';
 const timeOrNull = (timeMs: number | null) => (timeMs === null ? null : formatTimestamp(timeMs));
 
 function cannotFindVersion(): RestError {
@@ -47,13 +47,14 @@ function cannotFindVersion(): RestError {
 }
 
 export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly ManagementRoute[] {
-  const { apps, bundles, channels, clock, organizationId } = deps;
+  const { apps, bundles, channels, clock } = deps;
 
   async function toRows(
     appId: string,
     given: readonly Channel[],
     request: FastifyRequest,
   ): Promise<readonly RestChannel[]> {
+    const ownerId = (await apps.find(appId))?.organizationId ?? defaultOrganizationId;
     const ids = given.flatMap(({ bundleId, rollout }) => [bundleId, rollout.bundleId]);
     const records = await bundles.findRecords(appId, { ids: [...new Set(ids.filter((id) => id !== null))] });
     const byId = new Map(records.map((record) => [record.id, record]));
@@ -68,7 +69,7 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
         ...{ id: channel.id, name: channel.name, app_id: channel.appId },
         created_at: formatTimestamp(channel.createdAtMs),
         updated_at: formatTimestamp(channel.updatedAtMs),
-        ...{ created_by: null, owner_org: organizationId },
+        ...{ created_by: null, owner_org: ownerId },
         version: info(channel.bundleId),
         public: channel.isPublic,
         ...channel.platforms,
@@ -137,7 +138,7 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
         bundle_not_found: { code: 'cannot_find_version', documentedText: bundleNotFound },
         channel_not_found: { code: 'cannot_find_channel', documentedText: channelNotFound },
       },
-      () => channels.save({ appId, name }, given, caller.name),
+      () => channels.save({ appId, name }, given, actorOf(caller)),
     );
     const isNewWithBundle = isNew && channel.bundleId !== null;
     return { status: 'ok', ...(isNewWithBundle ? { id: channel.id, public: channel.isPublic } : {}) };
@@ -182,7 +183,7 @@ export function restChannelRoutes(deps: RestChannelRoutesDeps): readonly Managem
     }
     await inWords(
       { channel_not_found: { code: 'cannot_find_channel', documentedText: channelNotFound } },
-      () => channels.delete(found.id),
+      () => channels.delete(found.id, actorOf(caller)),
     );
     return { status: 'ok' };
   }

@@ -10,6 +10,7 @@ import {
 } from '@capgo-server/protocol/management/rest-devices';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/access.ts';
+import { actorOf } from '../../domain/actor.ts';
 import type { DeviceListing, DevicePosition, InventoryDevice } from '../../ports/device-events.ts';
 import type { Apps } from '../../services/apps.ts';
 import type { Bundles } from '../../services/bundles.ts';
@@ -170,7 +171,9 @@ export function restDeviceRoutes(deps: RestDeviceRoutesDeps): readonly Managemen
         `Channel ${name} is public: devices get it by having no pin`,
       );
     }
-    await inWords({ channel_not_found: notFound }, () => devices.setOverride(device, channel.id));
+    await inWords({ channel_not_found: notFound }, () =>
+      devices.setOverride(device, channel.id, actorOf(caller)),
+    );
     return { status: 'ok' };
   }
 
@@ -180,7 +183,7 @@ export function restDeviceRoutes(deps: RestDeviceRoutesDeps): readonly Managemen
     if (!textField(input, 'device_id')) throw new RestError('missing_device_id', 'Missing device_id');
     const deviceId = deviceIdOf(input);
     await requireApp(apps, caller, appId, () => cannotAccessApp(appId));
-    await devices.forgetChannels({ appId, deviceId });
+    await devices.forgetChannels({ appId, deviceId }, actorOf(caller));
     return { status: 'ok' };
   }
 

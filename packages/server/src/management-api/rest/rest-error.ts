@@ -57,6 +57,10 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   channel_not_found: [400, 'cannot_find_channel'],
   device_not_found: [404],
   api_key_not_found: [404],
+  organization_not_found: [403, 'invalid_org_id'],
+  member_not_found: [404, 'organization_member_not_found'],
+  webhook_not_found: [400],
+  delivery_not_found: [400],
   rollout_not_found: [400, 'missing_rollout_version'],
   invalid_bundle: [400],
   version_already_exists: [400],
@@ -65,6 +69,11 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, restCode?: 
   app_already_exists: [409, 'app_id_already_exists'],
   stable_bundle_missing: [400, 'missing_stable_version'],
   bundle_in_use: [400, 'cannot_delete_linked_version'],
+  organization_in_use: [400, 'cannot_delete_organization'],
+  last_super_admin: [400, 'CANNOT_REMOVE_LAST_SUPER_ADMIN'],
+  encryption_required: [400],
+  encryption_key_required: [400],
+  encryption_key_mismatch: [400],
   manifest_not_ready: [409],
   manifest_exists: [409],
   url_not_allowed: [400, 'invalid_url'],
@@ -82,6 +91,10 @@ export type Audience = 'documented' | 'hosted';
 
 export function audienceOf(headers: IncomingHttpHeaders): Audience {
   return headers['capgo_api'] === undefined ? 'documented' : 'hosted';
+}
+
+export function isHosted({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
+  return audienceOf(headers) === 'hosted';
 }
 
 /** An error as one of the audiences expects it; the status is the same for both. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { DeviceActivity } from '../../domain/statistics.ts';
 import { createStatistics } from '../../services/statistics.ts';
-import { buildBundle, buildDeviceRecord, buildRecordedEvent } from '../../testing/builders.ts';
+import { buildBundle, buildDeviceRecord, buildRecordedEvent, someAuthor } from '../../testing/builders.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
 import { startTestServer, type TestServer, testToken } from '../../testing/test-server.ts';
 import { RestError } from './rest-error.ts';
@@ -48,15 +48,18 @@ beforeAll(async () => {
   const { store, services } = server.product;
   await store.insertBundle(
     buildBundle({ appId, versionName: '1.0.0', sizeBytes: 1_000, createdAtMs: Date.UTC(2026, 0, 1) }),
+    someAuthor,
   );
   await store.insertBundle(
     buildBundle({ appId, versionName: '1.0.1', sizeBytes: 50, createdAtMs: Date.UTC(2026, 1, 1, 5) }),
+    someAuthor,
   );
   await store.insertBundle(
     buildBundle({ appId: otherAppId, sizeBytes: 7, createdAtMs: Date.UTC(2026, 0, 1) }),
+    someAuthor,
   );
-  await services.apps.change(appId, {});
-  await services.apps.change(otherAppId, {});
+  await services.apps.change(appId, {}, someAuthor.actor);
+  await services.apps.change(otherAppId, {}, someAuthor.actor);
   await report(appId, 1, '2026-01-30');
   await report(appId, 2, '2026-01-30', { platform: 'android' });
   await report(appId, 1, '2026-01-31', { bundle: '1.0.1' });
@@ -232,7 +235,7 @@ describe('a caller that may see some apps only', () => {
     const routes = restStatisticsRoutes({
       apps: services.apps,
       statistics: createStatistics({ store, clock }),
-      findAppsOfOrganization: async (id) => (id === defaultOrganizationId ? [appId, otherAppId] : undefined),
+      organizations: services.organizations,
     });
     const route = routes.find((each) => each.url === url);
     if (!route || route.permission === 'public') throw new Error('There is no such route');

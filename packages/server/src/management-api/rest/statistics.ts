@@ -19,6 +19,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Caller, seesApp } from '../../domain/access.ts';
 import { pointCount, type UsagePoint } from '../../domain/usage-points.ts';
 import type { Apps } from '../../services/apps.ts';
+import type { Organizations } from '../../services/organizations.ts';
 import type { AskedRange, ShareSeries, Shares, Statistics } from '../../services/statistics.ts';
 import type { ManagementRoute } from '../route.ts';
 import { audienceOf, RestError } from './rest-error.ts';
@@ -27,8 +28,7 @@ import { queryInput } from './rest-input.ts';
 export interface RestStatisticsRoutesDeps {
   readonly apps: Pick<Apps, 'find' | 'listIds'>;
   readonly statistics: Statistics;
-  /** The apps of an organization; undefined when there is none of that id. */
-  readonly findAppsOfOrganization: (organizationId: string) => Promise<readonly string[] | undefined>;
+  readonly organizations: Pick<Organizations, 'find' | 'listAppIds'>;
 }
 
 /** Ten years: more is a mistake, and a long answer. */
@@ -114,7 +114,7 @@ const noAppErrors = [
 ] as const;
 
 export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly ManagementRoute[] {
-  const { apps, statistics, findAppsOfOrganization } = deps;
+  const { apps, statistics, organizations } = deps;
 
   async function appIdOf(request: FastifyRequest, caller: Caller): Promise<string> {
     const { app_id: appId } = request.params as { readonly app_id: string };
@@ -173,8 +173,8 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
         const range = rangeOf(request);
         const isBrokenDown = flagOf(request, 'breakdown');
         const { org_id: organizationId } = request.params as { readonly org_id: string };
-        const all = await findAppsOfOrganization(organizationId);
-        if (!all) throw noOrganization(caller);
+        if (!(await organizations.find(caller, organizationId))) throw noOrganization(caller);
+        const all = await organizations.listAppIds(organizationId);
         const appIds = all.filter((appId) => seesApp(caller, appId));
         const toView = toPoint(request, caller);
         const points = await statistics.readUsage(appIds, range);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppRecord, appProfileDefaults } from '../../domain/app.ts';
 import { noDeviceState } from '../../domain/device-state.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
 import { lateEventsMs } from '../../ports/app-records.ts';
 import type { Store } from '../../ports/store.ts';
 import {
@@ -12,6 +13,7 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
@@ -24,6 +26,7 @@ const otherDeviceId = someDeviceId.replace(/^./, '0');
 function fullRecord(appId: string): AppRecord {
   return {
     appId,
+    organizationId: defaultOrganizationId,
     exposeMetadata: true,
     allowDeviceCustomId: false,
     name: 'Grüße 👋',
@@ -81,7 +84,7 @@ export function describeAppRecords(open: OpenStore): void {
 
     it('keep every field as it was given', async () => {
       for (const app of [fullRecord(newAppId()), buildAppRecord({ appId: newAppId() })]) {
-        await store.insertApp(app);
+        await store.insertApp(app, someAuthor);
         expect(await store.findApp(app.appId)).toStrictEqual(app);
         expect(await store.listApps([app.appId], { offset: 0, limit: 5 })).toStrictEqual([app]);
       }
@@ -90,19 +93,21 @@ export function describeAppRecords(open: OpenStore): void {
     it('are there once their app is registered by something of it, with nothing said of it', async () => {
       const bundle = buildBundle({ appId: newAppId(), createdAtMs: someTimeMs + 9 });
       expect(await store.findApp(bundle.appId)).toBeUndefined();
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, { ...someAuthor, atMs: bundle.createdAtMs });
       const { appId, createdAtMs } = bundle;
       expect(await store.findApp(appId)).toStrictEqual(
         buildAppRecord({ appId, createdAtMs, updatedAtMs: createdAtMs }),
       );
-      await expect(store.insertApp(fullRecord(appId))).rejects.toMatchObject({ code: 'app_already_exists' });
+      await expect(store.insertApp(fullRecord(appId), someAuthor)).rejects.toMatchObject({
+        code: 'app_already_exists',
+      });
       expect(await store.findApp(appId)).toMatchObject(appProfileDefaults);
     });
 
     it('register an app that update checks then know, and tell of it', async () => {
       const app = fullRecord(newAppId());
       const { revision } = await store.readChanges(null);
-      await store.insertApp(app);
+      await store.insertApp(app, someAuthor);
       expect(await store.readAppState(app.appId)).toStrictEqual({
         appId: app.appId,
         settings: { exposeMetadata: true, allowDeviceCustomId: false },
@@ -117,7 +122,7 @@ export function describeAppRecords(open: OpenStore): void {
     it('are made once, of 20 made at once', async () => {
       const appId = newAppId();
       const outcomes = await outcomesOf(
-        Array.from({ length: 20 }, () => store.insertApp(buildAppRecord({ appId }))),
+        Array.from({ length: 20 }, () => store.insertApp(buildAppRecord({ appId }), someAuthor)),
       );
       expect(outcomes.toSorted()).toStrictEqual([
         ...Array.from({ length: 19 }, () => 'app_already_exists'),
@@ -127,7 +132,7 @@ export function describeAppRecords(open: OpenStore): void {
 
     it('are listed by id, in pages, of all apps or of some', async () => {
       const appIds = ['b', 'a', 'c'].map((each) => `${newAppId()}.${each}`).toSorted();
-      for (const appId of appIds.toReversed()) await store.insertApp(buildAppRecord({ appId }));
+      for (const appId of appIds.toReversed()) await store.insertApp(buildAppRecord({ appId }), someAuthor);
       const ids = async (...parameters: Parameters<Store['listApps']>) =>
         (await store.listApps(...parameters)).map(({ appId }) => appId);
       const some = [...appIds, newAppId()];
@@ -140,46 +145,49 @@ export function describeAppRecords(open: OpenStore): void {
 
     it('change as they are told, and leave the rest', async () => {
       const app = fullRecord(newAppId());
-      await store.insertApp(app);
+      await store.insertApp(app, someAuthor);
       const change = { name: null, retentionSeconds: null, needOnboarding: false };
       const changed = { ...app, ...change, updatedAtMs: someTimeMs + 9 };
-      expect(await store.updateApp(app.appId, change, someTimeMs + 9)).toStrictEqual(changed);
+      expect(await store.updateApp(app.appId, change, { ...someAuthor, atMs: someTimeMs + 9 })).toStrictEqual(
+        changed,
+      );
       expect(await store.findApp(app.appId)).toStrictEqual(changed);
     });
 
     it('are deleted with everything that hangs on them, and leave other apps alone', async () => {
       const [appId, other] = [newAppId(), newAppId()];
-      for (const each of [appId, other]) await store.insertApp(fullRecord(each));
+      for (const each of [appId, other]) await store.insertApp(fullRecord(each), someAuthor);
       const bundles = [0, 1, 2].map((offsetMs) => buildBundle({ appId, createdAtMs: someTimeMs + offsetMs }));
       const [builtin, active, deleted] = bundles as [
         (typeof bundles)[number],
         (typeof bundles)[number],
         (typeof bundles)[number],
       ];
-      for (const bundle of bundles) await store.insertBundle(bundle);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      for (const bundle of bundles) await store.insertBundle(bundle, someAuthor);
+      await store.deleteBundle(deleted.id, someAuthor);
       await store.forgetObjectDeletion(objectKeyOf(deleted));
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
-      await store.insertRelease(release);
-      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
+      await store.insertRelease(release, someAuthor);
+      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
       const channel = await store.insertChannel(
         buildNewChannel({ appId, bundleId: active.id }),
         buildNewDeployment({ bundleId: active.id }),
+        someAuthor,
       );
-      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: otherDeviceId }, channel.id);
       await store.appendDeviceEvents([eventOf(appId, someTimeMs), eventOf(other, someTimeMs)]);
       const foreign = buildBundle({ appId: other });
-      await store.insertBundle(foreign);
+      await store.insertBundle(foreign, someAuthor);
       const [used, unused] = await add(store, [buildFile({ appId }), buildFile({ appId })]);
       const fileKeys = [used, unused].map((file) => file?.objectKey ?? '');
       await store.setManifest(active.id, entriesFor(used ? [used] : []));
 
       const { revision } = await store.readChanges(null);
       const objectKeys = [...[builtin, active].map(objectKeyOf), ...fileKeys];
-      expect((await store.deleteApp(appId, someTimeMs + 100)).toSorted()).toStrictEqual(
-        objectKeys.toSorted(),
-      );
+      expect(
+        (await store.deleteApp(appId, { ...someAuthor, atMs: someTimeMs + 100 })).toSorted(),
+      ).toStrictEqual(objectKeys.toSorted());
       expect(await store.listDueObjectDeletions(someTimeMs + 100, 1_000)).toEqual(
         expect.arrayContaining(objectKeys),
       );
@@ -231,14 +239,14 @@ export function describeAppRecords(open: OpenStore): void {
 
     it('cannot be deleted when there are none, and twice', async () => {
       const app = buildAppRecord({ appId: newAppId() });
-      await store.insertApp(app);
+      await store.insertApp(app, someAuthor);
       const outcomes = await outcomesOf([
-        store.deleteApp(app.appId, someTimeMs),
-        store.deleteApp(app.appId, someTimeMs),
-        store.deleteApp(newAppId(), someTimeMs),
+        store.deleteApp(app.appId, someAuthor),
+        store.deleteApp(app.appId, someAuthor),
+        store.deleteApp(newAppId(), someAuthor),
       ]);
       expect(outcomes.toSorted()).toStrictEqual(['app_not_found', 'app_not_found', 'done']);
-      await expect(store.updateApp(app.appId, {}, someTimeMs)).rejects.toMatchObject({
+      await expect(store.updateApp(app.appId, {}, someAuthor)).rejects.toMatchObject({
         code: 'app_not_found',
       });
     });
@@ -246,15 +254,15 @@ export function describeAppRecords(open: OpenStore): void {
     it('start anew when the app is registered again, and version names are free', async () => {
       const first = buildBundle({ appId: newAppId() });
       const { appId, versionName } = first;
-      await store.insertBundle(first);
+      await store.insertBundle(first, someAuthor);
       const [record] = await store.listBundleRecords(appId, { offset: 0, limit: 1 });
-      await store.updateApp(appId, { name: 'old', exposeMetadata: true, retentionSeconds: 5 }, someTimeMs);
+      await store.updateApp(appId, { name: 'old', exposeMetadata: true, retentionSeconds: 5 }, someAuthor);
       await store.appendDeviceEvents([eventOf(appId, someTimeMs)]);
-      await store.deleteApp(appId, someTimeMs + 100);
+      await store.deleteApp(appId, { ...someAuthor, atMs: someTimeMs + 100 });
       expect(await store.isVersionNameTaken(appId, versionName)).toBe(false);
 
       const second = buildBundle({ appId, versionName, createdAtMs: someTimeMs + 200 });
-      await store.insertBundle(second);
+      await store.insertBundle(second, { ...someAuthor, atMs: second.createdAtMs });
       expect(await store.findApp(appId)).toStrictEqual(
         buildAppRecord({ appId, createdAtMs: someTimeMs + 200, updatedAtMs: someTimeMs + 200 }),
       );
@@ -283,8 +291,8 @@ export function describeAppRecords(open: OpenStore): void {
     it('let what is told late of a deleted app go, too, in steps, until it has had its time', async () => {
       const app = buildAppRecord({ appId: newAppId() });
       const { appId } = app;
-      await store.insertApp(app);
-      await store.deleteApp(appId, someTimeMs);
+      await store.insertApp(app, someAuthor);
+      await store.deleteApp(appId, someAuthor);
       expect(await purgeAll(someTimeMs)).toBe(0);
       const late = Array.from({ length: 5 }, (_each, index) =>
         eventOf(appId, someTimeMs + index, `${index}${someDeviceId.slice(1)}`),

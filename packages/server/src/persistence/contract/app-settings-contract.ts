@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppSettings } from '../../domain/app.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewChannel, buildRelease, someTimeMs } from '../../testing/builders.ts';
+import { buildBundle, buildNewChannel, buildRelease, someAuthor } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
 
 const defaults: AppSettings = { exposeMetadata: false, allowDeviceCustomId: true };
@@ -20,13 +20,13 @@ export function describeAppSettings(open: OpenStore): void {
 
     async function registeredApp(): Promise<string> {
       const appId = newAppId();
-      await store.insertBundle(buildBundle({ appId }));
+      await store.insertBundle(buildBundle({ appId }), someAuthor);
       return appId;
     }
 
     /** What a change answers of settings. */
     async function change(appId: string, given: Partial<AppSettings>): Promise<AppSettings> {
-      const { exposeMetadata, allowDeviceCustomId } = await store.updateApp(appId, given, someTimeMs);
+      const { exposeMetadata, allowDeviceCustomId } = await store.updateApp(appId, given, someAuthor);
       return { exposeMetadata, allowDeviceCustomId };
     }
 
@@ -34,8 +34,12 @@ export function describeAppSettings(open: OpenStore): void {
 
     it('are the defaults, whatever registered the app', async () => {
       const byBundle = buildBundle({ appId: newAppId() });
-      await store.insertBundle(byBundle);
-      const byChannel = await store.insertChannel(buildNewChannel({ appId: newAppId() }));
+      await store.insertBundle(byBundle, someAuthor);
+      const byChannel = await store.insertChannel(
+        buildNewChannel({ appId: newAppId() }),
+        undefined,
+        someAuthor,
+      );
       for (const { appId } of [byBundle, byChannel]) expect(await settingsOf(appId)).toStrictEqual(defaults);
     });
 
@@ -62,7 +66,7 @@ export function describeAppSettings(open: OpenStore): void {
     it('are those of one app, to the letter of its id', async () => {
       const [appId, other] = [await registeredApp(), await registeredApp()];
       const upper = appId.toUpperCase();
-      await store.insertBundle(buildBundle({ appId: upper }));
+      await store.insertBundle(buildBundle({ appId: upper }), someAuthor);
       await change(appId, opposite);
       for (const each of [other, upper]) expect(await settingsOf(each)).toStrictEqual(defaults);
     });
@@ -70,11 +74,11 @@ export function describeAppSettings(open: OpenStore): void {
     it('survive what comes to the app later', async () => {
       const builtin = buildBundle({ appId: newAppId() });
       const { appId } = builtin;
-      await store.insertBundle(builtin);
+      await store.insertBundle(builtin, someAuthor);
       await change(appId, opposite);
-      await store.insertBundle(buildBundle({ appId }));
-      await store.insertRelease(buildRelease({ appId, builtinBundleId: builtin.id }));
-      await store.insertChannel(buildNewChannel({ appId }));
+      await store.insertBundle(buildBundle({ appId }), someAuthor);
+      await store.insertRelease(buildRelease({ appId, builtinBundleId: builtin.id }), someAuthor);
+      await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       expect(await settingsOf(appId)).toStrictEqual(opposite);
     });
 

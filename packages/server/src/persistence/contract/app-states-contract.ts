@@ -6,6 +6,7 @@ import {
   buildNewChannel,
   buildNewDeployment,
   buildRelease,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
@@ -43,7 +44,7 @@ export function describeAppStates(open: OpenStore): void {
 
     async function insertedBundle(appId: string) {
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -52,8 +53,8 @@ export function describeAppStates(open: OpenStore): void {
       const builtin = await insertedBundle(appId);
       const active = await insertedBundle(appId);
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
-      await store.insertRelease(release);
-      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
+      await store.insertRelease(release, someAuthor);
+      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
       return { appId, builtin, active, release: { ...release, activeBundleId: active.id } };
     }
 
@@ -77,13 +78,14 @@ export function describeAppStates(open: OpenStore): void {
       await store.deployToRelease(
         release.id,
         buildNewDeployment({ bundleId: null, createdAtMs: someTimeMs + 1 }),
+        someAuthor,
       );
       expect((await store.readAppState(appId))?.releases).toStrictEqual([
         { ...release, activeBundleId: null, updatedAtMs: someTimeMs + 1 },
       ]);
       const second = buildRelease({ appId, builtinBundleId: release.builtinBundleId, platform: 'android' });
-      await store.insertRelease(second);
-      await store.deleteRelease(release.id);
+      await store.insertRelease(second, someAuthor);
+      await store.deleteRelease(release.id, someAuthor);
       expect((await store.readAppState(appId))?.releases).toStrictEqual([second]);
     });
 
@@ -91,13 +93,13 @@ export function describeAppStates(open: OpenStore): void {
       const { appId, builtin, active } = await appWithRelease();
       const spare = await insertedBundle(appId);
       const deleted = await insertedBundle(appId);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       const channels = [
-        await store.insertChannel(buildNewChannel({ appId, bundleId: spare.id })),
-        await store.insertChannel(buildNewChannel({ appId })),
+        await store.insertChannel(buildNewChannel({ appId, bundleId: spare.id }), undefined, someAuthor),
+        await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor),
       ];
-      const gone = await store.insertChannel(buildNewChannel({ appId }));
-      await store.deleteChannel(gone.id);
+      const gone = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+      await store.deleteChannel(gone.id, someAuthor);
       const state = sorted((await store.readAppState(appId)) as AppState);
       expect(state.bundles).toStrictEqual([builtin, active, spare].toSorted(byId));
       expect(state.channels).toStrictEqual(channels);
@@ -125,8 +127,8 @@ export function describeAppStates(open: OpenStore): void {
           let servedId = active.id;
           for (let round = 0; round < 15; round += 1) {
             const { id } = await insertedBundle(appId);
-            await store.deployToRelease(release.id, buildNewDeployment({ bundleId: id }));
-            await store.deleteBundle(servedId, someTimeMs);
+            await store.deployToRelease(release.id, buildNewDeployment({ bundleId: id }), someAuthor);
+            await store.deleteBundle(servedId, someAuthor);
             // A fourth step: three of them could fall in step with a reader's queries and never come between two.
             await store.findBundle(id);
             servedId = id;

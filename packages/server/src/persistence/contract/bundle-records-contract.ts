@@ -7,6 +7,7 @@ import {
   buildNewChannel,
   buildRelease,
   nextId,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, objectKeyOf, outcomesOf } from './opened-store.ts';
@@ -25,7 +26,7 @@ export function describeBundleRecords(open: OpenStore): void {
 
     async function insertedBundle(given: Parameters<typeof buildBundle>[0] = {}): Promise<Bundle> {
       const bundle = buildBundle({ appId: newAppId(), ...given });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -51,8 +52,8 @@ export function describeBundleRecords(open: OpenStore): void {
       ]);
       await store.setManifest(bundle.id, entriesFor(files));
       expect(await all(bundle.appId)).toMatchObject([{ id: bundle.id, fileCount: 2 }]);
-      expect(await store.changeBundle(bundle.id, { link: null }, someTimeMs)).toMatchObject({ fileCount: 2 });
-      const [deleted] = await store.deleteUnusedBundles(bundle.appId, everything, someTimeMs);
+      expect(await store.changeBundle(bundle.id, { link: null }, someAuthor)).toMatchObject({ fileCount: 2 });
+      const [deleted] = await store.deleteUnusedBundles(bundle.appId, everything, someAuthor);
       expect(deleted).toMatchObject({ id: bundle.id, fileCount: 2 });
       expect(await store.readManifest(bundle.id)).toBeUndefined();
     });
@@ -66,7 +67,9 @@ export function describeBundleRecords(open: OpenStore): void {
 
     it('have numbers of their own each, of 20 that arrive at once', async () => {
       const appId = newAppId();
-      await outcomesOf(Array.from({ length: 20 }, () => store.insertBundle(buildBundle({ appId }))));
+      await outcomesOf(
+        Array.from({ length: 20 }, () => store.insertBundle(buildBundle({ appId }), someAuthor)),
+      );
       const numbers = (await all(appId)).map(({ number }) => number);
       expect(new Set(numbers).size).toBe(20);
     });
@@ -75,8 +78,8 @@ export function describeBundleRecords(open: OpenStore): void {
       const kept = await insertedBundle();
       const deleted = await insertedBundle({ appId: kept.appId });
       const [last] = await store.findBundleRecords(kept.appId, { ids: [deleted.id] });
-      await store.deleteBundle(deleted.id, someTimeMs);
-      await store.insertBundle(buildBundle(kept)).catch(() => undefined);
+      await store.deleteBundle(deleted.id, someAuthor);
+      await store.insertBundle(buildBundle(kept), someAuthor).catch(() => undefined);
       const next = await insertedBundle({ appId: kept.appId });
       const [record] = await store.findBundleRecords(kept.appId, { ids: [next.id] });
       expect(record?.number).toBeGreaterThan(last?.number ?? Number.NaN);
@@ -88,7 +91,7 @@ export function describeBundleRecords(open: OpenStore): void {
       for (const offsetMs of [0, 0, 3, 1, 2, 9]) {
         inserted.push(await insertedBundle({ appId, createdAtMs: someTimeMs + offsetMs }));
       }
-      await store.deleteBundle(inserted[5]?.id ?? '', someTimeMs);
+      await store.deleteBundle(inserted[5]?.id ?? '', someAuthor);
       await insertedBundle();
       const expected = [2, 4, 3, 1, 0].map((index) => inserted[index]?.id);
       const pages = [];
@@ -106,7 +109,7 @@ export function describeBundleRecords(open: OpenStore): void {
       const deleted = await insertedBundle({ appId });
       const numbers = (await all(appId)).map(({ number }) => number);
       const [foreignRecord] = await all(foreign.appId);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       const ids = [first, second, foreign, deleted].map(({ id }) => id);
       const byName = namesOf([first, deleted]);
       const find = async (names: Parameters<Store['findBundleRecords']>[1]) =>
@@ -128,7 +131,7 @@ export function describeBundleRecords(open: OpenStore): void {
       const changed = await store.changeBundle(
         bundle.id,
         { comment: 'Grüße 👋', minUpdateVersion: '2.0.0' },
-        someTimeMs + 9,
+        { ...someAuthor, atMs: someTimeMs + 9 },
       );
       expect(changed).toStrictEqual({
         ...record,
@@ -139,16 +142,20 @@ export function describeBundleRecords(open: OpenStore): void {
       expect(await all(bundle.appId)).toStrictEqual([changed]);
       const { changes } = await store.readChanges(revision);
       expect(changes).toStrictEqual([{ appId: bundle.appId, deviceId: null }]);
-      const cleared = await store.changeBundle(bundle.id, { link: null, comment: null }, someTimeMs + 10);
+      const cleared = await store.changeBundle(
+        bundle.id,
+        { link: null, comment: null },
+        { ...someAuthor, atMs: someTimeMs + 10 },
+      );
       expect(cleared).toMatchObject({ link: null, comment: null, minUpdateVersion: '2.0.0' });
       expect(await store.findBundle(bundle.id)).toMatchObject({ link: null, minUpdateVersion: '2.0.0' });
     });
 
     it('cannot be changed when there are none, or they were deleted', async () => {
       const deleted = await insertedBundle();
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       for (const id of [deleted.id, nextId()]) {
-        await expect(store.changeBundle(id, { link: null }, someTimeMs)).rejects.toMatchObject({
+        await expect(store.changeBundle(id, { link: null }, someAuthor)).rejects.toMatchObject({
           code: 'bundle_not_found',
         });
       }
@@ -161,7 +168,7 @@ export function describeBundleRecords(open: OpenStore): void {
         { comment: 'c' },
         { minUpdateVersion: '1.0.0' },
       ]).flat();
-      await outcomesOf(changes.map((change) => store.changeBundle(bundle.id, change, someTimeMs)));
+      await outcomesOf(changes.map((change) => store.changeBundle(bundle.id, change, someAuthor)));
       expect(await store.findBundle(bundle.id)).toMatchObject({
         link: 'https://example.com',
         comment: 'c',
@@ -185,9 +192,14 @@ export function describeBundleRecords(open: OpenStore): void {
       ];
       await store.insertRelease(
         buildRelease({ appId, builtinBundleId: builtin.id, activeBundleId: active.id }),
+        someAuthor,
       );
       const channel = buildNewChannel({ appId, bundleId: stable.id });
-      await store.insertChannel({ ...channel, rollout: { ...channel.rollout, bundleId: rollout.id } });
+      await store.insertChannel(
+        { ...channel, rollout: { ...channel.rollout, bundleId: rollout.id } },
+        undefined,
+        someAuthor,
+      );
       const foreign = await insertedBundle();
       const external = await insertedBundle({
         appId,
@@ -196,7 +208,10 @@ export function describeBundleRecords(open: OpenStore): void {
         createdAtMs: someTimeMs + 8,
       });
       const { revision } = await store.readChanges(null);
-      const deleted = await store.deleteUnusedBundles(appId, everything, someTimeMs + 10);
+      const deleted = await store.deleteUnusedBundles(appId, everything, {
+        ...someAuthor,
+        atMs: someTimeMs + 10,
+      });
       expect(deleted.map(({ id }) => id)).toStrictEqual([spare.id, elsewhere.id, external.id]);
       expect(deleted[0]).toMatchObject({ ...spare, number: expect.any(Number) });
       expect((await all(appId)).map(({ id }) => id)).toStrictEqual(
@@ -208,7 +223,7 @@ export function describeBundleRecords(open: OpenStore): void {
       expect(await store.isVersionNameTaken(appId, spare.versionName)).toBe(true);
       const { changes } = await store.readChanges(revision);
       expect(changes).toContainEqual({ appId, deviceId: null });
-      expect(await store.deleteUnusedBundles(appId, everything, someTimeMs)).toStrictEqual([]);
+      expect(await store.deleteUnusedBundles(appId, everything, someAuthor)).toStrictEqual([]);
       expect(await store.findBundle(foreign.id)).toStrictEqual(foreign);
     });
 
@@ -220,7 +235,9 @@ export function describeBundleRecords(open: OpenStore): void {
       }
       const which = { createdUntilMs: someTimeMs + 3, exceptIds: [bundles[1]?.id ?? ''], limit: 2 };
       const delete_ = async () =>
-        (await store.deleteUnusedBundles(appId, which, someTimeMs + 10)).map(({ id }) => id);
+        (await store.deleteUnusedBundles(appId, which, { ...someAuthor, atMs: someTimeMs + 10 })).map(
+          ({ id }) => id,
+        );
       expect(await delete_()).toStrictEqual([bundles[0]?.id, bundles[2]?.id]);
       expect(await delete_()).toStrictEqual([bundles[3]?.id]);
       expect(await delete_()).toStrictEqual([]);
@@ -233,8 +250,8 @@ export function describeBundleRecords(open: OpenStore): void {
         const bundle = await insertedBundle({ appId });
         const channel = buildNewChannel({ appId, bundleId: bundle.id });
         const [inserted, deleted] = await Promise.allSettled([
-          store.insertChannel(channel),
-          store.deleteUnusedBundles(appId, everything, someTimeMs),
+          store.insertChannel(channel, undefined, someAuthor),
+          store.deleteUnusedBundles(appId, everything, someAuthor),
         ]);
         const isDeleted = deleted.status === 'fulfilled' && deleted.value.length === 1;
         expect([inserted.status, isDeleted]).toStrictEqual(

@@ -8,6 +8,7 @@ import {
   buildNewDeployment,
   buildRelease,
   nextId,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
@@ -37,7 +38,7 @@ export function describeBundles(open: OpenStore): void {
 
     async function insertedBundle(given: Parameters<typeof buildBundle>[0] = {}) {
       const bundle = buildBundle({ appId: newAppId(), ...given });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -68,26 +69,30 @@ export function describeBundles(open: OpenStore): void {
     it('registers the app with its first bundle', async () => {
       const bundle = buildBundle({ appId: newAppId() });
       expect(await store.readAppState(bundle.appId)).toBeUndefined();
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       expect(await store.readAppState(bundle.appId)).toMatchObject({ appId: bundle.appId, releases: [] });
-      await store.deleteBundle(bundle.id, someTimeMs);
+      await store.deleteBundle(bundle.id, someAuthor);
       expect(await store.readAppState(bundle.appId)).toMatchObject({ appId: bundle.appId, releases: [] });
     });
 
     it('refuses a version name the app has, and keeps the first bundle', async () => {
       const first = await insertedBundle();
       const second = buildBundle({ appId: first.appId, versionName: first.versionName });
-      await expect(store.insertBundle(second)).rejects.toMatchObject({ code: 'version_already_exists' });
+      await expect(store.insertBundle(second, someAuthor)).rejects.toMatchObject({
+        code: 'version_already_exists',
+      });
       expect(await store.findBundle(second.id)).toBeUndefined();
       expect((await store.listBundles({ appId: first.appId }, { limit: 5 })).items).toStrictEqual([first]);
     });
 
     it('refuses a version name the app ever had', async () => {
       const { id, appId, versionName } = await insertedBundle();
-      await store.deleteBundle(id, someTimeMs);
-      await expect(store.insertBundle(buildBundle({ appId, versionName }))).rejects.toMatchObject({
-        code: 'version_already_exists',
-      });
+      await store.deleteBundle(id, someAuthor);
+      await expect(store.insertBundle(buildBundle({ appId, versionName }), someAuthor)).rejects.toMatchObject(
+        {
+          code: 'version_already_exists',
+        },
+      );
       expect(await store.isVersionNameTaken(appId, versionName)).toBe(true);
     });
 
@@ -121,7 +126,7 @@ export function describeBundles(open: OpenStore): void {
     it('lets exactly one of 20 inserts of the same version name win', async () => {
       const appId = newAppId();
       const rivals = Array.from({ length: 20 }, () => buildBundle({ appId, versionName: '2.0.0' }));
-      const outcomes = await outcomesOf(rivals.map((rival) => store.insertBundle(rival)));
+      const outcomes = await outcomesOf(rivals.map((rival) => store.insertBundle(rival, someAuthor)));
       const winner = rivals[outcomes.indexOf('done')];
       expect(outcomes.filter((outcome) => outcome !== 'done')).toStrictEqual(
         Array.from({ length: 19 }, () => 'version_already_exists'),
@@ -132,7 +137,7 @@ export function describeBundles(open: OpenStore): void {
     it('takes back the planned deletion of the object of a bundle it inserts', async () => {
       const bundle = buildBundle({ appId: newAppId() });
       await store.planObjectDeletion(objectKeyOf(bundle), someTimeMs);
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       expect(await isPlanned(objectKeyOf(bundle), someTimeMs + 1)).toBe(false);
     });
 
@@ -140,7 +145,9 @@ export function describeBundles(open: OpenStore): void {
       const { appId, versionName } = await insertedBundle();
       const refused = buildBundle({ appId, versionName });
       await store.planObjectDeletion(objectKeyOf(refused), someTimeMs);
-      await expect(store.insertBundle(refused)).rejects.toMatchObject({ code: 'version_already_exists' });
+      await expect(store.insertBundle(refused, someAuthor)).rejects.toMatchObject({
+        code: 'version_already_exists',
+      });
       expect(await isPlanned(objectKeyOf(refused), someTimeMs + 1)).toBe(true);
     });
 
@@ -161,15 +168,15 @@ export function describeBundles(open: OpenStore): void {
         const [first, second, deleted] = [someTimeMs, someTimeMs + 1, someTimeMs + 2].map((createdAtMs) =>
           buildBundle({ appId: newAppId(), createdAtMs }),
         ) as [ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>];
-        for (const bundle of [second, deleted, first]) await own.store.insertBundle(bundle);
-        await own.store.deleteBundle(deleted.id, someTimeMs);
+        for (const bundle of [second, deleted, first]) await own.store.insertBundle(bundle, someAuthor);
+        await own.store.deleteBundle(deleted.id, someAuthor);
         expect((await own.store.listBundles({}, { limit: 5 })).items).toStrictEqual([second, first]);
         const ofFirst = await own.store.listBundles({ appId: first.appId }, { limit: 5 });
         expect(ofFirst.items).toStrictEqual([first]);
         const ofDeleted = await own.store.listBundles({ appId: deleted.appId }, { limit: 5 });
         expect(ofDeleted.items).toStrictEqual([]);
         const third = buildBundle({ appId: newAppId(), createdAtMs: someTimeMs });
-        await own.store.insertBundle(third);
+        await own.store.insertBundle(third, someAuthor);
         const ofSome = { appIds: [first.appId, deleted.appId, second.appId, newAppId()] };
         expect(await readPages((page) => own.store.listBundles(ofSome, page), 1)).toStrictEqual([
           ...[[second], [first]],
@@ -190,7 +197,7 @@ export function describeBundles(open: OpenStore): void {
 
     it('answers the bundle it deletes and no longer finds it', async () => {
       const bundle = await insertedBundle();
-      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+      expect(await store.deleteBundle(bundle.id, someAuthor)).toStrictEqual(bundle);
       expect(await store.findBundle(bundle.id)).toBeUndefined();
       expect((await store.listBundles({ appId: bundle.appId }, { limit: 5 })).items).toStrictEqual([]);
     });
@@ -198,16 +205,16 @@ export function describeBundles(open: OpenStore): void {
     it('plans the deletion of a deleted bundle’s object for that moment', async () => {
       const bundle = await insertedBundle();
       const now = someTimeMs + 1_000;
-      await store.deleteBundle(bundle.id, now);
+      await store.deleteBundle(bundle.id, { ...someAuthor, atMs: now });
       expect(await isPlanned(objectKeyOf(bundle), now - 1)).toBe(false);
       expect(await isPlanned(objectKeyOf(bundle), now)).toBe(true);
     });
 
     it('refuses to delete a bundle that does not exist or no longer does', async () => {
       const { id } = await insertedBundle();
-      await store.deleteBundle(id, someTimeMs);
+      await store.deleteBundle(id, someAuthor);
       for (const missing of [id, nextId()]) {
-        await expect(store.deleteBundle(missing, someTimeMs)).rejects.toMatchObject({
+        await expect(store.deleteBundle(missing, someAuthor)).rejects.toMatchObject({
           code: 'bundle_not_found',
         });
       }
@@ -215,7 +222,7 @@ export function describeBundles(open: OpenStore): void {
 
     it('deletes a bundle once when asked 20 times at once', async () => {
       const { id } = await insertedBundle();
-      const outcomes = await outcomesOf(Array.from({ length: 20 }, () => store.deleteBundle(id, someTimeMs)));
+      const outcomes = await outcomesOf(Array.from({ length: 20 }, () => store.deleteBundle(id, someAuthor)));
       expect(outcomes.toSorted()).toStrictEqual([
         ...Array.from({ length: 19 }, () => 'bundle_not_found'),
         'done',
@@ -229,10 +236,11 @@ export function describeBundles(open: OpenStore): void {
       const asBuiltin = buildRelease({ appId, builtinBundleId: bundle.id });
       const asActive = buildRelease({ appId, builtinBundleId: other.id });
       const unconcerned = buildRelease({ appId, builtinBundleId: other.id });
-      for (const release of [asBuiltin, asActive, unconcerned]) await store.insertRelease(release);
-      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }));
+      for (const release of [asBuiltin, asActive, unconcerned])
+        await store.insertRelease(release, someAuthor);
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor);
 
-      const refusal = await store.deleteBundle(bundle.id, someTimeMs).catch((error: unknown) => error);
+      const refusal = await store.deleteBundle(bundle.id, someAuthor).catch((error: unknown) => error);
       expect(refusal).toMatchObject({ code: 'bundle_in_use' });
       const { release_ids } = (refusal as { details: { release_ids: string[] } }).details;
       expect(release_ids.toSorted()).toStrictEqual([asBuiltin.id, asActive.id].toSorted());
@@ -243,7 +251,8 @@ export function describeBundles(open: OpenStore): void {
     it('refuses to delete a bundle that channels serve, names them all and changes nothing', async () => {
       const bundle = await insertedBundle();
       const { appId } = bundle;
-      const add = (given: Partial<Channel>) => store.insertChannel(buildNewChannel({ appId, ...given }));
+      const add = (given: Partial<Channel>) =>
+        store.insertChannel(buildNewChannel({ appId, ...given }), undefined, someAuthor);
       const { rollout } = buildNewChannel();
       const channels = [
         await add({ bundleId: bundle.id }),
@@ -251,7 +260,7 @@ export function describeBundles(open: OpenStore): void {
       ];
       await add({});
       const channelIds = channels.map(({ id }) => id);
-      await expect(store.deleteBundle(bundle.id, someTimeMs)).rejects.toMatchObject({
+      await expect(store.deleteBundle(bundle.id, someAuthor)).rejects.toMatchObject({
         code: 'bundle_in_use',
         details: { release_ids: [], channel_ids: channelIds },
       });
@@ -259,21 +268,25 @@ export function describeBundles(open: OpenStore): void {
       expect(await isPlanned(objectKeyOf(bundle), someTimeMs)).toBe(false);
 
       const [stable, rolling] = channelIds as [number, number];
-      await store.updateChannel(stable, (channel) => ({ channel: { ...channel, bundleId: null } }));
-      await expect(store.deleteBundle(bundle.id, someTimeMs)).rejects.toMatchObject({
+      await store.updateChannel(
+        stable,
+        (channel) => ({ channel: { ...channel, bundleId: null } }),
+        someAuthor,
+      );
+      await expect(store.deleteBundle(bundle.id, someAuthor)).rejects.toMatchObject({
         details: { channel_ids: [rolling] },
       });
-      await store.deleteChannel(rolling);
-      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+      await store.deleteChannel(rolling, someAuthor);
+      expect(await store.deleteBundle(bundle.id, someAuthor)).toStrictEqual(bundle);
     });
 
     it('keeps a bundle that lies elsewhere, and plans no deletion for it', async () => {
       const own = await open();
       try {
         const bundle = buildBundle({ objectKey: null, externalUrl: 'https://cdn.example.com/ä.zip?a=1' });
-        await own.store.insertBundle(bundle);
+        await own.store.insertBundle(bundle, someAuthor);
         expect(await own.store.findBundle(bundle.id)).toStrictEqual(bundle);
-        expect(await own.store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+        expect(await own.store.deleteBundle(bundle.id, someAuthor)).toStrictEqual(bundle);
         expect(await own.store.listDueObjectDeletions(someTimeMs, 10)).toStrictEqual([]);
       } finally {
         await own.destroy();
@@ -286,11 +299,11 @@ export function describeBundles(open: OpenStore): void {
       const other = await insertedBundle({ appId });
       const asBuiltin = buildRelease({ appId, builtinBundleId: bundle.id });
       const asActive = buildRelease({ appId, builtinBundleId: other.id });
-      for (const release of [asBuiltin, asActive]) await store.insertRelease(release);
-      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }));
-      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: null }));
-      await store.deleteRelease(asBuiltin.id);
-      expect(await store.deleteBundle(bundle.id, someTimeMs)).toStrictEqual(bundle);
+      for (const release of [asBuiltin, asActive]) await store.insertRelease(release, someAuthor);
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor);
+      await store.deployToRelease(asActive.id, buildNewDeployment({ bundleId: null }), someAuthor);
+      await store.deleteRelease(asBuiltin.id, someAuthor);
+      expect(await store.deleteBundle(bundle.id, someAuthor)).toStrictEqual(bundle);
     });
 
     describe('without a checksum', () => {
@@ -303,9 +316,9 @@ export function describeBundles(open: OpenStore): void {
           const appId = newAppId();
           const missing = Array.from({ length: 4 }, () => buildBundle({ appId, ...elsewhere, checksum: '' }));
           const others = [buildBundle({ appId, ...elsewhere }), buildBundle({ appId, checksum: '' })];
-          for (const bundle of [...missing, ...others]) await own.store.insertBundle(bundle);
+          for (const bundle of [...missing, ...others]) await own.store.insertBundle(bundle, someAuthor);
           const [first, second, deleted, last] = missing as [Bundle, Bundle, Bundle, Bundle];
-          await own.store.deleteBundle(deleted.id, someTimeMs);
+          await own.store.deleteBundle(deleted.id, someAuthor);
           expect(await own.store.listBundlesWithoutChecksum(5)).toStrictEqual([last, second, first]);
           expect(await own.store.listBundlesWithoutChecksum(1)).toStrictEqual([last]);
           expect(await own.store.listBundlesWithoutChecksum(5, last.id)).toStrictEqual([second, first]);
@@ -318,8 +331,10 @@ export function describeBundles(open: OpenStore): void {
       it('get it once, and the app is told as changed', async () => {
         const bundle = await insertedBundle({ ...elsewhere, checksum: '' });
         const { revision } = await store.readChanges(null);
-        expect(await store.setMissingChecksum(bundle.id, found)).toBe(true);
-        expect(await store.setMissingChecksum(bundle.id, { ...found, checksum: 'other' })).toBe(false);
+        expect(await store.setMissingChecksum(bundle.id, found, someAuthor)).toBe(true);
+        expect(await store.setMissingChecksum(bundle.id, { ...found, checksum: 'other' }, someAuthor)).toBe(
+          false,
+        );
         expect(await store.findBundle(bundle.id)).toStrictEqual({ ...bundle, ...found });
         expect((await store.readAppState(bundle.appId))?.bundles).toStrictEqual([{ ...bundle, ...found }]);
         const { changes } = await store.readChanges(revision);
@@ -330,11 +345,11 @@ export function describeBundles(open: OpenStore): void {
 
       it('do not get one when they have one, are ours to store, were deleted or never were', async () => {
         const deleted = await insertedBundle({ ...elsewhere, checksum: '' });
-        await store.deleteBundle(deleted.id, someTimeMs);
+        await store.deleteBundle(deleted.id, someAuthor);
         const complete = await insertedBundle(elsewhere);
         const ours = await insertedBundle({ checksum: '' });
         for (const id of [deleted.id, complete.id, ours.id, nextId()]) {
-          expect(await store.setMissingChecksum(id, found)).toBe(false);
+          expect(await store.setMissingChecksum(id, found, someAuthor)).toBe(false);
         }
         for (const kept of [complete, ours]) expect(await store.findBundle(kept.id)).toStrictEqual(kept);
       });
@@ -345,7 +360,7 @@ export function describeBundles(open: OpenStore): void {
       return {
         add: async (createdAtMs) => (await insertedBundle({ appId, createdAtMs })).id,
         remove: async (id) => {
-          await store.deleteBundle(id, someTimeMs);
+          await store.deleteBundle(id, someAuthor);
         },
         list: async (page) => {
           const { items, nextCursor } = await store.listBundles({ appId }, page);

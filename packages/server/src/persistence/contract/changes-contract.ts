@@ -7,6 +7,7 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
@@ -50,19 +51,19 @@ export function describeChanges(open: OpenStore): void {
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
       let channelId = 0;
       const steps: readonly (() => Promise<unknown>)[] = [
-        () => store.insertBundle(builtin),
-        () => store.insertBundle(other),
-        () => store.updateApp(appId, { exposeMetadata: true }, someTimeMs),
-        () => store.insertRelease(release),
-        () => store.setReleaseDate(release.id, someTimeMs, someTimeMs),
-        () => store.deployToRelease(release.id, buildNewDeployment({ bundleId: null })),
-        () => store.deleteRelease(release.id),
+        () => store.insertBundle(builtin, someAuthor),
+        () => store.insertBundle(other, someAuthor),
+        () => store.updateApp(appId, { exposeMetadata: true }, someAuthor),
+        () => store.insertRelease(release, someAuthor),
+        () => store.setReleaseDate(release.id, someTimeMs, someAuthor),
+        () => store.deployToRelease(release.id, buildNewDeployment({ bundleId: null }), someAuthor),
+        () => store.deleteRelease(release.id, someAuthor),
         async () => {
-          channelId = (await store.insertChannel(buildNewChannel({ appId }))).id;
+          channelId = (await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id;
         },
-        () => store.updateChannel(channelId, (channel) => ({ channel })),
-        () => store.deleteChannel(channelId),
-        () => store.deleteBundle(other.id, someTimeMs),
+        () => store.updateChannel(channelId, (channel) => ({ channel }), someAuthor),
+        () => store.deleteChannel(channelId, someAuthor),
+        () => store.deleteBundle(other.id, someAuthor),
       ];
       await toEnd();
       for (const step of steps) {
@@ -74,11 +75,11 @@ export function describeChanges(open: OpenStore): void {
     it('tells every change of what is remembered of a device', async () => {
       const appId = newAppId();
       const device = { appId, deviceId: someDeviceId };
-      const { id } = await store.insertChannel(buildNewChannel({ appId }));
+      const { id } = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       const failed = () => buildRecordedEvent(device, { effects: { failedInstall: '1.0.0' } });
       const steps: readonly (() => Promise<unknown>)[] = [
-        () => store.setDeviceOverride(device, id),
-        () => store.setDeviceOverride(device, null),
+        () => store.setDeviceOverride(device, id, null, someAuthor),
+        () => store.setDeviceOverride(device, null, null, someAuthor),
         () => store.setSelfSetChannel(device, id),
         () => store.appendDeviceEvents([buildRecordedEvent(device), failed(), failed()]),
         () => store.clearFailedInstalls(device, '1.0.0'),
@@ -95,16 +96,16 @@ export function describeChanges(open: OpenStore): void {
     it('tells nothing of what was refused', async () => {
       const appId = newAppId();
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       await toEnd();
       await expect(
-        store.insertBundle(buildBundle({ appId, versionName: bundle.versionName })),
+        store.insertBundle(buildBundle({ appId, versionName: bundle.versionName }), someAuthor),
       ).rejects.toThrow();
       await expect(
-        store.insertRelease(buildRelease({ appId, builtinBundleId: 'f'.repeat(24) })),
+        store.insertRelease(buildRelease({ appId, builtinBundleId: 'f'.repeat(24) }), someAuthor),
       ).rejects.toThrow();
       await expect(
-        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000),
+        store.setDeviceOverride({ appId, deviceId: someDeviceId }, 2_000_000_000, null, someAuthor),
       ).rejects.toThrow();
       expect(await news()).toStrictEqual([]);
     });
@@ -113,11 +114,11 @@ export function describeChanges(open: OpenStore): void {
       await toEnd();
       const appIds = Array.from({ length: 40 }, newAppId);
       let isWriting = true;
-      const writing = Promise.all(appIds.map((appId) => store.insertBundle(buildBundle({ appId })))).finally(
-        () => {
-          isWriting = false;
-        },
-      );
+      const writing = Promise.all(
+        appIds.map((appId) => store.insertBundle(buildBundle({ appId }), someAuthor)),
+      ).finally(() => {
+        isWriting = false;
+      });
       const told: string[] = [];
       async function follow(): Promise<void> {
         for (const { appId } of (await news()) ?? []) {

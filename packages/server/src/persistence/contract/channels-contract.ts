@@ -7,6 +7,7 @@ import {
   buildNewChannel,
   buildNewDeployment,
   nextId,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
@@ -70,24 +71,25 @@ export function describeChannels(open: OpenStore): void {
 
     async function insertedBundle(appId: string) {
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
     /** A channel of an app of its own, unless one is given. */
     function insertedChannel(given: Partial<Omit<Channel, 'id'>> = {}): Promise<Channel> {
-      return store.insertChannel(buildNewChannel({ appId: newAppId(), ...given }));
+      return store.insertChannel(buildNewChannel({ appId: newAppId(), ...given }), undefined, someAuthor);
     }
 
     const patch = (given: Partial<Channel>) => {
       return (channel: Channel): ChannelChange => ({ channel: { ...channel, ...given } });
     };
-    const updated = (id: number, given: Partial<Channel>) => store.updateChannel(id, patch(given));
+    const updated = (id: number, given: Partial<Channel>) =>
+      store.updateChannel(id, patch(given), someAuthor);
 
     /** Bundle ids that an app may not serve: unknown, deleted, and another app's. */
     async function unfitBundleIds(appId: string): Promise<string[]> {
       const deleted = await insertedBundle(appId);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       return [nextId(), deleted.id, (await insertedBundle(newAppId())).id];
     }
 
@@ -95,7 +97,7 @@ export function describeChannels(open: OpenStore): void {
       const appId = newAppId();
       const bundles = [await insertedBundle(appId), await insertedBundle(appId)] as const;
       const given = unusualChannel(appId, bundles[0].id, bundles[1].id);
-      const full = await store.insertChannel(given);
+      const full = await store.insertChannel(given, undefined, someAuthor);
       const plain = await insertedChannel();
       expect(full).toStrictEqual({ ...given, id: full.id });
       expect(await store.findChannel(full.id)).toStrictEqual(full);
@@ -138,7 +140,7 @@ export function describeChannels(open: OpenStore): void {
       for (let round = 0; round < 5; round += 1) {
         const { id } = await insertedChannel();
         given.push(id);
-        await store.deleteChannel(id);
+        await store.deleteChannel(id, someAuthor);
       }
       expect(new Set(given).size).toBe(5);
     });
@@ -150,10 +152,10 @@ export function describeChannels(open: OpenStore): void {
           skip('the data of this engine ends with the store');
           return;
         }
-        const { id } = await own.store.insertChannel(buildNewChannel());
-        await own.store.deleteChannel(id);
+        const { id } = await own.store.insertChannel(buildNewChannel(), undefined, someAuthor);
+        await own.store.deleteChannel(id, someAuthor);
         const again = await own.reopen();
-        expect((await again.insertChannel(buildNewChannel())).id).not.toBe(id);
+        expect((await again.insertChannel(buildNewChannel(), undefined, someAuthor)).id).not.toBe(id);
       } finally {
         await own.destroy();
       }
@@ -180,7 +182,7 @@ export function describeChannels(open: OpenStore): void {
       const first = await insertedChannel();
       const other = await insertedChannel({ name: first.name });
       expect(await updated(other.id, { name: other.name })).toStrictEqual(other);
-      await store.deleteChannel(first.id);
+      await store.deleteChannel(first.id, someAuthor);
       const again = await insertedChannel({ appId: first.appId, name: first.name });
       expect(await store.findChannel(again.id)).toStrictEqual(again);
     });
@@ -248,10 +250,14 @@ export function describeChannels(open: OpenStore): void {
     it('hands a change the channel as it is and answers what the change made of it', async () => {
       const channel = await insertedChannel();
       const seen: Channel[] = [];
-      const answer = await store.updateChannel(channel.id, (current) => {
-        seen.push(current);
-        return { channel: { ...current, policy: 'minor', updatedAtMs: someTimeMs + 1 } };
-      });
+      const answer = await store.updateChannel(
+        channel.id,
+        (current) => {
+          seen.push(current);
+          return { channel: { ...current, policy: 'minor', updatedAtMs: someTimeMs + 1 } };
+        },
+        someAuthor,
+      );
       expect(new Set(seen.map((each) => JSON.stringify(each))).size).toBe(1);
       expect(seen[0]).toStrictEqual(channel);
       expect(answer).toStrictEqual({ ...channel, policy: 'minor', updatedAtMs: someTimeMs + 1 });
@@ -265,7 +271,7 @@ export function describeChannels(open: OpenStore): void {
           channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
         };
       };
-      await Promise.all(Array.from({ length: 20 }, () => store.updateChannel(id, increment)));
+      await Promise.all(Array.from({ length: 20 }, () => store.updateChannel(id, increment, someAuthor)));
       expect((await store.findChannel(id))?.rollout.percentageBps).toBe(20);
     });
 
@@ -273,9 +279,13 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       const refusal = new AppError('invalid_request', 'no');
       await expect(
-        store.updateChannel(channel.id, () => {
-          throw refusal;
-        }),
+        store.updateChannel(
+          channel.id,
+          () => {
+            throw refusal;
+          },
+          someAuthor,
+        ),
       ).rejects.toBe(refusal);
       expect(await store.findChannel(channel.id)).toStrictEqual(channel);
       const target = { kind: 'channel', channelId: channel.id } as const;
@@ -287,10 +297,14 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       const { name } = await insertedChannel({ appId: channel.appId });
       await expect(
-        store.updateChannel(channel.id, () => ({
-          channel: { ...channel, name },
-          deployment: buildNewDeployment(),
-        })),
+        store.updateChannel(
+          channel.id,
+          () => ({
+            channel: { ...channel, name },
+            deployment: buildNewDeployment(),
+          }),
+          someAuthor,
+        ),
       ).rejects.toMatchObject({ code: 'channel_already_exists' });
       const target = { kind: 'channel', channelId: channel.id } as const;
       expect((await store.listDeployments(target, { limit: 5 })).items).toStrictEqual([]);
@@ -298,10 +312,12 @@ export function describeChannels(open: OpenStore): void {
 
     it('refuses to change, delete or find a channel that does not exist or no longer does', async () => {
       const { id } = await insertedChannel();
-      await store.deleteChannel(id);
+      await store.deleteChannel(id, someAuthor);
       for (const missing of [id, unknownNumber]) {
         await expect(updated(missing, {})).rejects.toMatchObject({ code: 'channel_not_found' });
-        await expect(store.deleteChannel(missing)).rejects.toMatchObject({ code: 'channel_not_found' });
+        await expect(store.deleteChannel(missing, someAuthor)).rejects.toMatchObject({
+          code: 'channel_not_found',
+        });
         expect(await store.findChannel(missing)).toBeUndefined();
       }
     });
@@ -309,7 +325,7 @@ export function describeChannels(open: OpenStore): void {
     it('answers the channel it deletes, and leaves the others', async () => {
       const channel = await insertedChannel();
       const sibling = await insertedChannel({ appId: channel.appId });
-      expect(await store.deleteChannel(channel.id)).toStrictEqual(channel);
+      expect(await store.deleteChannel(channel.id, someAuthor)).toStrictEqual(channel);
       expect(await store.listChannels(channel.appId)).toStrictEqual([sibling]);
     });
 
@@ -317,11 +333,11 @@ export function describeChannels(open: OpenStore): void {
       const channel = await insertedChannel();
       const { appId } = channel;
       const sibling = await insertedChannel({ appId });
-      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, channel.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: someDeviceId }, sibling.id);
-      await store.setDeviceOverride({ appId, deviceId: 'other' }, sibling.id);
+      await store.setDeviceOverride({ appId, deviceId: 'other' }, sibling.id, null, someAuthor);
       await store.setSelfSetChannel({ appId, deviceId: 'other' }, channel.id);
-      await store.deleteChannel(channel.id);
+      await store.deleteChannel(channel.id, someAuthor);
       expect(await readDeviceState(store, appId, someDeviceId)).toMatchObject({
         overrideChannelId: null,
         selfSetChannelId: sibling.id,
@@ -403,12 +419,12 @@ export function describeChannels(open: OpenStore): void {
         const expected: Channel[] = [];
         for (const appId of [newAppId(), newAppId()]) {
           const bundle = buildBundle({ appId });
-          await own.store.insertBundle(bundle);
+          await own.store.insertBundle(bundle, someAuthor);
           const { autoPause, rollout } = buildNewChannel();
           const pausing = { ...autoPause, isEnabled: true };
           const rolling = { ...rollout, bundleId: bundle.id };
           const add = (given: Partial<Channel>) =>
-            own.store.insertChannel(buildNewChannel({ appId, ...given }));
+            own.store.insertChannel(buildNewChannel({ appId, ...given }), undefined, someAuthor);
           await add({ autoPause: pausing });
           await add({ rollout: rolling });
           expected.push(await add({ autoPause: pausing, rollout: rolling }));

@@ -7,6 +7,7 @@ import {
   buildNewDeployment,
   buildRelease,
   nextId,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
@@ -27,10 +28,10 @@ export function describeDeployments(open: OpenStore): void {
     async function appWithTargets() {
       const appId = newAppId();
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       const release = buildRelease({ appId, builtinBundleId: bundle.id });
-      await store.insertRelease(release);
-      const channel = await store.insertChannel(buildNewChannel({ appId }));
+      await store.insertRelease(release, someAuthor);
+      const channel = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       return { appId, bundle, release, channel };
     }
 
@@ -40,10 +41,14 @@ export function describeDeployments(open: OpenStore): void {
       (await store.listDeployments(target, { limit: 100 })).items;
 
     const deployToChannel = (id: number, deployment: NewDeployment) =>
-      store.updateChannel(id, (channel) => ({
-        channel: { ...channel, bundleId: deployment.bundleId },
-        deployment,
-      }));
+      store.updateChannel(
+        id,
+        (channel) => ({
+          channel: { ...channel, bundleId: deployment.bundleId },
+          deployment,
+        }),
+        someAuthor,
+      );
 
     it('are logged with the change of a channel, with every field as given', async () => {
       const { appId, bundle, channel } = await appWithTargets();
@@ -63,7 +68,11 @@ export function describeDeployments(open: OpenStore): void {
     it('are logged with the channel they come with', async () => {
       const { appId, bundle } = await appWithTargets();
       const deployment = buildNewDeployment({ bundleId: bundle.id });
-      const { id } = await store.insertChannel(buildNewChannel({ appId, bundleId: bundle.id }), deployment);
+      const { id } = await store.insertChannel(
+        buildNewChannel({ appId, bundleId: bundle.id }),
+        deployment,
+        someAuthor,
+      );
       expect(await listed(ofChannel(id))).toStrictEqual([{ ...deployment, appId, target: ofChannel(id) }]);
     });
 
@@ -71,7 +80,8 @@ export function describeDeployments(open: OpenStore): void {
       const { appId, bundle, release } = await appWithTargets();
       const first = buildNewDeployment({ bundleId: bundle.id });
       const second = buildNewDeployment({ bundleId: null });
-      for (const deployment of [first, second]) await store.deployToRelease(release.id, deployment);
+      for (const deployment of [first, second])
+        await store.deployToRelease(release.id, deployment, someAuthor);
       const target = ofRelease(release.id);
       expect(await listed(target)).toStrictEqual([
         { ...second, createdAtMs: first.createdAtMs + 1, appId, target },
@@ -85,7 +95,7 @@ export function describeDeployments(open: OpenStore): void {
       const made = times.map((createdAtMs) => buildNewDeployment({ bundleId: bundle.id, createdAtMs }));
       for (const deployment of made) {
         await deployToChannel(channel.id, deployment);
-        await store.deployToRelease(release.id, { ...deployment, id: nextId() });
+        await store.deployToRelease(release.id, { ...deployment, id: nextId() }, someAuthor);
       }
       const ofChannelNow = await listed(ofChannel(channel.id));
       expect(ofChannelNow.map(({ id }) => id)).toStrictEqual(made.map(({ id }) => id).reverse());
@@ -99,10 +109,10 @@ export function describeDeployments(open: OpenStore): void {
     it('are not logged when a release or its bundle is not there', async () => {
       const { release } = await appWithTargets();
       const unfit = buildNewDeployment({ bundleId: nextId() });
-      await expect(store.deployToRelease(release.id, unfit)).rejects.toMatchObject({
+      await expect(store.deployToRelease(release.id, unfit, someAuthor)).rejects.toMatchObject({
         code: 'bundle_not_found',
       });
-      await expect(store.deployToRelease(nextId(), buildNewDeployment())).rejects.toMatchObject({
+      await expect(store.deployToRelease(nextId(), buildNewDeployment(), someAuthor)).rejects.toMatchObject({
         code: 'release_not_found',
       });
       expect(await listed(ofRelease(release.id))).toStrictEqual([]);
@@ -110,14 +120,14 @@ export function describeDeployments(open: OpenStore): void {
 
     it('are not logged when a change brings none', async () => {
       const { channel } = await appWithTargets();
-      await store.updateChannel(channel.id, () => ({ channel }));
+      await store.updateChannel(channel.id, () => ({ channel }), someAuthor);
       expect(await listed(ofChannel(channel.id))).toStrictEqual([]);
     });
 
     it('are as many as the changes made at once, the newest of which is served', async () => {
       const { appId, channel } = await appWithTargets();
       const bundles = Array.from({ length: 10 }, () => buildBundle({ appId }));
-      for (const bundle of bundles) await store.insertBundle(bundle);
+      for (const bundle of bundles) await store.insertBundle(bundle, someAuthor);
       const deployments = bundles.map(({ id }) => buildNewDeployment({ bundleId: id }));
       await Promise.all(deployments.map((deployment) => deployToChannel(channel.id, deployment)));
       const made = await listed(ofChannel(channel.id));
@@ -128,15 +138,15 @@ export function describeDeployments(open: OpenStore): void {
     it('stay when their channel is deleted', async () => {
       const { channel } = await appWithTargets();
       await deployToChannel(channel.id, buildNewDeployment());
-      await store.deleteChannel(channel.id);
+      await store.deleteChannel(channel.id, someAuthor);
       expect(await listed(ofChannel(channel.id))).toHaveLength(1);
     });
 
     it('belong to one target only', async () => {
       const { appId, channel, release } = await appWithTargets();
-      const other = await store.insertChannel(buildNewChannel({ appId }));
+      const other = await store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       await deployToChannel(channel.id, buildNewDeployment());
-      await store.deployToRelease(release.id, buildNewDeployment());
+      await store.deployToRelease(release.id, buildNewDeployment(), someAuthor);
       expect(await listed(ofChannel(channel.id))).toHaveLength(1);
       expect(await listed(ofRelease(release.id))).toHaveLength(1);
       expect(await listed(ofChannel(other.id))).toStrictEqual([]);
@@ -144,7 +154,7 @@ export function describeDeployments(open: OpenStore): void {
 
     describePaging('deployments', async () => {
       const { channel, release } = await appWithTargets();
-      await store.deployToRelease(release.id, buildNewDeployment());
+      await store.deployToRelease(release.id, buildNewDeployment(), someAuthor);
       return {
         isInOrderOfAdding: true,
         async add(createdAtMs) {

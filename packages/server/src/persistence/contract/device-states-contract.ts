@@ -1,11 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeviceKey } from '../../domain/device.ts';
 import { noDeviceState } from '../../domain/device-state.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildNewChannel, buildRecordedEvent, someDeviceId, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildNewChannel,
+  buildRecordedEvent,
+  someAuthor,
+  someDeviceId,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { readAllDeviceStates, readDeviceState } from './read-device-state.ts';
 
 const otherDeviceId = someDeviceId.replace(/^./, '0');
+
+/** The two ways in which a device comes to a channel. */
+const put = {
+  setDeviceOverride: (store: Store, device: DeviceKey, channelId: number | null) =>
+    store.setDeviceOverride(device, channelId, null, someAuthor),
+  setSelfSetChannel: (store: Store, device: DeviceKey, channelId: number | null) =>
+    store.setSelfSetChannel(device, channelId),
+};
 
 /** The duties of `DeviceStateStore`. */
 export function describeDeviceStates(open: OpenStore): void {
@@ -18,7 +33,8 @@ export function describeDeviceStates(open: OpenStore): void {
     });
     afterAll(() => opened.destroy());
 
-    const insertedChannel = (appId: string) => store.insertChannel(buildNewChannel({ appId }));
+    const insertedChannel = (appId: string) =>
+      store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
     const failTo = (appId: string, deviceId: string, ...versionNames: string[]) =>
       store.appendDeviceEvents(
         versionNames.map((failedInstall) =>
@@ -38,13 +54,14 @@ export function describeDeviceStates(open: OpenStore): void {
     ] as const)('hold %s, replace it and forget it', async (_what, set, field) => {
       const appId = newAppId();
       for (const { id } of [await insertedChannel(appId), await insertedChannel(appId)]) {
-        await store[set]({ appId, deviceId: someDeviceId }, id);
+        await put[set](store, { appId, deviceId: someDeviceId }, id);
         const expected = { ...noDeviceState, [field]: id };
         expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(expected);
       }
       expect(await readDeviceState(store, appId, otherDeviceId)).toStrictEqual(noDeviceState);
       expect(await readDeviceState(store, newAppId(), someDeviceId)).toStrictEqual(noDeviceState);
-      for (let times = 0; times < 2; times += 1) await store[set]({ appId, deviceId: someDeviceId }, null);
+      for (let times = 0; times < 2; times += 1)
+        await put[set](store, { appId, deviceId: someDeviceId }, null);
       expect(await readDeviceState(store, appId, someDeviceId)).toStrictEqual(noDeviceState);
     });
 
@@ -53,13 +70,13 @@ export function describeDeviceStates(open: OpenStore): void {
       async (set) => {
         const appId = newAppId();
         const kept = await insertedChannel(appId);
-        await store[set]({ appId, deviceId: someDeviceId }, kept.id);
+        await put[set](store, { appId, deviceId: someDeviceId }, kept.id);
         const before = await readDeviceState(store, appId, someDeviceId);
         const deleted = await insertedChannel(appId);
-        await store.deleteChannel(deleted.id);
+        await store.deleteChannel(deleted.id, someAuthor);
         const foreign = await insertedChannel(newAppId());
         for (const id of [2_000_000_000, deleted.id, foreign.id]) {
-          await expect(store[set]({ appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
+          await expect(put[set](store, { appId, deviceId: someDeviceId }, id)).rejects.toMatchObject({
             code: 'channel_not_found',
           });
         }
@@ -80,11 +97,11 @@ export function describeDeviceStates(open: OpenStore): void {
         expect(await store.readDeviceFacts([device], null)).toStrictEqual(all);
         return all;
       };
-      await store.setDeviceOverride(device, id, someTimeMs);
+      await store.setDeviceOverride(device, id, someTimeMs, someAuthor);
       expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: someTimeMs }]);
-      await store.setDeviceOverride(device, id, someTimeMs + 5);
+      await store.setDeviceOverride(device, id, someTimeMs + 5, someAuthor);
       expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: someTimeMs + 5 }]);
-      await store.setDeviceOverride(device, id);
+      await store.setDeviceOverride(device, id, null, someAuthor);
       expect(await facts()).toStrictEqual([{ ...fact, expiresAtMs: null }]);
     });
 
@@ -98,13 +115,14 @@ export function describeDeviceStates(open: OpenStore): void {
       const ends = [3, 1, 2, 1_000, null];
       for (const [index, device] of devices.entries()) {
         const end = ends[index];
-        await store.setDeviceOverride(device, id, typeof end === 'number' ? end : null);
+        await store.setDeviceOverride(device, id, typeof end === 'number' ? end : null, someAuthor);
       }
-      for (const renewed of devices.slice(2, 3)) await store.setDeviceOverride(renewed, id, 2_000);
+      for (const renewed of devices.slice(2, 3))
+        await store.setDeviceOverride(renewed, id, 2_000, someAuthor);
       expect((await store.countDeviceOverrides([appId, newAppId()], 3)).get(appId)).toBe(3);
-      expect(await store.deleteExpiredOverrides(3, 1)).toStrictEqual([devices[1]]);
-      expect(await store.deleteExpiredOverrides(3, 5)).toStrictEqual([devices[0]]);
-      expect(await store.deleteExpiredOverrides(3, 5)).toStrictEqual([]);
+      expect(await store.deleteExpiredOverrides(1, { ...someAuthor, atMs: 3 })).toStrictEqual([devices[1]]);
+      expect(await store.deleteExpiredOverrides(5, { ...someAuthor, atMs: 3 })).toStrictEqual([devices[0]]);
+      expect(await store.deleteExpiredOverrides(5, { ...someAuthor, atMs: 3 })).toStrictEqual([]);
       const left = await store.readDeviceFacts(devices, null);
       expect(left.map(({ deviceId }) => deviceId[0]).toSorted()).toStrictEqual(['3', '4', '5']);
     });
@@ -127,7 +145,7 @@ export function describeDeviceStates(open: OpenStore): void {
     it('forget a device’s failures of one bundle, or of all', async () => {
       const appId = newAppId();
       const { id } = await insertedChannel(appId);
-      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id);
+      await store.setDeviceOverride({ appId, deviceId: someDeviceId }, id, null, someAuthor);
       await failTo(appId, someDeviceId, '1.0.0', '1.0.0-rc', '2.0.0');
       await failTo(appId, otherDeviceId, '1.0.0');
       await store.clearFailedInstalls({ appId, deviceId: someDeviceId }, '1.0.0');
@@ -191,12 +209,12 @@ export function describeDeviceStates(open: OpenStore): void {
       try {
         const appIds = [newAppId(), newAppId()];
         for (const appId of appIds) {
-          const { id } = await own.store.insertChannel(buildNewChannel({ appId }));
-          await own.store.setDeviceOverride({ appId, deviceId: 'all' }, id);
+          const { id } = await own.store.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
+          await own.store.setDeviceOverride({ appId, deviceId: 'all' }, id, null, someAuthor);
           await own.store.setSelfSetChannel({ appId, deviceId: 'all' }, id);
           await own.store.setSelfSetChannel({ appId, deviceId: 'chose' }, id);
-          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, id);
-          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, null);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, id, null, someAuthor);
+          await own.store.setDeviceOverride({ appId, deviceId: 'unpinned' }, null, null, someAuthor);
           const failing = (deviceId: string, failedInstall: string) =>
             buildRecordedEvent({ appId, deviceId }, { effects: { failedInstall } });
           await own.store.appendDeviceEvents([

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../domain/bundle.ts';
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildFile, someTimeMs } from '../../testing/builders.ts';
+import { buildFile, someAuthor, someTimeMs } from '../../testing/builders.ts';
 import { newAppId, outcomesOf } from './opened-store.ts';
 import type { OpenedNodes } from './races-contract.ts';
 import { add, entriesFor, farAwayMs, insertPending, isPlanned, namesOf } from './stored-files.ts';
@@ -28,7 +28,7 @@ export function describeManifestRaces(name: string, open: () => Promise<OpenedNo
         const next = await insertPending(here, appId);
         const [file] = (await add(here, [buildFile({ appId })])) as [StoredFile];
         await here.setManifest(old.id, entriesFor([file]));
-        await here.deleteBundle(old.id, someTimeMs);
+        await here.deleteBundle(old.id, someAuthor);
         const use = () => there.setManifest(next.id, entriesFor([file]));
         const sweep = () => here.sweepFiles(farAwayMs, someTimeMs, 10);
         const calls = round % 2 === 0 ? [use(), sweep()] : [sweep(), use()];
@@ -41,7 +41,7 @@ export function describeManifestRaces(name: string, open: () => Promise<OpenedNo
             ? { isThere: true, state: 'ready', isPlanned: false }
             : { isThere: false, state: 'pending', isPlanned: true },
         );
-        await here.deleteBundle(next.id, someTimeMs);
+        await here.deleteBundle(next.id, someAuthor);
       }
     });
 
@@ -57,14 +57,14 @@ export function describeManifestRaces(name: string, open: () => Promise<OpenedNo
         await here.setManifest(second.id, entriesFor([file]));
         await Promise.all([
           there.setManifest(third.id, entriesFor([file])),
-          here.deleteBundle(first.id, someTimeMs),
-          there.deleteBundle(second.id, someTimeMs),
+          here.deleteBundle(first.id, someAuthor),
+          there.deleteBundle(second.id, someAuthor),
           here.setManifest(fourth.id, entriesFor([file])),
         ]);
         expect(await there.sweepFiles(farAwayMs, someTimeMs, 10)).toBe(0);
         await Promise.all([
-          here.deleteBundle(third.id, someTimeMs),
-          there.deleteBundle(fourth.id, someTimeMs),
+          here.deleteBundle(third.id, someAuthor),
+          there.deleteBundle(fourth.id, someAuthor),
         ]);
         expect(await there.sweepFiles(farAwayMs, someTimeMs, 10)).toBe(1);
       }

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildEntry, buildFile, buildNewChannel, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildEntry,
+  buildFile,
+  buildNewChannel,
+  someAuthor,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
 import { add, entriesFor, farAwayMs, fileIdsOf, insertPending, isPlanned, namesOf } from './stored-files.ts';
 
@@ -30,15 +37,15 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       const [late, early, deleted] = [3, 1, 2].map((each) => ({ createdAtMs: each }));
       const second = await insertPending(store, appId, late);
       const first = await insertPending(store, appId, early);
-      await store.deleteBundle((await insertPending(store, appId, deleted)).id, someTimeMs);
+      await store.deleteBundle((await insertPending(store, appId, deleted)).id, someAuthor);
       const encrypted = buildBundle({ appId, manifest: { state: 'none', reason: 'encrypted' } });
-      await store.insertBundle(encrypted);
+      await store.insertBundle(encrypted, someAuthor);
 
       const ofApp = (await store.listPendingManifests(10_000)).filter((each) => each.appId === appId);
       expect(ofApp).toStrictEqual([first, second]);
       expect(await store.listPendingManifests(1)).toStrictEqual([first]);
       expect(await store.findBundle(encrypted.id)).toStrictEqual(encrypted);
-      for (const bundle of [first, second]) await store.deleteBundle(bundle.id, someTimeMs);
+      for (const bundle of [first, second]) await store.deleteBundle(bundle.id, someAuthor);
     });
 
     it('count who began to make them, until an attempt ends in order', async () => {
@@ -110,7 +117,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
         const manifest = await own.store.readManifest(bundle.id);
         expect(manifest?.fileCount).toBe(manyFiles);
         expect(manifest && entriesOf(manifest)).toStrictEqual(entriesFor(files));
-        await own.store.deleteBundle(bundle.id, someTimeMs);
+        await own.store.deleteBundle(bundle.id, someAuthor);
         expect(await own.store.sweepFiles(someTimeMs + 1, someTimeMs, 2 * manyFiles)).toBe(manyFiles);
         expect(await own.store.findFiles(appId, namesOf(files))).toStrictEqual([]);
       } finally {
@@ -127,7 +134,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       ];
       await store.setManifest(bundle.id, entriesFor([one]));
       expect(await store.setManifest(bundle.id, entriesFor([other]))).toStrictEqual({ kind: 'not_wanted' });
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       expect(await store.setManifest(deleted.id, entriesFor([other]))).toStrictEqual({ kind: 'not_wanted' });
       const manifest = await store.readManifest(bundle.id);
       expect(manifest && entriesOf(manifest)).toStrictEqual(entriesFor([one]));
@@ -139,7 +146,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
     it('can be given to an encrypted bundle, which gets none by itself', async () => {
       const appId = newAppId();
       const bundle = buildBundle({ appId, manifest: { state: 'none', reason: 'encrypted' } });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       const files = await add(store, [buildFile({ appId, name: `upload:${'c'.repeat(64)}` })]);
       expect(await store.setManifest(bundle.id, entriesFor(files))).toStrictEqual({ kind: 'set' });
       expect((await store.findBundle(bundle.id))?.manifest).toStrictEqual({ state: 'ready', reason: null });
@@ -207,7 +214,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       expect(await store.sweepFiles(farAwayMs, farAwayMs, 100)).toBe(0);
       expect(fileIdsOf(await store.findUsedFiles(appId, namesOf(files)))).toStrictEqual(fileIdsOf(files));
 
-      await store.deleteBundle(bundles[0].id, someTimeMs + 5);
+      await store.deleteBundle(bundles[0].id, { ...someAuthor, atMs: someTimeMs + 5 });
       expect(await store.readManifest(bundles[0].id)).toBeUndefined();
       expect(await store.sweepFiles(someTimeMs + 5, farAwayMs, 100)).toBe(0);
       expect(await isPlanned(store, first)).toBe(false);
@@ -219,7 +226,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
         fileIdsOf([both, second]),
       );
 
-      await store.deleteBundle(bundles[1].id, someTimeMs + 7);
+      await store.deleteBundle(bundles[1].id, { ...someAuthor, atMs: someTimeMs + 7 });
       expect(await store.sweepFiles(someTimeMs + 8, someTimeMs, 1)).toBe(1);
       expect(await store.sweepFiles(someTimeMs + 8, someTimeMs, 10)).toBe(1);
       expect(await store.findFiles(appId, namesOf(files))).toStrictEqual([]);
@@ -241,11 +248,11 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       await store.setManifest(one.id, twice);
       await store.setManifest(other.id, twice);
       await store.setManifest(kept.id, entriesFor([inAll]));
-      await store.insertChannel(buildNewChannel({ appId, bundleId: kept.id }));
+      await store.insertChannel(buildNewChannel({ appId, bundleId: kept.id }), undefined, someAuthor);
       const deleted = await store.deleteUnusedBundles(
         appId,
         { createdUntilMs: null, exceptIds: [], limit: 10 },
-        someTimeMs + 5,
+        { ...someAuthor, atMs: someTimeMs + 5 },
       );
       expect(deleted).toHaveLength(2);
       expect(await store.findBundle(other.id)).toBeUndefined();
@@ -261,7 +268,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       const next = await insertPending(store, appId);
       const [file] = (await add(store, [buildFile({ appId })])) as [StoredFile];
       await store.setManifest(old.id, entriesFor([file]));
-      await store.deleteBundle(old.id, someTimeMs);
+      await store.deleteBundle(old.id, someAuthor);
       expect(await store.findFiles(appId, [file.name])).toStrictEqual([file]);
       expect(await store.setManifest(next.id, entriesFor([file]))).toStrictEqual({ kind: 'set' });
       expect(await store.sweepFiles(farAwayMs, someTimeMs, 10)).toBe(0);
@@ -295,7 +302,7 @@ export function describeManifests(open: OpenStore, manyFiles: number): void {
       const [kept] = (await add(store, [buildFile({ appId: other })])) as [StoredFile];
       await store.setManifest(bundle.id, entriesFor([used]));
       await store.setManifest(foreign.id, entriesFor([kept]));
-      await store.deleteApp(appId, someTimeMs);
+      await store.deleteApp(appId, someAuthor);
 
       expect(await store.readManifest(bundle.id)).toBeUndefined();
       expect(await store.findFiles(appId, namesOf([used, unused]))).toStrictEqual([]);

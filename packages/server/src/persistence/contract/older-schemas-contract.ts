@@ -2,7 +2,13 @@ import { type Kysely, Migrator } from 'kysely';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { appSettingDefaults } from '../../domain/app.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewChannel, buildRecordedEvent, buildRelease } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildRecordedEvent,
+  buildRelease,
+  someAuthor,
+} from '../../testing/builders.ts';
 import * as initial from '../sql/migrations/0001-initial.ts';
 import { newAppId } from './opened-store.ts';
 
@@ -88,7 +94,7 @@ export function describeOlderSchemas(name: string, open: () => Promise<EmptyData
       });
       expect((await store.findRelease(release.id))?.activeBundleId).toBe(bundle.id);
       // Numbered in order of arrival, those deleted as well.
-      await store.insertBundle(buildBundle({ appId: bundle.appId, versionName: '9.0.0' }));
+      await store.insertBundle(buildBundle({ appId: bundle.appId, versionName: '9.0.0' }), someAuthor);
       const records = await store.listBundleRecords(bundle.appId, { offset: 0, limit: 5 });
       expect(records.map(({ versionName, number }) => [versionName, number])).toStrictEqual([
         ['9.0.0', 4],
@@ -109,6 +115,8 @@ export function describeOlderSchemas(name: string, open: () => Promise<EmptyData
       });
       const channel = await store.insertChannel(
         buildNewChannel({ appId: bundle.appId, bundleId: bundle.id }),
+        undefined,
+        someAuthor,
       );
       await store.appendDeviceEvents([buildRecordedEvent({ appId: bundle.appId })]);
       expect((await store.readAppState(bundle.appId))?.channels).toStrictEqual([channel]);

@@ -9,6 +9,7 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
@@ -37,7 +38,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
 
     async function insertedBundle(appId: string) {
       const bundle = buildBundle({ appId });
-      await here.insertBundle(bundle);
+      await here.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -86,7 +87,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const rivals = Array.from({ length: 20 }, () => buildBundle({ appId, versionName: '1.0.0' }));
       const outcomes = await outcomesOf(
-        rivals.map((rival, index) => (index % 2 === 0 ? here : there).insertBundle(rival)),
+        rivals.map((rival, index) => (index % 2 === 0 ? here : there).insertBundle(rival, someAuthor)),
       );
       expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === 'version_already_exists')).toHaveLength(19);
@@ -99,8 +100,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const [exposeMetadata, allowDeviceCustomId] = [round % 2 === 0, round % 2 === 1];
         const outcomes = await atOnce(
           round,
-          () => here.updateApp(appId, { exposeMetadata }, someTimeMs),
-          () => there.updateApp(appId, { allowDeviceCustomId }, someTimeMs),
+          () => here.updateApp(appId, { exposeMetadata }, someAuthor),
+          () => there.updateApp(appId, { allowDeviceCustomId }, someAuthor),
         );
         expect(outcomes).toStrictEqual(['done', 'done']);
         const { settings } = (await here.readAppState(appId)) ?? {};
@@ -112,13 +113,13 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const builtin = await insertedBundle(appId);
       const release = buildRelease({ appId, builtinBundleId: builtin.id });
-      await here.insertRelease(release);
+      await here.insertRelease(release, someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const bundle = await insertedBundle(appId);
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id })),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () => there.deployToRelease(release.id, buildNewDeployment({ bundleId: bundle.id }), someAuthor),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         const isActive = (await here.findRelease(release.id))?.activeBundleId === bundle.id;
@@ -127,7 +128,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
             ? { outcomes: ['done', 'bundle_not_found'], isDeleted: true, isActive: false }
             : { outcomes: ['bundle_in_use', 'done'], isDeleted: false, isActive: true },
         );
-        await here.deployToRelease(release.id, buildNewDeployment({ bundleId: null }));
+        await here.deployToRelease(release.id, buildNewDeployment({ bundleId: null }), someAuthor);
       }
     });
 
@@ -138,8 +139,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         const release = buildRelease({ appId, builtinBundleId: bundle.id });
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.insertRelease(release),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () => there.insertRelease(release, someAuthor),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, isKept: (await here.findRelease(release.id)) !== undefined }).toStrictEqual(
@@ -152,13 +153,18 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
 
     it('a bundle is either deleted or served by a channel, never both', async () => {
       const appId = newAppId();
-      const { id } = await here.insertChannel(buildNewChannel({ appId }));
+      const { id } = await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const bundle = await insertedBundle(appId);
         const outcomes = await atOnce(
           round,
-          () => here.deleteBundle(bundle.id, someTimeMs),
-          () => there.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: bundle.id } })),
+          () => here.deleteBundle(bundle.id, someAuthor),
+          () =>
+            there.updateChannel(
+              id,
+              (channel) => ({ channel: { ...channel, bundleId: bundle.id } }),
+              someAuthor,
+            ),
         );
         const isDeleted = (await there.findBundle(bundle.id)) === undefined;
         expect({ outcomes, servedId: (await here.findChannel(id))?.bundleId }).toStrictEqual(
@@ -166,7 +172,7 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
             ? { outcomes: ['done', 'bundle_not_found'], servedId: null }
             : { outcomes: ['bundle_in_use', 'done'], servedId: bundle.id },
         );
-        await here.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: null } }));
+        await here.updateChannel(id, (channel) => ({ channel: { ...channel, bundleId: null } }), someAuthor);
       }
     });
 
@@ -174,11 +180,11 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
       const appId = newAppId();
       const ids: number[] = [];
       for (let each = 0; each < 2; each += 1) {
-        ids.push((await here.insertChannel(buildNewChannel({ appId }))).id);
+        ids.push((await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor)).id);
       }
       const [first, second] = ids as [number, number];
       const publish = (store: Store, id: number) =>
-        store.updateChannel(id, (channel) => ({ channel: { ...channel, isPublic: true } }));
+        store.updateChannel(id, (channel) => ({ channel: { ...channel, isPublic: true } }), someAuthor);
       for (let round = 0; round < rounds; round += 1) {
         const outcomes = await atOnce(
           round,
@@ -191,14 +197,18 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     });
 
     it('changes of one channel are all kept', async () => {
-      const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }));
+      const { id } = await here.insertChannel(buildNewChannel({ appId: newAppId() }), undefined, someAuthor);
       const increase = (store: Store) =>
-        store.updateChannel(id, (channel) => {
-          const { rollout } = channel;
-          return {
-            channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
-          };
-        });
+        store.updateChannel(
+          id,
+          (channel) => {
+            const { rollout } = channel;
+            return {
+              channel: { ...channel, rollout: { ...rollout, percentageBps: rollout.percentageBps + 1 } },
+            };
+          },
+          someAuthor,
+        );
       await Promise.all(
         Array.from({ length: 20 }, (_each, index) => increase(index % 2 === 0 ? here : there)),
       );
@@ -208,11 +218,11 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
     it('a device is never left pinned to a channel that is deleted', async () => {
       const appId = newAppId();
       for (let round = 0; round < rounds; round += 1) {
-        const { id } = await here.insertChannel(buildNewChannel({ appId }));
+        const { id } = await here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor);
         await atOnce(
           round,
-          () => here.deleteChannel(id),
-          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id),
+          () => here.deleteChannel(id, someAuthor),
+          () => there.setDeviceOverride({ appId, deviceId: someDeviceId }, id, null, someAuthor),
         );
         expect(await readDeviceState(here, appId, someDeviceId)).toMatchObject({ overrideChannelId: null });
       }
@@ -245,8 +255,8 @@ export function describeRaces(name: string, open: () => Promise<OpenedNodes>): v
         for (const rival of rivals) await here.planObjectDeletion(objectKeyOf(rival), someTimeMs);
         const outcomes = await atOnce(
           round,
-          () => here.insertBundle(rivals[0]),
-          () => there.insertBundle(rivals[1]),
+          () => here.insertBundle(rivals[0], someAuthor),
+          () => there.insertBundle(rivals[1], someAuthor),
         );
         const planned = await there.listDueObjectDeletions(someTimeMs, 10_000);
         for (const [index, rival] of rivals.entries()) {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Release } from '../../domain/release.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewDeployment, buildRelease, nextId, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewDeployment,
+  buildRelease,
+  nextId,
+  someAuthor,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { encodeCursor } from '../cursor.ts';
 import { lookalikes } from './bundles-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore, outcomesOf } from './opened-store.ts';
@@ -20,7 +27,7 @@ export function describeReleases(open: OpenStore): void {
 
     async function insertedBundle(appId: string) {
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       return bundle;
     }
 
@@ -29,7 +36,7 @@ export function describeReleases(open: OpenStore): void {
       const appId = given.appId ?? newAppId();
       const builtinBundleId = given.builtinBundleId ?? (await insertedBundle(appId)).id;
       const release = buildRelease({ ...given, appId, builtinBundleId });
-      await store.insertRelease(release);
+      await store.insertRelease(release, someAuthor);
       return release;
     }
 
@@ -55,7 +62,9 @@ export function describeReleases(open: OpenStore): void {
     it('refuses a second release of the same app, platform, version name and version code', async () => {
       const first = await insertedRelease();
       const second = buildRelease({ ...first, id: nextId(), updatedAtMs: someTimeMs + 9 });
-      await expect(store.insertRelease(second)).rejects.toMatchObject({ code: 'release_already_exists' });
+      await expect(store.insertRelease(second, someAuthor)).rejects.toMatchObject({
+        code: 'release_already_exists',
+      });
       expect(await store.findRelease(second.id)).toBeUndefined();
       expect(await store.findRelease(first.id)).toStrictEqual(first);
     });
@@ -86,7 +95,7 @@ export function describeReleases(open: OpenStore): void {
         buildRelease({ appId, builtinBundleId, versionName: text, versionCode: '1' }),
         buildRelease({ appId, builtinBundleId, versionName: '9.0.0', versionCode: text }),
       ]);
-      for (const release of releases) await store.insertRelease(release);
+      for (const release of releases) await store.insertRelease(release, someAuthor);
       for (const release of releases) expect(await store.findRelease(release.id)).toStrictEqual(release);
     });
 
@@ -96,7 +105,7 @@ export function describeReleases(open: OpenStore): void {
       const rivals = Array.from({ length: 20 }, () =>
         buildRelease({ appId, builtinBundleId, versionName: '3.0.0', versionCode: '30' }),
       );
-      const outcomes = await outcomesOf(rivals.map((rival) => store.insertRelease(rival)));
+      const outcomes = await outcomesOf(rivals.map((rival) => store.insertRelease(rival, someAuthor)));
       expect(outcomes.filter((outcome) => outcome !== 'done')).toStrictEqual(
         Array.from({ length: 19 }, () => 'release_already_exists'),
       );
@@ -106,7 +115,7 @@ export function describeReleases(open: OpenStore): void {
 
     it('takes a release again after it was deleted', async () => {
       const first = await insertedRelease();
-      await store.deleteRelease(first.id);
+      await store.deleteRelease(first.id, someAuthor);
       const second = await insertedRelease({ ...first, id: nextId() });
       expect(await store.findRelease(second.id)).toStrictEqual(second);
     });
@@ -114,18 +123,22 @@ export function describeReleases(open: OpenStore): void {
     it('refuses a builtin bundle that is unknown, deleted or of another app, and keeps nothing', async () => {
       const appId = newAppId();
       const deleted = await insertedBundle(appId);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       const foreign = await insertedBundle(newAppId());
       for (const builtinBundleId of [nextId(), deleted.id, foreign.id]) {
         const release = buildRelease({ appId, builtinBundleId });
-        await expect(store.insertRelease(release)).rejects.toMatchObject({ code: 'bundle_not_found' });
+        await expect(store.insertRelease(release, someAuthor)).rejects.toMatchObject({
+          code: 'bundle_not_found',
+        });
         expect(await store.findRelease(release.id)).toBeUndefined();
       }
     });
 
     it('does not register the app of a release it refuses', async () => {
       const release = buildRelease({ appId: newAppId(), builtinBundleId: nextId() });
-      await expect(store.insertRelease(release)).rejects.toMatchObject({ code: 'bundle_not_found' });
+      await expect(store.insertRelease(release, someAuthor)).rejects.toMatchObject({
+        code: 'bundle_not_found',
+      });
       expect(await store.readAppState(release.appId)).toBeUndefined();
     });
 
@@ -140,8 +153,8 @@ export function describeReleases(open: OpenStore): void {
         for (const createdAtMs of [someTimeMs + 1, someTimeMs]) {
           const bundle = buildBundle({ appId: newAppId() });
           const release = buildRelease({ appId: bundle.appId, builtinBundleId: bundle.id, createdAtMs });
-          await own.store.insertBundle(bundle);
-          await own.store.insertRelease(release);
+          await own.store.insertBundle(bundle, someAuthor);
+          await own.store.insertRelease(release, someAuthor);
           releases.push(release);
         }
         expect((await own.store.listReleases({}, { limit: 5 })).items).toStrictEqual(releases);
@@ -170,7 +183,9 @@ export function describeReleases(open: OpenStore): void {
         [someTimeMs + 3, null],
       ] as const) {
         const expected = { ...release, releaseDateMs, updatedAtMs };
-        expect(await store.setReleaseDate(release.id, releaseDateMs, updatedAtMs)).toStrictEqual(expected);
+        expect(
+          await store.setReleaseDate(release.id, releaseDateMs, { ...someAuthor, atMs: updatedAtMs }),
+        ).toStrictEqual(expected);
         expect(await store.findRelease(release.id)).toStrictEqual(expected);
       }
     });
@@ -187,6 +202,7 @@ export function describeReleases(open: OpenStore): void {
           await store.deployToRelease(
             release.id,
             buildNewDeployment({ bundleId: activeBundleId, createdAtMs: updatedAtMs }),
+            someAuthor,
           ),
         ).toStrictEqual(expected);
         expect(await store.findRelease(release.id)).toStrictEqual(expected);
@@ -196,13 +212,17 @@ export function describeReleases(open: OpenStore): void {
     it('refuses an active bundle that is unknown, deleted or of another app, and keeps the old one', async () => {
       const release = await insertedRelease();
       const active = await insertedBundle(release.appId);
-      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }));
+      await store.deployToRelease(release.id, buildNewDeployment({ bundleId: active.id }), someAuthor);
       const deleted = await insertedBundle(release.appId);
-      await store.deleteBundle(deleted.id, someTimeMs);
+      await store.deleteBundle(deleted.id, someAuthor);
       const foreign = await insertedBundle(newAppId());
       for (const bundleId of [nextId(), deleted.id, foreign.id]) {
         await expect(
-          store.deployToRelease(release.id, buildNewDeployment({ bundleId, createdAtMs: someTimeMs + 5 })),
+          store.deployToRelease(
+            release.id,
+            buildNewDeployment({ bundleId, createdAtMs: someTimeMs + 5 }),
+            someAuthor,
+          ),
         ).rejects.toMatchObject({
           code: 'bundle_not_found',
         });
@@ -221,8 +241,9 @@ export function describeReleases(open: OpenStore): void {
         store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
+          someAuthor,
         ),
-        store.setReleaseDate(release.id, someTimeMs, someTimeMs + 1),
+        store.setReleaseDate(release.id, someTimeMs, { ...someAuthor, atMs: someTimeMs + 1 }),
       ]);
       expect(await store.findRelease(release.id)).toStrictEqual({
         ...release,
@@ -235,7 +256,7 @@ export function describeReleases(open: OpenStore): void {
     it('answers the release it deletes and no longer finds it', async () => {
       const release = await insertedRelease();
       const sibling = await insertedRelease({ appId: release.appId });
-      expect(await store.deleteRelease(release.id)).toStrictEqual(release);
+      expect(await store.deleteRelease(release.id, someAuthor)).toStrictEqual(release);
       expect(await store.findRelease(release.id)).toBeUndefined();
       const { items } = await store.listReleases({ appId: release.appId }, { limit: 5 });
       expect(items).toStrictEqual([sibling]);
@@ -243,13 +264,13 @@ export function describeReleases(open: OpenStore): void {
 
     it('refuses to change or delete a release that does not exist or no longer does', async () => {
       const { id, builtinBundleId } = await insertedRelease();
-      await store.deleteRelease(id);
+      await store.deleteRelease(id, someAuthor);
       for (const missing of [id, nextId()]) {
         for (const change of [
-          () => store.setReleaseDate(missing, null, someTimeMs),
-          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: null })),
-          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: builtinBundleId })),
-          () => store.deleteRelease(missing),
+          () => store.setReleaseDate(missing, null, someAuthor),
+          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: null }), someAuthor),
+          () => store.deployToRelease(missing, buildNewDeployment({ bundleId: builtinBundleId }), someAuthor),
+          () => store.deleteRelease(missing, someAuthor),
         ]) {
           await expect(change()).rejects.toMatchObject({ code: 'release_not_found' });
         }
@@ -262,7 +283,7 @@ export function describeReleases(open: OpenStore): void {
       return {
         add: async (createdAtMs) => (await insertedRelease({ appId, builtinBundleId, createdAtMs })).id,
         remove: async (id) => {
-          await store.deleteRelease(id);
+          await store.deleteRelease(id, someAuthor);
         },
         list: async (page) => {
           const { items, nextCursor } = await store.listReleases({ appId }, page);

@@ -14,6 +14,7 @@ import {
   buildDeviceRecord,
   buildFile,
   buildRecordedEvent,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, readPages } from './opened-store.ts';
@@ -291,8 +292,8 @@ export function describeStatistics(open: OpenStore): void {
         ...{ appId, objectKey: null, externalUrl: 'https://example.com/a.zip' },
         createdAtMs: someTimeMs,
       });
-      for (const bundle of [kept, deleted, external]) await store.insertBundle(bundle);
-      await store.deleteBundle(deleted.id, someTimeMs + 2);
+      for (const bundle of [kept, deleted, external]) await store.insertBundle(bundle, someAuthor);
+      await store.deleteBundle(deleted.id, { ...someAuthor, atMs: someTimeMs + 2 });
       expect(await store.readStorageChanges([appId])).toEqual([
         { appId, atMs: someTimeMs, bytes: 30 },
         { appId, atMs: someTimeMs + 1, bytes: 100 },

@@ -4,12 +4,14 @@ import {
   buildNewDeployment,
   buildRecordedEvent,
   buildRelease,
+  someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { describeApiKeys } from './api-keys-contract.ts';
 import { describeAppRecords } from './app-records-contract.ts';
 import { describeAppSettings } from './app-settings-contract.ts';
 import { describeAppStates } from './app-states-contract.ts';
+import { describeAudit } from './audit-contract.ts';
 import { describeBundleRecords } from './bundle-records-contract.ts';
 import { describeBundles } from './bundles-contract.ts';
 import { describeChanges } from './changes-contract.ts';
@@ -22,10 +24,12 @@ import { describeEventEffects } from './event-effects-contract.ts';
 import { describeManifestRaces } from './manifest-races-contract.ts';
 import { describeManifests } from './manifests-contract.ts';
 import { newAppId, type OpenedStore, type OpenStore } from './opened-store.ts';
+import { describeOrganizations } from './organizations-contract.ts';
 import { describePlannedDeletions } from './planned-deletions-contract.ts';
 import { describeRaces, type OpenedNodes } from './races-contract.ts';
 import { describeReleases } from './releases-contract.ts';
 import { describeStatistics } from './statistics-contract.ts';
+import { describeWebhooks } from './webhooks-contract.ts';
 
 /**
  * The suite every Store must pass.
@@ -48,6 +52,9 @@ export function describeStoreContract(
     describeDeviceStates(open);
     describeAppStates(open);
     describeAppSettings(open);
+    describeAudit(open);
+    describeOrganizations(open);
+    describeWebhooks(open);
     describeAppRecords(open);
     describeDeviceListing(open);
     describePlannedDeletions(open);
@@ -86,14 +93,14 @@ function describeLife(open: OpenStore): void {
         await expect(store.ping()).resolves.toBeUndefined();
         await store.close();
         await expect(store.ping()).rejects.toThrow();
-        await expect(store.insertBundle(buildBundle())).rejects.toThrow();
+        await expect(store.insertBundle(buildBundle(), someAuthor)).rejects.toThrow();
       }));
 
     it('finishes what is under way when it is closed', () =>
       withOpened(async ({ store }) => {
         const appId = newAppId();
         const underWay = [
-          store.insertBundle(buildBundle({ appId })),
+          store.insertBundle(buildBundle({ appId }), someAuthor),
           store.appendDeviceEvents([buildRecordedEvent({ appId })]),
           store.readAppState(appId),
         ];
@@ -122,16 +129,17 @@ function describeLife(open: OpenStore): void {
         const [builtin, active, deleted] = [0, 1, 2].map((each) =>
           buildBundle({ appId, createdAtMs: someTimeMs + each, description: 'Grüße 👋' }),
         ) as [ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>, ReturnType<typeof buildBundle>];
-        for (const bundle of [builtin, active, deleted]) await store.insertBundle(bundle);
+        for (const bundle of [builtin, active, deleted]) await store.insertBundle(bundle, someAuthor);
         const release = buildRelease({ appId, builtinBundleId: builtin.id });
-        await store.insertRelease(release);
-        await store.setReleaseDate(release.id, someTimeMs, someTimeMs);
-        await store.updateApp(appId, { exposeMetadata: true }, someTimeMs);
+        await store.insertRelease(release, someAuthor);
+        await store.setReleaseDate(release.id, someTimeMs, someAuthor);
+        await store.updateApp(appId, { exposeMetadata: true }, someAuthor);
         await store.deployToRelease(
           release.id,
           buildNewDeployment({ bundleId: active.id, createdAtMs: someTimeMs + 1 }),
+          someAuthor,
         );
-        await store.deleteBundle(deleted.id, someTimeMs);
+        await store.deleteBundle(deleted.id, someAuthor);
         await store.planObjectDeletion('planned', someTimeMs + 1);
         const events = [buildRecordedEvent({ appId, metadata: { a: 'b' } }), buildRecordedEvent({ appId })];
         await store.appendDeviceEvents(events);

@@ -1,7 +1,7 @@
 import type { Bundle } from '../../domain/bundle.ts';
 import type { StoredFile } from '../../domain/manifest.ts';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildEntry, someTimeMs } from '../../testing/builders.ts';
+import { buildBundle, buildEntry, someAuthor, someTimeMs } from '../../testing/builders.ts';
 
 const pending: Pick<Bundle, 'manifest'> = { manifest: { state: 'pending', reason: null } };
 const hourMs = 60 * 60 * 1_000;
@@ -13,7 +13,7 @@ export async function insertPending(
   given: Partial<Bundle> = {},
 ): Promise<Bundle> {
   const bundle = buildBundle({ appId, ...pending, ...given });
-  await store.insertBundle(bundle);
+  await store.insertBundle(bundle, someAuthor);
   return bundle;
 }
 

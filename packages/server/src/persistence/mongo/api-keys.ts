@@ -1,7 +1,9 @@
 import type { Role } from '../../domain/access.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
+import { apiKeyChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ApiKeyStore, NewApiKey } from '../../ports/api-keys.ts';
+import { draftAudit } from './audit.ts';
 import type { MongoDatabase } from './database.ts';
 import { type ApiKeyDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
@@ -51,7 +53,7 @@ export function createMongoApiKeys(database: MongoDatabase): ApiKeyStore {
   }
 
   return {
-    insertApiKey: (given, hash) =>
+    insertApiKey: (given, hash, by) =>
       log.commit(async (draft) => {
         const key: ApiKey = {
           ...given,
@@ -60,10 +62,11 @@ export function createMongoApiKeys(database: MongoDatabase): ApiKeyStore {
         };
         draft.noteKeyChange();
         draft.insert('api_keys', [{ _id: key.id, ...toFields(key), key_hash: hash, last_used_at: null }]);
+        await draftAudit(database, draft, by, apiKeyChange({ before: null, after: key }));
         return key;
       }),
 
-    updateApiKey: (id, change) =>
+    updateApiKey: (id, change, by) =>
       log.commit(async (draft) => {
         const current = await requireApiKey(id);
         const { key, hash } = change(current);
@@ -72,6 +75,8 @@ export function createMongoApiKeys(database: MongoDatabase): ApiKeyStore {
         draft.noteKeyChange();
         const fields = { ...toFields(changed), ...(hash === undefined ? {} : { key_hash: hash }) };
         draft.set('api_keys', [id], fields);
+        const after = { ...changed, regeneratedAtMs: hash === undefined ? undefined : by.atMs };
+        await draftAudit(database, draft, by, apiKeyChange({ before: current, after }));
         return changed;
       }),
 
@@ -95,11 +100,12 @@ export function createMongoApiKeys(database: MongoDatabase): ApiKeyStore {
       return new Map(found.map((document) => [document.key_hash, toApiKey(document)]));
     },
 
-    deleteApiKey: (id) =>
+    deleteApiKey: (id, by) =>
       log.commit(async (draft) => {
         const key = await requireApiKey(id);
         draft.noteKeyChange();
         draft.set('api_keys', [id], { gone: true });
+        await draftAudit(database, draft, by, apiKeyChange({ before: key, after: null }));
         return key;
       }),
 

@@ -1,30 +1,26 @@
-import { type AppProfile, type AppRecord, type AppSettings, appProfileDefaults } from '../../domain/app.ts';
+import type { ChangedBy } from '../../domain/actor.ts';
+import type { AppProfile, AppSettings } from '../../domain/app.ts';
+import {
+  appChange,
+  bundleChange,
+  channelChange,
+  overrideChange,
+  releaseChange,
+} from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
-import { toSettings } from './apps.ts';
+import { toAppRecord } from './app-document.ts';
+import { draftAudit } from './audit.ts';
+import { notDeleted, toBundle } from './bundles.ts';
+import { toChannel } from './channels.ts';
+import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { appDefaults, toAppFields } from './ensure-app.ts';
+import { requireOrganization } from './organizations.ts';
+import { toOverride } from './override-document.ts';
 import { planDeletions } from './planned-deletions.ts';
+import { toRelease } from './releases.ts';
 import { type AppDocument, notGone } from './schema.ts';
-
-function toRecord(document: AppDocument): AppRecord {
-  return {
-    appId: document._id,
-    ...toSettings(document),
-    name: document.name ?? appProfileDefaults.name,
-    icon: document.icon ?? appProfileDefaults.icon,
-    retentionSeconds: document.retention_seconds ?? appProfileDefaults.retentionSeconds,
-    defaultUploadChannel: document.default_upload_channel ?? appProfileDefaults.defaultUploadChannel,
-    needOnboarding: document.need_onboarding ?? appProfileDefaults.needOnboarding,
-    existingApp: document.existing_app ?? appProfileDefaults.existingApp,
-    blockProviderInfraRequests:
-      document.block_provider_infra_requests ?? appProfileDefaults.blockProviderInfraRequests,
-    iosStoreUrl: document.ios_store_url ?? appProfileDefaults.iosStoreUrl,
-    androidStoreUrl: document.android_store_url ?? appProfileDefaults.androidStoreUrl,
-    createdAtMs: document.created_at,
-    updatedAtMs: document.updated_at ?? document.created_at,
-  };
-}
 
 /** What is remembered of devices. */
 const ofDevices = ['device_overrides', 'device_self_channels', 'device_failures'] as const;
@@ -48,6 +44,31 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
     const found = await apps.findOne({ _id: appId, ...notGone });
     if (!found) throw new AppError('app_not_found', `There is no app ${appId}`);
     return found;
+  }
+
+  /** Logs that an app goes, and before it everything of it that somebody decided. */
+  async function auditDeletion(draft: Draft, app: AppDocument, by: ChangedBy): Promise<void> {
+    const ofIt = { app_id: app._id, ...notGone };
+    const [pins, channels, releases, bundles] = await Promise.all([
+      database.collection('device_overrides').find(ofIt).sort({ _id: 1 }).toArray(),
+      database.collection('channels').find(ofIt).sort({ _id: 1 }).toArray(),
+      database.collection('releases').find(ofIt).sort({ _id: 1 }).toArray(),
+      database
+        .collection('bundles')
+        .find({ app_id: app._id, ...notDeleted })
+        .sort({ _id: 1 })
+        .toArray(),
+    ]);
+    await draftAudit(
+      database,
+      draft,
+      by,
+      ...pins.map((each) => overrideChange({ before: toOverride(each), after: null })),
+      ...channels.map((each) => channelChange({ before: toChannel(each), after: null })),
+      ...releases.map((each) => releaseChange({ before: toRelease(each), after: null })),
+      ...bundles.map((each) => bundleChange({ before: toBundle(each), after: null })),
+      appChange({ before: toAppRecord(app), after: null }),
+    );
   }
 
   /** Deletes what is left of a deleted app, except what came once it was registered again; answers how many documents. */
@@ -92,8 +113,9 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
   }
 
   return {
-    insertApp: (app) =>
+    insertApp: (app, by) =>
       log.commit(async (draft) => {
+        await requireOrganization(database, app.organizationId);
         const found = await apps.findOne({ _id: app.appId });
         if (found && !found.gone) {
           throw new AppError('app_already_exists', `There is an app ${app.appId} already`);
@@ -102,16 +124,18 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
           ...appDefaults(app.createdAtMs),
           ...toAppFields(app),
           updated_at: app.updatedAtMs,
+          owner_org: app.organizationId,
         };
         draft.noteChange(app.appId);
         if (found) draft.set('apps', [app.appId], { ...fields, gone: false });
         else draft.insert('apps', [{ _id: app.appId, ...fields }]);
+        await draftAudit(database, draft, by, appChange({ before: null, after: app }));
       }),
 
     async findApp(appId) {
       await log.settle();
       const found = await apps.findOne({ _id: appId, ...notGone });
-      return found ? toRecord(found) : undefined;
+      return found ? toAppRecord(found) : undefined;
     },
 
     async listApps(appIds, { offset, limit }) {
@@ -122,21 +146,24 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
         .skip(offset)
         .limit(limit)
         .toArray();
-      return found.map(toRecord);
+      return found.map(toAppRecord);
     },
 
-    updateApp: (appId, change: Partial<AppSettings & AppProfile>, nowMs) =>
+    updateApp: (appId, change: Partial<AppSettings & AppProfile>, by) =>
       log.commit(async (draft) => {
-        const fields = { ...toAppFields(change), updated_at: nowMs };
+        const fields = { ...toAppFields(change), updated_at: by.atMs };
         const found = await requireApp(appId);
         draft.noteChange(appId);
         draft.set('apps', [appId], fields);
-        return toRecord({ ...found, ...fields });
+        const [before, after] = [toAppRecord(found), toAppRecord({ ...found, ...fields })];
+        await draftAudit(database, draft, by, appChange({ before, after }));
+        return after;
       }),
 
-    deleteApp: (appId, nowMs) =>
+    deleteApp: (appId, by) =>
       log.commit(async (draft) => {
-        await requireApp(appId);
+        const nowMs = by.atMs;
+        await auditDeletion(draft, await requireApp(appId), by);
         const bundles = await database
           .collection('bundles')
           .find({ app_id: appId, deleted_at: null }, { projection: { object_key: 1 } })

@@ -1,18 +1,12 @@
 import type { WithId } from 'mongodb';
-import { type AppSettings, type AppState, appSettingDefaults } from '../../domain/app.ts';
+import type { AppState } from '../../domain/app.ts';
 import type { AppStateReader } from '../../ports/store.ts';
+import { toSettings } from './app-document.ts';
 import { notDeleted, toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import type { MongoDatabase } from './database.ts';
 import { toRelease } from './releases.ts';
-import { type AppDocument, type BundleDocument, notGone } from './schema.ts';
-
-export function toSettings(document: AppDocument): AppSettings {
-  return {
-    exposeMetadata: document.expose_metadata ?? appSettingDefaults.exposeMetadata,
-    allowDeviceCustomId: document.allow_device_custom_id ?? appSettingDefaults.allowDeviceCustomId,
-  };
-}
+import { type BundleDocument, notGone } from './schema.ts';
 
 /** Not as of one moment by itself. */
 async function readStates(database: MongoDatabase, appId?: string): Promise<AppState[]> {

@@ -1,7 +1,9 @@
 import type { Document, Filter, WithId } from 'mongodb';
+import { bundleChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleNames, BundleRecord, BundleRecords } from '../../ports/bundle-records.ts';
 import { inChunks } from '../chunks.ts';
+import { draftAudit } from './audit.ts';
 import { draftDeletion, findLive, notDeleted, toBundle } from './bundles.ts';
 import type { MongoDatabase } from './database.ts';
 import { toObjectId } from './keys.ts';
@@ -93,7 +95,7 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
       return toRecords(database, found);
     },
 
-    changeBundle: (id, { link, comment, minUpdateVersion }, nowMs) =>
+    changeBundle: (id, { link, comment, minUpdateVersion }, by) =>
       log.commit(async (draft) => {
         const found = await findLive(database, id);
         if (!found) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
@@ -101,16 +103,19 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
           ...(link === undefined ? {} : { link }),
           ...(comment === undefined ? {} : { comment }),
           ...(minUpdateVersion === undefined ? {} : { min_update_version: minUpdateVersion }),
-          updated_at: toStoredTime(nowMs),
+          updated_at: toStoredTime(by.atMs),
         };
         draft.noteChange(found.app_id ?? '');
         draft.set('bundles', [found._id], fields);
-        const [record] = await toRecords(database, [{ ...found, ...fields }]);
+        const changed = { ...found, ...fields };
+        const change = bundleChange({ before: toBundle(found), after: toBundle(changed) });
+        await draftAudit(database, draft, by, change);
+        const [record] = await toRecords(database, [changed]);
         if (!record) throw new Error('A bundle has a record');
         return record;
       }),
 
-    deleteUnusedBundles: (appId, { createdUntilMs, exceptIds, limit }, nowMs) =>
+    deleteUnusedBundles: (appId, { createdUntilMs, exceptIds, limit }, by) =>
       log.commit(async (draft) => {
         const until = createdUntilMs === null ? {} : { created_at: { $lte: toStoredTime(createdUntilMs) } };
         const found = await bundles
@@ -120,7 +125,7 @@ export function createMongoBundleRecords(database: MongoDatabase): BundleRecords
         const kept = new Set([...exceptIds, ...(await findUsed(found))]);
         const unused = found.filter(({ _id }) => !kept.has(_id.toHexString())).slice(0, limit);
         const records = await toRecords(database, unused);
-        if (unused.length > 0) await draftDeletion(database, draft, appId, unused, nowMs);
+        if (unused.length > 0) await draftDeletion(database, draft, appId, unused, by);
         return records;
       }),
   };

@@ -1,9 +1,12 @@
 import type { Document, Filter, WithId } from 'mongodb';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ManifestReason, ManifestState, ManifestStatus } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
+import { draftAudit } from './audit.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { ensureApp } from './ensure-app.ts';
@@ -115,9 +118,14 @@ export async function draftDeletion(
   draft: Draft,
   appId: string,
   found: readonly WithId<BundleDocument>[],
-  nowMs: number,
+  by: ChangedBy,
 ): Promise<void> {
   draft.noteChange(appId);
+  const nowMs = by.atMs;
+  const deleted = found
+    .map(toBundle)
+    .map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
+  await draftAudit(database, draft, by, ...deleted);
   const deletedAt = toStoredTime(nowMs);
   draft.set(
     'bundles',
@@ -146,7 +154,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
   const isTaken = async (appId: string, versionName: string) =>
     (await bundles.findOne({ app_id: appId, version_name: versionName, ...notGone })) !== null;
 
-  async function draftInsert(draft: Draft, bundle: Bundle): Promise<void> {
+  async function draftInsert(draft: Draft, bundle: Bundle, by: ChangedBy): Promise<void> {
     const _id = toObjectId(bundle.id);
     if (!_id) throw new TypeError(`${bundle.id} is no id of a bundle`);
     if (await isTaken(bundle.appId, bundle.versionName)) {
@@ -155,7 +163,7 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         `App ${bundle.appId} already has, or had, a bundle ${bundle.versionName}; a version name is never reused`,
       );
     }
-    await ensureApp(database, draft, bundle.appId, bundle.createdAtMs);
+    await ensureApp(database, draft, bundle.appId, by);
     draft.noteChange(bundle.appId);
     draft.insert('bundles', [
       {
@@ -182,11 +190,12 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
         manifest_attempts: 0,
       },
     ]);
+    await draftAudit(database, draft, by, bundleChange({ before: null, after: bundle }));
     if (bundle.objectKey !== null) await forgetPlannedDeletion(database, draft, bundle.objectKey);
   }
 
   return {
-    insertBundle: (bundle) => log.commit((draft) => draftInsert(draft, bundle)),
+    insertBundle: (bundle, by) => log.commit((draft) => draftInsert(draft, bundle, by)),
 
     async isVersionNameTaken(appId, versionName) {
       await log.settle();
@@ -217,13 +226,13 @@ export function createMongoBundles(database: MongoDatabase): BundleStore {
       );
     },
 
-    deleteBundle: (id, nowMs) =>
+    deleteBundle: (id, by) =>
       log.commit(async (draft) => {
         const found = await findLive(database, id);
         if (!found) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         const bundle = toBundle(found);
         await requireUnused(database, found, bundle);
-        await draftDeletion(database, draft, bundle.appId, [found], nowMs);
+        await draftDeletion(database, draft, bundle.appId, [found], by);
         return bundle;
       }),
   };
@@ -252,7 +261,7 @@ export function createMongoMissingChecksums(database: MongoDatabase): MissingChe
       return found.map(toBundle);
     },
 
-    setMissingChecksum: (id, { checksum, sizeBytes }) =>
+    setMissingChecksum: (id, { checksum, sizeBytes }, by) =>
       log.commit(async (draft) => {
         const found = await findLive(database, id);
         if (!found) return false;
@@ -260,6 +269,8 @@ export function createMongoMissingChecksums(database: MongoDatabase): MissingChe
         if (bundle.checksum !== '' || bundle.externalUrl === null) return false;
         draft.noteChange(bundle.appId);
         draft.set('bundles', [found._id], { checksum, size: sizeBytes });
+        const after = { ...bundle, checksum, sizeBytes };
+        await draftAudit(database, draft, by, bundleChange({ before: bundle, after }));
         return true;
       }),
   };

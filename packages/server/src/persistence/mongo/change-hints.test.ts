@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildDeviceRecord, buildRecordedEvent } from '../../testing/builders.ts';
+import { buildBundle, buildDeviceRecord, buildRecordedEvent, someAuthor } from '../../testing/builders.ts';
 import {
   dropDatabase,
   newDatabaseName,
@@ -46,7 +46,7 @@ describe.skipIf(testMongoStreamsUrl === '')(
       await store.appendDeviceEvents([
         buildRecordedEvent({ appId }, { device: buildDeviceRecord({ appId }) }),
       ]);
-      await store.insertBundle(buildBundle({ appId }));
+      await store.insertBundle(buildBundle({ appId }), someAuthor);
       await expect.poll(counts).toEqual([2, 2]);
       await store.appendDeviceEvents([
         buildRecordedEvent({ appId }, { effects: { failedInstall: '1.0.0' } }),
@@ -59,7 +59,8 @@ describe.skipIf(testMongoStreamsUrl === '')(
       await expect.poll(heard).toBe(1);
       const appId = newAppId();
       const startedMs = performance.now();
-      for (let count = 0; count < 40; count += 1) await store.insertBundle(buildBundle({ appId }));
+      for (let count = 0; count < 40; count += 1)
+        await store.insertBundle(buildBundle({ appId }), someAuthor);
       const tookMs = performance.now() - startedMs;
       await expect.poll(heard).toBeGreaterThan(1);
       expect(heard()).toBeLessThan(4 + tookMs / 50);
@@ -79,7 +80,7 @@ describe.skipIf(testMongoStreamsUrl === '')(
       await expect
         .poll(
           async () => {
-            await store.insertBundle(buildBundle({ appId: newAppId() }));
+            await store.insertBundle(buildBundle({ appId: newAppId() }), someAuthor);
             return heard();
           },
           { timeout: 10_000 },
@@ -93,7 +94,7 @@ describe.skipIf(testMongoStreamsUrl === '')(
       const startedMs = performance.now();
       await hints.close();
       expect(performance.now() - startedMs).toBeLessThan(1_000);
-      await store.insertBundle(buildBundle({ appId: newAppId() }));
+      await store.insertBundle(buildBundle({ appId: newAppId() }), someAuthor);
       expect(heard()).toBe(1);
     });
   },
@@ -108,7 +109,7 @@ describe.skipIf(testMongoUrl === '')(
       const store = await openMongoStore(testMongoUrl, name);
       const { hints, heard } = listener(testMongoUrl, name);
       hints.announce();
-      await store.insertBundle(buildBundle({ appId: newAppId() }));
+      await store.insertBundle(buildBundle({ appId: newAppId() }), someAuthor);
       const { port } = new URL(testMongoUrl);
       const proxy = await openTcpProxy(Number(port));
       onTestFinished(() => proxy.close());

@@ -1,4 +1,6 @@
 import { platforms } from '@capgo-server/protocol/formats/identifiers';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { channelChange, overrideChange } from '../../domain/audit-records.ts';
 import type { AutoPauseAction } from '../../domain/auto-pause.ts';
 import {
   type Channel,
@@ -8,11 +10,13 @@ import {
 } from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
+import { draftAudit } from './audit.ts';
 import { requireBundleOfApp } from './bundles.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { draftDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
+import { toOverride } from './override-document.ts';
 import { type ChannelDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
 
@@ -139,7 +143,7 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
   }
 
   /** Of the public channels that share a platform only the newly written one stays public. */
-  async function withdrawOtherPublic(draft: Draft, channel: Channel): Promise<void> {
+  async function withdrawOtherPublic(draft: Draft, channel: Channel, by: ChangedBy): Promise<void> {
     const shared = platforms.filter((platform) => channel.platforms[platform]);
     if (!channel.isPublic || shared.length === 0) return;
     const others = await channels
@@ -150,36 +154,45 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
         $or: shared.map((platform) => ({ [platform]: true })),
       })
       .toArray();
-    const ids = others.map(({ _id }) => _id).filter((id) => id !== channel.id);
-    draft.set('channels', ids, { is_public: false, updated_at: channel.updatedAtMs });
+    const { updatedAtMs } = channel;
+    const withdrawn = others.filter(({ _id }) => _id !== channel.id).map(toChannel);
+    const ids = withdrawn.map(({ id }) => id);
+    draft.set('channels', ids, { is_public: false, updated_at: updatedAtMs });
+    const changes = withdrawn.map((before) =>
+      channelChange({ before, after: { ...before, isPublic: false, updatedAtMs } }),
+    );
+    await draftAudit(database, draft, by, ...changes);
   }
 
   /** What follows from a channel being written as it is now. */
   async function concludeWrite(
     draft: Draft,
+    before: Channel | null,
     channel: Channel,
     deployment: NewDeployment | undefined,
+    by: ChangedBy,
   ): Promise<void> {
     draft.noteChange(channel.appId);
-    await withdrawOtherPublic(draft, channel);
+    await draftAudit(database, draft, by, channelChange({ before, after: channel }));
+    await withdrawOtherPublic(draft, channel, by);
     if (!deployment) return;
     const target = { kind: 'channel', channelId: channel.id } as const;
     await draftDeployment(database, draft, { ...deployment, appId: channel.appId, target });
   }
 
   return {
-    insertChannel: (given, deployment) =>
+    insertChannel: (given, deployment, by) =>
       log.commit(async (draft) => {
         await requireBundles(database, given, deployment);
         await requireNameFree(given);
-        await ensureApp(database, draft, given.appId, given.createdAtMs);
+        await ensureApp(database, draft, given.appId, by);
         const channel = { ...given, id: await nextNumber(database, draft, 'channels') };
         draft.insert('channels', [{ _id: channel.id, ...toFields(channel) }]);
-        await concludeWrite(draft, channel, deployment);
+        await concludeWrite(draft, null, channel, deployment, by);
         return channel;
       }),
 
-    updateChannel: (id, change) =>
+    updateChannel: (id, change, by) =>
       log.commit(async (draft) => {
         const current = await requireChannel(database, id);
         const changed = change(current);
@@ -188,7 +201,7 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
         await requireBundles(database, channel, changed.deployment);
         await requireNameFree(channel, id);
         draft.set('channels', [id], toFields(channel));
-        await concludeWrite(draft, channel, changed.deployment);
+        await concludeWrite(draft, current, channel, changed.deployment, by);
         return channel;
       }),
 
@@ -216,10 +229,19 @@ export function createMongoChannels(database: MongoDatabase): ChannelStore {
       return found.map(toChannel);
     },
 
-    deleteChannel: (id) =>
+    deleteChannel: (id, by) =>
       log.commit(async (draft) => {
         const channel = await requireChannel(database, id);
         draft.noteChange(channel.appId);
+        const pins = await database
+          .collection('device_overrides')
+          .find({ channel_id: id, ...notGone })
+          .sort({ _id: 1 })
+          .toArray();
+        const unpinned = pins.map((pin) => overrideChange({ before: toOverride(pin), after: null }));
+        // An operator's pins are told of one by one: each was a decision of its own.
+        const deleted = channelChange({ before: channel, after: null });
+        await draftAudit(database, draft, by, ...unpinned, deleted);
         draft.set('channels', [id], { gone: true });
         draft.setWhere('device_overrides', { channel_id: id }, { gone: true });
         draft.setWhere('device_self_channels', { channel_id: id }, { gone: true });

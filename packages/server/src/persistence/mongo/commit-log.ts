@@ -85,8 +85,13 @@ export interface Head {
   readonly revision: number;
 }
 
+/** Numbers that one commit can give; those of more commits than will ever be made are still whole. */
+const numbersPerCommit = 1_000_000;
+
 /** What a commit is to write, while it is put together. */
 export interface Draft {
+  /** A number that was never given, larger than those of all commits before. */
+  nextNumber(): number;
   /** Logs a change of the app, or of what is remembered of one of its devices. */
   noteChange(appId: string, deviceId?: string | null): void;
   /** Logs a change of an API key. */
@@ -175,6 +180,19 @@ class DraftedCommit implements Draft {
   changeCount = 0;
   changes: { a: string | null; d: string | null }[] = [];
   size = 0;
+  readonly #firstNumber: number;
+  #givenNumbers = 0;
+
+  /** @param number of the commit, if nobody else is faster */
+  constructor(number: number) {
+    this.#firstNumber = number * numbersPerCommit;
+  }
+
+  nextNumber(): number {
+    if (this.#givenNumbers === numbersPerCommit) throw new RangeError('A commit cannot give so many numbers');
+    this.#givenNumbers += 1;
+    return this.#firstNumber + this.#givenNumbers - 1;
+  }
 
   noteChange(appId: string | null, deviceId: string | null = null): void {
     this.changeCount += 1;
@@ -475,7 +493,7 @@ export function createCommitLog(
     let head = await yieldToOthers(await settle());
     for (; ; head = await settle()) {
       const startedMs = performance.now();
-      const draft = new DraftedCommit();
+      const draft = new DraftedCommit(head.number + 1);
       let result: Result;
       try {
         result = await prepare(draft);

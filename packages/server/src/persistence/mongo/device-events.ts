@@ -183,7 +183,7 @@ export function createMongoDeviceEvents(database: MongoDatabase): DeviceEventLog
       const countOf = (outcome: 'install' | 'fail') =>
         deviceEvents.countDocuments({
           app_id: appId,
-          channel_name: channelName,
+          ...(channelName === undefined ? {} : { channel_name: channelName }),
           outcome_bundle: versionName,
           received_at: { $gte: sinceMs },
           outcome,

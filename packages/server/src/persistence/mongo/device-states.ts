@@ -1,11 +1,15 @@
 import type { Collection, Document, Filter, Sort, WithId } from 'mongodb';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { overrideChange } from '../../domain/audit-records.ts';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { RecordedEvent } from '../../ports/device-events.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { draftAudit } from './audit.ts';
 import { requireChannelOfApp } from './channels.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
+import { toOverride } from './override-document.ts';
 import { type DeviceFailuresDocument, type DeviceOverrideDocument, notGone } from './schema.ts';
 
 /** Documents read at once, so that neither we nor the database hold too much. */
@@ -14,7 +18,11 @@ const documentsPerRead = 2_000;
 const channelCollections = { override: 'device_overrides', self_set: 'device_self_channels' } as const;
 type ChannelCollection = (typeof channelCollections)[keyof typeof channelCollections];
 
-/** Keeps, replaces or (null) forgets a device's document in one of the collections of channels. */
+/**
+ * Keeps, replaces or (null) forgets a device's document in one of the collections of channels.
+ *
+ * @param by who does it, where that is audited
+ */
 async function draftDeviceChannel(
   database: MongoDatabase,
   draft: Draft,
@@ -22,12 +30,18 @@ async function draftDeviceChannel(
   device: DeviceKey,
   channelId: number | null,
   expiresAtMs: number | null,
+  by?: ChangedBy,
 ): Promise<void> {
   const { appId, deviceId } = device;
   if (channelId !== null) await requireChannelOfApp(database, channelId, appId);
   draft.noteChange(appId, deviceId);
   const _id = keyOf(appId, deviceId);
   const found = await database.collection(name).findOne({ _id });
+  const before = found && !found.gone ? toOverride(found) : null;
+  if (by && (before || channelId !== null)) {
+    const after = channelId === null ? null : { appId, deviceId, channelId, expiresAtMs };
+    await draftAudit(database, draft, by, overrideChange({ before, after }));
+  }
   if (channelId === null) {
     if (found) draft.set(name, [_id], { gone: true });
     return;
@@ -118,10 +132,6 @@ async function* readInParts<T extends Document>(
 export function createMongoDeviceStates(database: MongoDatabase): DeviceStateStore {
   const { log } = database;
   const failures = database.collection('device_failures');
-  const write =
-    (name: ChannelCollection) =>
-    (device: DeviceKey, channelId: number | null, expiresAtMs: number | null = null) =>
-      log.commit((draft) => draftDeviceChannel(database, draft, name, device, channelId, expiresAtMs));
 
   /** What is remembered of some devices of one app. */
   async function readFactsOf(
@@ -158,14 +168,20 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
   }
 
   return {
-    setDeviceOverride: write('device_overrides'),
-    setSelfSetChannel: write('device_self_channels'),
+    setDeviceOverride: (device, channelId, expiresAtMs, by) =>
+      log.commit((draft) =>
+        draftDeviceChannel(database, draft, 'device_overrides', device, channelId, expiresAtMs, by),
+      ),
+    setSelfSetChannel: (device, channelId) =>
+      log.commit((draft) =>
+        draftDeviceChannel(database, draft, 'device_self_channels', device, channelId, null),
+      ),
 
-    deleteExpiredOverrides: (nowMs, limit) =>
+    deleteExpiredOverrides: (limit, by) =>
       log.commit(async (draft) => {
         const found = await database
           .collection('device_overrides')
-          .find({ ...notGone, expires_at: { $lte: nowMs } })
+          .find({ ...notGone, expires_at: { $lte: by.atMs } })
           .sort({ expires_at: 1, _id: 1 })
           .limit(limit)
           .toArray();
@@ -174,6 +190,8 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
           found.map(({ _id }) => _id),
           { gone: true },
         );
+        const changes = found.map((each) => overrideChange({ before: toOverride(each), after: null }));
+        await draftAudit(database, draft, by, ...changes);
         return found.map(({ app_id, device_id }) => ({ appId: app_id, deviceId: device_id }));
       }),
 
@@ -209,6 +227,22 @@ export function createMongoDeviceStates(database: MongoDatabase): DeviceStateSto
         draft.set('device_failures', ids, { gone: true });
         return ids.length;
       }),
+
+    async listFailingBundles(sinceMs, minDevices) {
+      await log.settle();
+      const found = await failures
+        .aggregate<{
+          readonly _id: { readonly app: string; readonly name: string };
+          readonly devices: number;
+        }>([
+          { $match: { last_failed_at: { $gte: sinceMs }, ...notGone } },
+          { $group: { _id: { app: '$app_id', name: '$version_name' }, devices: { $sum: 1 } } },
+          { $match: { devices: { $gte: minDevices } } },
+          { $sort: { '_id.app': 1, '_id.name': 1 } },
+        ])
+        .toArray();
+      return found.map(({ _id, devices }) => ({ appId: _id.app, versionName: _id.name, devices }));
+    },
 
     async readDeviceFacts(devices, minFailures) {
       const byApp = Map.groupBy(devices, ({ appId }) => appId);

@@ -1,9 +1,14 @@
+import type { ChangedBy } from '../../domain/actor.ts';
 import {
   type AppProfile,
   type AppSettings,
   appProfileDefaults,
   appSettingDefaults,
 } from '../../domain/app.ts';
+import { appChange } from '../../domain/audit-records.ts';
+import { defaultOrganizationId } from '../../domain/organization.ts';
+import { toAppRecord } from './app-document.ts';
+import { draftAudit } from './audit.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import type { AppDocument } from './schema.ts';
@@ -40,14 +45,18 @@ export function appDefaults(nowMs: number): Omit<AppDocument, '_id'> {
   };
 }
 
-/** Registers an app on first use, also one that was deleted. */
+/** Registers an app on first use, also one that was deleted, in the organization of everybody. */
 export async function ensureApp(
   database: MongoDatabase,
   draft: Draft,
   appId: string,
-  nowMs: number,
+  by: ChangedBy,
 ): Promise<void> {
   const found = await database.collection('apps').findOne({ _id: appId });
-  if (!found) draft.insert('apps', [{ _id: appId, ...appDefaults(nowMs) }]);
-  else if (found.gone) draft.set('apps', [appId], { ...appDefaults(nowMs), gone: false });
+  if (found && !found.gone) return;
+  const fields = { ...appDefaults(by.atMs), owner_org: defaultOrganizationId };
+  if (found) draft.set('apps', [appId], { ...fields, gone: false });
+  else draft.insert('apps', [{ _id: appId, ...fields }]);
+  const after = toAppRecord({ _id: appId, ...fields });
+  await draftAudit(database, draft, by, appChange({ before: null, after }));
 }

@@ -4,6 +4,7 @@ import { isDuplicateKey } from './errors.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as manifests from './migrations/0002-manifests.ts';
 import * as rest from './migrations/0004-rest.ts';
+import * as organization from './migrations/0005-organization.ts';
 import * as statistics from './migrations/0006-statistics.ts';
 import type { StoredTime } from './stored-time.ts';
 
@@ -16,6 +17,7 @@ interface Migration {
 const migrations: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0006-statistics': { up: statistics.up },
+  '0005-organization': { up: organization.up },
   '0004-rest': { up: rest.up },
   '0002-manifests': { up: manifests.up },
 };

@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildRecordedEvent, someDeviceId, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildRecordedEvent,
+  someAuthor,
+  someDeviceId,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import { dropDatabase, newDatabaseName, testMongoUrl, withDatabase } from '../../testing/mongo-database.ts';
 import { newAppId, outcomesOf } from '../contract/opened-store.ts';
 import { readDeviceState } from '../contract/read-device-state.ts';
@@ -153,7 +159,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
     for (let death = 0; ; death += 1) {
       appId = newAppId();
       const bundle = buildBundle({ appId });
-      await living.insertBundle(bundle);
+      await living.insertBundle(bundle, someAuthor);
       await living.appendDeviceEvents([
         buildRecordedEvent({ appId }, { effects: { failedInstall: bundle.versionName } }),
       ]);
@@ -185,7 +191,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
     );
     const stores = opening.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     expect(stores).toHaveLength(8);
-    await Promise.all(stores.map((store) => store.insertBundle(buildBundle({ appId }))));
+    await Promise.all(stores.map((store) => store.insertBundle(buildBundle({ appId }), someAuthor)));
     expect((await stores[0]?.listBundles({ appId }, { limit: 20 }))?.items).toHaveLength(8);
     await Promise.all(stores.map((store) => store.close()));
     const left = await withDatabase(name, async (db) => ({
@@ -257,7 +263,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
     const startedMs = performance.now();
     const outcomes = await outcomesOf([
       ...Array.from({ length: 5 }, () => store.appendDeviceEvents([buildRecordedEvent({ appId })])),
-      store.insertBundle(buildBundle({ appId })),
+      store.insertBundle(buildBundle({ appId }), someAuthor),
       store.readAppState(appId),
       store.ping(),
     ]);
@@ -275,7 +281,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
         { timeout: 15_000 },
       )
       .toBe(true);
-    await store.insertBundle(buildBundle({ appId, createdAtMs: someTimeMs }));
+    await store.insertBundle(buildBundle({ appId, createdAtMs: someTimeMs }), someAuthor);
     expect(await store.countDeviceEvents({ appId })).toBe(1);
     await store.close();
     await new Promise((resolve) => proxy.close(resolve));

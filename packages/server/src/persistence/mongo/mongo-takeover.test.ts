@@ -1,7 +1,13 @@
 import { type Document, ObjectId } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewChannel, buildNewDeployment, buildRelease } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildNewDeployment,
+  buildRelease,
+  someAuthor,
+} from '../../testing/builders.ts';
 import { dropDatabase, newDatabaseName, testMongoUrl, withDatabase } from '../../testing/mongo-database.ts';
 import { openMongoStore } from './open-mongo-store.ts';
 
@@ -148,7 +154,7 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
     );
     expect(ofOther.map(({ id, number }) => [id, number])).toStrictEqual([[hex(foreign), 7]]);
     const fresh = buildBundle({ id: new ObjectId().toHexString(), appId, versionName: '1.1.0' });
-    await store.insertBundle(fresh);
+    await store.insertBundle(fresh, someAuthor);
     const [record] = await store.findBundleRecords(appId, { versionNames: ['1.1.0'] });
     expect(record?.number).toBe(bundles.length + 1);
     expect(await store.findBundleRecords(appId, { numbers: [2] })).toMatchObject([{ id: hex(active) }]);
@@ -184,17 +190,25 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
 
   it('is changed like any other, and what we do not know of its documents stays', async () => {
     const deployment = buildNewDeployment({ bundleId: hex(twin), createdAtMs: startMs });
-    expect(await store.deployToRelease(hex(plain), deployment)).toMatchObject({ activeBundleId: hex(twin) });
-    await store.setReleaseDate(hex(plain), startMs, startMs + 1);
+    expect(await store.deployToRelease(hex(plain), deployment, someAuthor)).toMatchObject({
+      activeBundleId: hex(twin),
+    });
+    await store.setReleaseDate(hex(plain), startMs, { ...someAuthor, atMs: startMs + 1 });
     expect(await store.findRelease(hex(plain))).toMatchObject({
       activeBundleId: hex(twin),
       releaseDateMs: startMs,
       updatedAtMs: startMs + 1,
     });
-    await expect(store.deleteBundle(hex(twin), startMs)).rejects.toMatchObject({ code: 'bundle_in_use' });
-    await store.deleteBundle(hex(odd), startMs);
+    await expect(store.deleteBundle(hex(twin), { ...someAuthor, atMs: startMs })).rejects.toMatchObject({
+      code: 'bundle_in_use',
+    });
+    await store.deleteBundle(hex(odd), { ...someAuthor, atMs: startMs });
     expect(await store.findBundle(hex(odd))).toBeUndefined();
-    const channel = await store.insertChannel(buildNewChannel({ appId, bundleId: hex(active) }));
+    const channel = await store.insertChannel(
+      buildNewChannel({ appId, bundleId: hex(active) }),
+      undefined,
+      someAuthor,
+    );
     expect((await store.findChannel(channel.id))?.bundleId).toBe(hex(active));
     const { _id, ...left } = odd;
     await withDatabase(name, async (db) => {
@@ -208,25 +222,29 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
 
   it('lets nobody use its version names again, nor its releases, until they are deleted', async () => {
     for (const versionName of ['1.0.2', 'nightly build #7']) {
-      await expect(store.insertBundle(buildBundle({ appId, versionName }))).rejects.toMatchObject({
-        code: 'version_already_exists',
-      });
+      await expect(store.insertBundle(buildBundle({ appId, versionName }), someAuthor)).rejects.toMatchObject(
+        {
+          code: 'version_already_exists',
+        },
+      );
     }
     const fresh = buildBundle({ id: new ObjectId().toHexString(), appId, versionName: '1.1.0' });
-    await store.insertBundle(fresh);
+    await store.insertBundle(fresh, someAuthor);
     expect(await store.findBundle(fresh.id)).toStrictEqual(fresh);
     const again = buildRelease({
       ...{ id: new ObjectId().toHexString(), appId, builtinBundleId: fresh.id },
       ...{ platform: 'ios', versionName: '2.1.0', versionCode: '1' },
     });
-    await expect(store.insertRelease(again)).rejects.toMatchObject({ code: 'release_already_exists' });
-    for (const release of [plain, lending]) await store.deleteRelease(hex(release));
-    await store.insertRelease(again);
+    await expect(store.insertRelease(again, someAuthor)).rejects.toMatchObject({
+      code: 'release_already_exists',
+    });
+    for (const release of [plain, lending]) await store.deleteRelease(hex(release), someAuthor);
+    await store.insertRelease(again, someAuthor);
     expect(await store.findRelease(again.id)).toStrictEqual(again);
   });
 
   it('is taken over once, however many nodes open it later', async () => {
-    await store.deleteBundle(hex(unused), startMs);
+    await store.deleteBundle(hex(unused), { ...someAuthor, atMs: startMs });
     const more = await Promise.all([1, 2, 3].map(() => openMongoStore(testMongoUrl, name)));
     for (const each of more) {
       expect((await each.listBundles({}, { limit: 20 })).items).toHaveLength(bundles.length - 1);

@@ -1,9 +1,12 @@
 import { parsePlatform } from '@capgo-server/protocol/formats/identifiers';
 import type { Document, Filter, WithId } from 'mongodb';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { releaseChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { ReleaseStore } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
+import { draftAudit } from './audit.ts';
 import { requireBundleOfApp } from './bundles.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
@@ -61,7 +64,7 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
   const { log } = database;
   const releases = database.collection('releases');
 
-  async function draftInsert(draft: Draft, release: Release): Promise<void> {
+  async function draftInsert(draft: Draft, release: Release, by: ChangedBy): Promise<void> {
     const [_id, builtinId] = [toObjectId(release.id), toObjectId(release.builtinBundleId)];
     const activeId = release.activeBundleId === null ? null : toObjectId(release.activeBundleId);
     await requireBundleOfApp(database, release.builtinBundleId, release.appId);
@@ -81,7 +84,7 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
     }
     if (!_id || !builtinId || activeId === undefined)
       throw new TypeError(`${release.id} is no id of a release`);
-    await ensureApp(database, draft, release.appId, release.createdAtMs);
+    await ensureApp(database, draft, release.appId, by);
     draft.noteChange(release.appId);
     draft.insert('releases', [
       {
@@ -97,10 +100,11 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
         created_at: toStoredTime(release.createdAtMs),
       },
     ]);
+    await draftAudit(database, draft, by, releaseChange({ before: null, after: release }));
   }
 
   return {
-    insertRelease: (release) => log.commit((draft) => draftInsert(draft, release)),
+    insertRelease: (release, by) => log.commit((draft) => draftInsert(draft, release, by)),
 
     async findRelease(id) {
       await log.settle();
@@ -126,17 +130,22 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
       );
     },
 
-    setReleaseDate: (id, releaseDateMs, nowMs) =>
+    setReleaseDate: (id, releaseDateMs, by) =>
       log.commit(async (draft) => {
         const found = await requireRelease(database, id);
         const release = toRelease(found);
         draft.noteChange(release.appId);
         const releasedDate = releaseDateMs === null ? null : toStoredTime(releaseDateMs);
-        draft.set('releases', [found._id], { released_date: releasedDate, updated_at: toStoredTime(nowMs) });
-        return { ...release, releaseDateMs, updatedAtMs: nowMs };
+        draft.set('releases', [found._id], {
+          released_date: releasedDate,
+          updated_at: toStoredTime(by.atMs),
+        });
+        const after = { ...release, releaseDateMs, updatedAtMs: by.atMs };
+        await draftAudit(database, draft, by, releaseChange({ before: release, after }));
+        return after;
       }),
 
-    deployToRelease: (id, deployment) =>
+    deployToRelease: (id, deployment, by) =>
       log.commit(async (draft) => {
         const found = await requireRelease(database, id);
         const release = toRelease(found);
@@ -149,16 +158,19 @@ export function createMongoReleases(database: MongoDatabase): ReleaseStore {
         });
         const target = { kind: 'release', releaseId: id } as const;
         await draftDeployment(database, draft, { ...deployment, appId: release.appId, target });
-        return { ...release, activeBundleId: bundleId, updatedAtMs: createdAtMs };
+        const after = { ...release, activeBundleId: bundleId, updatedAtMs: createdAtMs };
+        await draftAudit(database, draft, by, releaseChange({ before: release, after }));
+        return after;
       }),
 
-    deleteRelease: (id) =>
+    deleteRelease: (id, by) =>
       log.commit(async (draft) => {
         const found = await requireRelease(database, id);
         const release = toRelease(found);
         draft.noteChange(release.appId);
         // What is left of it must not keep the same release from being added again: see the unique index.
         draft.set('releases', [found._id], { gone: true, platform: 'gone', version_name: id });
+        await draftAudit(database, draft, by, releaseChange({ before: release, after: null }));
         return release;
       }),
   };

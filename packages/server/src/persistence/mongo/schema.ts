@@ -87,6 +87,8 @@ export interface AppDocument extends Committed {
   /** Absent, as the next one, while nobody has decided otherwise than the defaults. */
   readonly expose_metadata?: boolean;
   readonly allow_device_custom_id?: boolean;
+  /** Absent of apps that are older than organizations: they are in the default one. */
+  readonly owner_org?: string;
   /** These are absent from an app that an older version registered. */
   readonly name?: string | null;
   readonly icon?: string;
@@ -295,6 +297,96 @@ export interface ApiKeyDocument extends Committed {
   readonly last_used_at: number | null;
 }
 
+/** Its id is a UUID. */
+export interface OrganizationDocument extends Committed {
+  readonly _id: string;
+  readonly name: string;
+  readonly logo: string | null;
+  readonly website: string | null;
+  readonly management_email: string | null;
+  readonly created_by: string | null;
+  readonly require_key_expiration: boolean;
+  readonly max_key_expiration_days: number | null;
+  readonly enforce_encrypted_bundles: boolean;
+  readonly required_encryption_key: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** Its id is a UUID. */
+export interface MemberDocument extends Committed {
+  readonly _id: string;
+  readonly org_id: string;
+  readonly email: string;
+  readonly role: string;
+  readonly accepted_at: number | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** Its id is a number that grows from commit to commit. */
+export interface AuditDocument extends Committed {
+  readonly _id: number;
+  readonly created_at: number;
+  readonly table_name: string;
+  readonly record_id: string;
+  readonly operation: string;
+  readonly app_id: string | null;
+  readonly org_id: string | null;
+  /** JSON, as the next two. */
+  readonly old_record: string | null;
+  readonly new_record: string | null;
+  readonly changed_fields: string | null;
+  readonly actor_kind: string;
+  readonly actor_id: string;
+  readonly actor_name: string;
+  readonly actor_email: string | null;
+}
+
+/** Its id is a UUID, as that of the next one. */
+export interface WebhookDocument extends Committed {
+  readonly _id: string;
+  readonly org_id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly secret: string;
+  readonly is_enabled: boolean;
+  readonly events: readonly string[];
+  readonly delivery_version: string;
+  readonly created_by: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+export interface WebhookDeliveryDocument extends Committed {
+  readonly _id: string;
+  readonly webhook_id: string;
+  readonly audit_id: number | null;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly status: string;
+  /** JSON, to the letter as it is sent and signed. */
+  readonly payload: string;
+  readonly delivery_version: string;
+  readonly response_status: number | null;
+  readonly response_body: string | null;
+  /** A JSON object of texts. */
+  readonly response_headers: string | null;
+  readonly attempt_count: number;
+  readonly max_attempts: number;
+  /** null of what is not pending. */
+  readonly next_attempt_at: number | null;
+  readonly duration_ms: number | null;
+  readonly created_at: number;
+  readonly completed_at: number | null;
+}
+
+/** The audit entry up to which webhooks were told, or the time at which they were told of something, by its name. */
+export interface WebhookProgressDocument extends Committed {
+  readonly _id: string;
+  readonly position: number;
+}
+
 /** The collections that commits write. */
 export interface CommittedCollections {
   readonly apps: AppDocument;
@@ -313,6 +405,12 @@ export interface CommittedCollections {
   readonly check_minutes: CheckMinuteDocument;
   readonly planned_deletions: PlannedDeletionDocument;
   readonly api_keys: ApiKeyDocument;
+  readonly organizations: OrganizationDocument;
+  readonly members: MemberDocument;
+  readonly audit_log: AuditDocument;
+  readonly webhooks: WebhookDocument;
+  readonly webhook_deliveries: WebhookDeliveryDocument;
+  readonly webhook_progress: WebhookProgressDocument;
   readonly app_deletions: AppDeletionDocument;
   readonly files: FileDocument;
   readonly manifests: ManifestDocument;
@@ -337,6 +435,10 @@ export const collectionsWithDeletion = [
   'device_failures',
   'planned_deletions',
   'api_keys',
+  'organizations',
+  'members',
+  'webhooks',
+  'webhook_deliveries',
   'files',
   'manifests',
 ] as const satisfies readonly CollectionName[];

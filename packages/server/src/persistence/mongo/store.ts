@@ -3,12 +3,14 @@ import type { Store } from '../../ports/store.ts';
 import { createMongoApiKeys } from './api-keys.ts';
 import { createMongoAppRecords } from './app-records.ts';
 import { createMongoAppStates } from './apps.ts';
+import { createMongoAudit } from './audit.ts';
 import { createMongoBundleRecords } from './bundle-records.ts';
 import { createMongoBundles, createMongoMissingChecksums } from './bundles.ts';
 import { createMongoChanges } from './changes.ts';
 import { createMongoChannels } from './channels.ts';
 import { createMongoCounters } from './counters.ts';
 import type { MongoDatabase } from './database.ts';
+import { createMongoDeliveries } from './deliveries.ts';
 import { createMongoDeployments } from './deployments.ts';
 import { createMongoDeviceEvents } from './device-events.ts';
 import { createMongoDeviceStates } from './device-states.ts';
@@ -16,9 +18,11 @@ import { createMongoDevices } from './devices.ts';
 import { translateError } from './errors.ts';
 import { createMongoLeases } from './leases.ts';
 import { createMongoManifests } from './manifests.ts';
+import { createMongoMembers, createMongoOrganizations } from './organizations.ts';
 import { createMongoPlannedDeletions } from './planned-deletions.ts';
 import { createMongoReleases } from './releases.ts';
 import { createMongoStatistics } from './statistics.ts';
+import { createMongoWebhooks } from './webhooks.ts';
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -87,6 +91,11 @@ export function createMongoStore(database: MongoDatabase): Store {
       ...createMongoApiKeys(database),
       ...createMongoChanges(database),
       ...createMongoLeases(database),
+      ...createMongoAudit(database),
+      ...createMongoOrganizations(database),
+      ...createMongoMembers(database),
+      ...createMongoWebhooks(database),
+      ...createMongoDeliveries(database),
       ping: () => database.ping(),
     }),
     close() {

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Store } from '../../ports/store.ts';
-import { buildBundle, buildNewChannel, buildRecordedEvent, someTimeMs } from '../../testing/builders.ts';
+import {
+  buildBundle,
+  buildNewChannel,
+  buildRecordedEvent,
+  someAuthor,
+  someTimeMs,
+} from '../../testing/builders.ts';
 import {
   createPostgresDatabase,
   type PostgresServer,
@@ -130,7 +136,7 @@ describe('a new database', () => {
     expect(opening).not.toContainEqual(expect.objectContaining({ status: 'rejected' }));
     const appId = newAppId();
     for (const each of opening) {
-      if (each.status === 'fulfilled') await each.value.insertBundle(buildBundle({ appId }));
+      if (each.status === 'fulfilled') await each.value.insertBundle(buildBundle({ appId }), someAuthor);
     }
     const migrations = await runOnPostgres(database.url, 'select name from kysely_migration');
     expect(new Set(migrations.map(({ name }) => name)).size).toBe(migrations.length);
@@ -158,9 +164,9 @@ describe('a new database', () => {
     );
     const appId = newAppId();
     const bundle = buildBundle({ appId });
-    await inPublic.insertBundle(bundle);
+    await inPublic.insertBundle(bundle, someAuthor);
     expect(await inTenant.findBundle(bundle.id)).toBeUndefined();
-    await inTenant.insertBundle(bundle);
+    await inTenant.insertBundle(bundle, someAuthor);
     expect(await inTenant.findBundle(bundle.id)).toStrictEqual(bundle);
     const tables = await runOnPostgres(
       database.url,
@@ -188,11 +194,15 @@ describe('a lost connection', () => {
     const store = await open(database.url);
     const appId = newAppId();
     for (let round = 0; round < 10; round += 1) {
-      await Promise.all([store.ping(), store.readAllAppStates(), store.insertBundle(buildBundle({ appId }))]);
+      await Promise.all([
+        store.ping(),
+        store.readAllAppStates(),
+        store.insertBundle(buildBundle({ appId }), someAuthor),
+      ]);
       await runOnPostgres(database.url, `select pg_terminate_backend(pid) ${othersOf}`);
       // At once, when we may or may not have been told.
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
     }
   });
@@ -213,11 +223,11 @@ describe('a lost connection', () => {
       'create trigger gate before insert on bundles for each row execute function wait_at_gate()',
     );
     const bundle = buildBundle({ appId, description: 'held up' });
-    const change = outcomesOf([store.insertBundle(bundle)]);
+    const change = outcomesOf([store.insertBundle(bundle, someAuthor)]);
     await expect
       .poll(() => runOnPostgres(database.url, `select 1 ${othersOf} and wait_event = 'PgSleep'`))
       .toHaveLength(1);
-    const next = outcomesOf([store.insertBundle(buildBundle({ appId }))]);
+    const next = outcomesOf([store.insertBundle(buildBundle({ appId }), someAuthor)]);
     await runOnPostgres(
       database.url,
       `select pg_terminate_backend(pid) ${othersOf} and wait_event = 'PgSleep'`,
@@ -242,13 +252,15 @@ describe('a network that swallows everything', () => {
       }),
     );
     const appId = newAppId();
-    await Promise.all(Array.from({ length: 10 }, () => store.insertBundle(buildBundle({ appId }))));
+    await Promise.all(
+      Array.from({ length: 10 }, () => store.insertBundle(buildBundle({ appId }), someAuthor)),
+    );
 
     proxy.stall();
     const startedAt = performance.now();
     const outcomes = await outcomesOf([
       store.appendDeviceEvents([buildRecordedEvent({ appId })]),
-      store.insertBundle(buildBundle({ appId })),
+      store.insertBundle(buildBundle({ appId }), someAuthor),
       store.readAllAppStates(),
       store.ping(),
       ...Array.from({ length: 20 }, () => store.listBundles({ appId }, { limit: 1 })),
@@ -299,13 +311,13 @@ describe('a database that refuses', () => {
     const database = await newDatabase();
     const store = await open(database.url);
     const bundle = buildBundle();
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     await runOnPostgres(
       database.url,
       `alter database ${new URL(database.url).pathname.slice(1)} set default_transaction_read_only = on`,
     );
     await runOnPostgres(database.url, `select pg_terminate_backend(pid) ${othersOf}`);
-    expect(await outcomesOf([store.insertBundle(buildBundle()), store.ping()])).toStrictEqual([
+    expect(await outcomesOf([store.insertBundle(buildBundle(), someAuthor), store.ping()])).toStrictEqual([
       'unavailable',
       'unavailable',
     ]);
@@ -371,7 +383,7 @@ describe('two nodes', () => {
       await Promise.all([
         here.appendDeviceEvents(events()),
         there.appendDeviceEvents(events().toReversed()),
-        here.insertChannel(buildNewChannel({ appId })),
+        here.insertChannel(buildNewChannel({ appId }), undefined, someAuthor),
       ]);
     }
     expect(await here.countDeviceEvents({ appId })).toBe(15 * 300);

@@ -1,8 +1,10 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { Role } from '../../domain/access.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
+import { apiKeyChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ApiKeyStore, NewApiKey } from '../../ports/api-keys.ts';
+import { noteAudit } from './audit.ts';
 import { noteKeyChange } from './changes.ts';
 import type { ApiKeysTable, Schema, SqlDatabase } from './schema.ts';
 
@@ -44,18 +46,20 @@ async function requireApiKey(db: Kysely<Schema>, id: number): Promise<ApiKey> {
 export function createSqlApiKeys(database: SqlDatabase): ApiKeyStore {
   const { db } = database;
   return {
-    insertApiKey: (key, hash) =>
+    insertApiKey: (given, hash, by) =>
       database.change(async (transaction) => {
         await noteKeyChange(transaction);
         const { id } = await transaction
           .insertInto('api_keys')
-          .values({ ...toRow(key), key_hash: hash, last_used_at: null })
+          .values({ ...toRow(given), key_hash: hash, last_used_at: null })
           .returning('id')
           .executeTakeFirstOrThrow();
-        return { ...key, id, lastUsedAtMs: null };
+        const key = { ...given, id, lastUsedAtMs: null };
+        await noteAudit(transaction, by, apiKeyChange({ before: null, after: key }));
+        return key;
       }),
 
-    updateApiKey: (id, change) =>
+    updateApiKey: (id, change, by) =>
       database.change(async (transaction) => {
         const current = await requireApiKey(transaction, id);
         const { key, hash } = change(current);
@@ -67,6 +71,8 @@ export function createSqlApiKeys(database: SqlDatabase): ApiKeyStore {
           .set({ ...toRow(changed), ...(hash === undefined ? {} : { key_hash: hash }) })
           .where('id', '=', id)
           .execute();
+        const after = { ...changed, regeneratedAtMs: hash === undefined ? undefined : by.atMs };
+        await noteAudit(transaction, by, apiKeyChange({ before: current, after }));
         return changed;
       }),
 
@@ -85,11 +91,12 @@ export function createSqlApiKeys(database: SqlDatabase): ApiKeyStore {
       return new Map(rows.map((row) => [row.key_hash, toApiKey(row)]));
     },
 
-    deleteApiKey: (id) =>
+    deleteApiKey: (id, by) =>
       database.change(async (transaction) => {
         const key = await requireApiKey(transaction, id);
         await noteKeyChange(transaction);
         await transaction.deleteFrom('api_keys').where('id', '=', id).execute();
+        await noteAudit(transaction, by, apiKeyChange({ before: key, after: null }));
         return key;
       }),
 

@@ -1,29 +1,25 @@
-import type { Insertable, Kysely, Selectable, Updateable } from 'kysely';
-import type { AppProfile, AppRecord, AppSettings } from '../../domain/app.ts';
+import type { Insertable, Kysely, Updateable } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
+import type { AppProfile, AppSettings } from '../../domain/app.ts';
+import {
+  appChange,
+  bundleChange,
+  channelChange,
+  overrideChange,
+  releaseChange,
+} from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type AppRecords, lateEventsMs } from '../../ports/app-records.ts';
-import { toSettings } from './apps.ts';
+import { toAppRecord } from './app-row.ts';
+import { noteAudit } from './audit.ts';
+import { toBundle } from './bundles.ts';
 import { noteChange } from './changes.ts';
+import { toChannel } from './channels.ts';
+import { requireOrganization } from './organizations.ts';
+import { toOverride } from './override-row.ts';
 import { planDeletions } from './planned-deletions.ts';
+import { toRelease } from './releases.ts';
 import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
-
-function toRecord(row: Selectable<AppsTable>): AppRecord {
-  return {
-    appId: row.app_id,
-    ...toSettings(row),
-    name: row.name,
-    icon: row.icon,
-    retentionSeconds: row.retention_seconds,
-    defaultUploadChannel: row.default_upload_channel,
-    needOnboarding: row.need_onboarding === 1,
-    existingApp: row.existing_app === 1,
-    blockProviderInfraRequests: row.block_provider_infra_requests === 1,
-    iosStoreUrl: row.ios_store_url,
-    androidStoreUrl: row.android_store_url,
-    createdAtMs: row.created_at,
-    updatedAtMs: row.updated_at,
-  };
-}
 
 const columns = {
   exposeMetadata: 'expose_metadata',
@@ -57,6 +53,30 @@ async function noteDevices(db: Kysely<Schema>, appId: string): Promise<void> {
       .expression(db.selectFrom(table).select(['app_id', 'device_id']).where('app_id', '=', appId).distinct())
       .execute();
   }
+}
+
+/** Logs that an app goes, and before it everything of it that somebody decided. Rejects with `app_not_found`. */
+async function auditDeletion(db: Kysely<Schema>, appId: string, by: ChangedBy): Promise<void> {
+  const app = await db.selectFrom('apps').selectAll().where('app_id', '=', appId).executeTakeFirst();
+  if (!app) throw new AppError('app_not_found', `There is no app ${appId}`);
+  const pins = await db.selectFrom('device_overrides').selectAll().where('app_id', '=', appId).execute();
+  const channels = await db.selectFrom('channels').selectAll().where('app_id', '=', appId).execute();
+  const releases = await db.selectFrom('releases').selectAll().where('app_id', '=', appId).execute();
+  const bundles = await db
+    .selectFrom('bundles')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('deleted_at', 'is', null)
+    .execute();
+  await noteAudit(
+    db,
+    by,
+    ...pins.map((row) => overrideChange({ before: toOverride(row), after: null })),
+    ...channels.map((row) => channelChange({ before: toChannel(row), after: null })),
+    ...releases.map((row) => releaseChange({ before: toRelease(row), after: null })),
+    ...bundles.map((row) => bundleChange({ before: toBundle(row), after: null })),
+    appChange({ before: toAppRecord(app), after: null }),
+  );
 }
 
 export function createSqlAppRecords(database: SqlDatabase): AppRecords {
@@ -131,8 +151,9 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
   }
 
   return {
-    async insertApp(app) {
+    async insertApp(app, by) {
       await database.change(async (transaction) => {
+        await requireOrganization(transaction, app.organizationId);
         const { numInsertedOrUpdatedRows } = await transaction
           .insertInto('apps')
           .values({
@@ -140,6 +161,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
             app_id: app.appId,
             created_at: app.createdAtMs,
             updated_at: app.updatedAtMs,
+            owner_org: app.organizationId,
           } as Insertable<AppsTable>)
           .onConflict((conflict) => conflict.column('app_id').doNothing())
           .executeTakeFirst();
@@ -147,12 +169,13 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
           throw new AppError('app_already_exists', `There is an app ${app.appId} already`);
         }
         await noteChange(transaction, app.appId);
+        await noteAudit(transaction, by, appChange({ before: null, after: app }));
       });
     },
 
     async findApp(appId) {
       const row = await db.selectFrom('apps').selectAll().where('app_id', '=', appId).executeTakeFirst();
-      return row && toRecord(row);
+      return row && toAppRecord(row);
     },
 
     async listApps(appIds, { offset, limit }) {
@@ -160,24 +183,33 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
       let query = db.selectFrom('apps').selectAll();
       if (appIds !== null) query = query.where('app_id', 'in', appIds);
       const rows = await query.orderBy('app_id').offset(offset).limit(limit).execute();
-      return rows.map(toRecord);
+      return rows.map(toAppRecord);
     },
 
-    updateApp: (appId, change, nowMs) =>
+    updateApp: (appId, change, by) =>
       database.change(async (transaction) => {
+        const before = await transaction
+          .selectFrom('apps')
+          .selectAll()
+          .where('app_id', '=', appId)
+          .executeTakeFirst();
         const row = await transaction
           .updateTable('apps')
-          .set({ ...toColumns(change), updated_at: nowMs })
+          .set({ ...toColumns(change), updated_at: by.atMs })
           .where('app_id', '=', appId)
           .returningAll()
           .executeTakeFirst();
-        if (!row) throw new AppError('app_not_found', `There is no app ${appId}`);
+        if (!row || !before) throw new AppError('app_not_found', `There is no app ${appId}`);
         await noteChange(transaction, appId);
-        return toRecord(row);
+        const after = toAppRecord(row);
+        await noteAudit(transaction, by, appChange({ before: toAppRecord(before), after }));
+        return after;
       }),
 
-    deleteApp: (appId, nowMs) =>
+    deleteApp: (appId, by) =>
       database.change(async (transaction) => {
+        const nowMs = by.atMs;
+        await auditDeletion(transaction, appId, by);
         const bundles = await transaction
           .selectFrom('bundles')
           .select('object_key')
@@ -216,11 +248,7 @@ export function createSqlAppRecords(database: SqlDatabase): AppRecords {
         ] as const) {
           await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
         }
-        const { numDeletedRows } = await transaction
-          .deleteFrom('apps')
-          .where('app_id', '=', appId)
-          .executeTakeFirst();
-        if (numDeletedRows === 0n) throw new AppError('app_not_found', `There is no app ${appId}`);
+        await transaction.deleteFrom('apps').where('app_id', '=', appId).execute();
         await transaction
           .insertInto('app_deletions')
           .values({ app_id: appId, deleted_at: nowMs })

@@ -1,19 +1,11 @@
-import type { Kysely, Selectable } from 'kysely';
-import type { AppSettings, AppState } from '../../domain/app.ts';
+import type { Kysely } from 'kysely';
+import type { AppState } from '../../domain/app.ts';
 import type { AppStateReader } from '../../ports/store.ts';
+import { settingColumns, toSettings } from './app-row.ts';
 import { toBundle } from './bundles.ts';
 import { toChannel } from './channels.ts';
 import { toRelease } from './releases.ts';
-import type { AppsTable, Schema, SqlDatabase } from './schema.ts';
-
-const settingColumns = ['expose_metadata', 'allow_device_custom_id'] as const;
-
-export function toSettings(row: Pick<Selectable<AppsTable>, (typeof settingColumns)[number]>): AppSettings {
-  return {
-    exposeMetadata: row.expose_metadata === 1,
-    allowDeviceCustomId: row.allow_device_custom_id === 1,
-  };
-}
+import type { Schema, SqlDatabase } from './schema.ts';
 
 /** All of it is as of one moment when the transaction is. */
 async function readStates(db: Kysely<Schema>, appId?: string): Promise<AppState[]> {

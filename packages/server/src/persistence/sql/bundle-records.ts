@@ -1,6 +1,8 @@
 import type { Kysely, Selectable } from 'kysely';
+import { bundleChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { BundleNames, BundleRecord, BundleRecords } from '../../ports/bundle-records.ts';
+import { noteAudit } from './audit.ts';
 import { deleteBundleRows, toBundle } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import type { BundlesTable, Schema, SqlDatabase } from './schema.ts';
@@ -98,15 +100,21 @@ export function createSqlBundleRecords(database: SqlDatabase): BundleRecords {
       return records;
     },
 
-    changeBundle: (id, { link, comment, minUpdateVersion }, nowMs) =>
+    changeBundle: (id, { link, comment, minUpdateVersion }, by) =>
       database.change(async (transaction) => {
+        const before = await transaction
+          .selectFrom('bundles')
+          .selectAll()
+          .where('id', '=', id)
+          .where('deleted_at', 'is', null)
+          .executeTakeFirst();
         const row = await transaction
           .updateTable('bundles')
           .set({
             ...(link === undefined ? {} : { link }),
             ...(comment === undefined ? {} : { comment }),
             ...(minUpdateVersion === undefined ? {} : { min_update_version: minUpdateVersion }),
-            updated_at: nowMs,
+            updated_at: by.atMs,
           })
           .where('id', '=', id)
           .where('deleted_at', 'is', null)
@@ -118,18 +126,19 @@ export function createSqlBundleRecords(database: SqlDatabase): BundleRecords {
               .as('file_count'),
           )
           .executeTakeFirst();
-        if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
+        if (!row || !before) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
         await noteChange(transaction, row.app_id);
+        await noteAudit(transaction, by, bundleChange({ before: toBundle(before), after: toBundle(row) }));
         return toRecord(row);
       }),
 
-    deleteUnusedBundles: (appId, { createdUntilMs, exceptIds, limit }, nowMs) =>
+    deleteUnusedBundles: (appId, { createdUntilMs, exceptIds, limit }, by) =>
       database.change(async (transaction) => {
         let query = selectUnused(transaction, appId);
         if (createdUntilMs !== null) query = query.where('created_at', '<=', createdUntilMs);
         if (exceptIds.length > 0) query = query.where('id', 'not in', exceptIds);
         const rows = await query.orderBy('created_at').orderBy('id').limit(limit).execute();
-        if (rows.length > 0) await deleteBundleRows(transaction, appId, rows, nowMs);
+        if (rows.length > 0) await deleteBundleRows(transaction, appId, rows, by);
         return rows.map(toRecord);
       }),
   };

@@ -1,10 +1,13 @@
 import type { Kysely, Selectable } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { bundleChange } from '../../domain/audit-records.ts';
 import type { Bundle } from '../../domain/bundle.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ManifestReason, ManifestState } from '../../domain/manifest-status.ts';
 import type { BundleStore, MissingChecksums } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
+import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { ensureApp } from './ensure-app.ts';
 import { releaseFiles } from './files.ts';
@@ -79,9 +82,14 @@ export async function deleteBundleRows(
   transaction: Kysely<Schema>,
   appId: string,
   rows: readonly Selectable<BundlesTable>[],
-  nowMs: number,
+  by: ChangedBy,
 ): Promise<void> {
   await noteChange(transaction, appId);
+  const deleted = rows
+    .map(toBundle)
+    .map((before) => bundleChange({ before, after: { ...before, isDeleted: true } }));
+  await noteAudit(transaction, by, ...deleted);
+  const nowMs = by.atMs;
   await transaction
     .updateTable('bundles')
     .set({ deleted_at: nowMs, updated_at: nowMs })
@@ -113,10 +121,10 @@ export async function deleteBundleRows(
 export function createSqlBundles(database: SqlDatabase): BundleStore {
   const { db } = database;
   return {
-    async insertBundle(bundle) {
+    async insertBundle(bundle, by) {
       try {
         await database.change(async (transaction) => {
-          await ensureApp(transaction, bundle.appId, bundle.createdAtMs);
+          await ensureApp(transaction, bundle.appId, by);
           await noteChange(transaction, bundle.appId);
           const number = await nextNumber(transaction, 'bundles');
           await transaction
@@ -145,6 +153,7 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
               manifest_attempts: 0,
             })
             .execute();
+          await noteAudit(transaction, by, bundleChange({ before: null, after: bundle }));
           if (bundle.objectKey !== null) {
             await transaction
               .deleteFrom('planned_deletions')
@@ -189,13 +198,14 @@ export function createSqlBundles(database: SqlDatabase): BundleStore {
       return cutPage(rows, page.limit, (row) => ({ timeMs: row.created_at, id: row.id }), toBundle);
     },
 
-    deleteBundle: (id, nowMs) =>
+    deleteBundle: (id, by) =>
       database.change(async (transaction) => {
         const row = await selectLive(transaction, id).executeTakeFirst();
         if (!row) throw new AppError('bundle_not_found', `There is no bundle with id ${id}`);
-        await requireUnused(transaction, toBundle(row));
-        await deleteBundleRows(transaction, row.app_id, [row], nowMs);
-        return toBundle(row);
+        const bundle = toBundle(row);
+        await requireUnused(transaction, bundle);
+        await deleteBundleRows(transaction, row.app_id, [row], by);
+        return bundle;
       }),
   };
 }
@@ -217,7 +227,7 @@ export function createSqlMissingChecksums(database: SqlDatabase): MissingChecksu
       return rows.map(toBundle);
     },
 
-    setMissingChecksum: (id, { checksum, sizeBytes }) =>
+    setMissingChecksum: (id, { checksum, sizeBytes }, by) =>
       database.change(async (transaction) => {
         const row = await selectMissing(transaction).where('id', '=', id).executeTakeFirst();
         if (!row) return false;
@@ -227,6 +237,8 @@ export function createSqlMissingChecksums(database: SqlDatabase): MissingChecksu
           .set({ checksum, size: sizeBytes })
           .where('id', '=', id)
           .execute();
+        const before = toBundle(row);
+        await noteAudit(transaction, by, bundleChange({ before, after: { ...before, checksum, sizeBytes } }));
         return true;
       }),
   };

@@ -1,13 +1,17 @@
 import { platforms } from '@capgo-server/protocol/formats/identifiers';
 import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { channelChange, overrideChange } from '../../domain/audit-records.ts';
 import type { AutoPauseAction } from '../../domain/auto-pause.ts';
 import type { Channel, UpdatePackage, UpdatePolicy } from '../../domain/channel.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { ChannelStore, NewDeployment } from '../../ports/store.ts';
+import { noteAudit } from './audit.ts';
 import { requireBundleOfApp } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
 import { ensureApp } from './ensure-app.ts';
+import { toOverride } from './override-row.ts';
 import type { ChannelsTable, Schema, SqlDatabase } from './schema.ts';
 
 export function toChannel(row: Selectable<ChannelsTable>): Channel {
@@ -119,30 +123,49 @@ async function requireBundles(
 }
 
 /** Of the public channels that share a platform only the newly written one stays public. */
-async function withdrawOtherPublic(db: Kysely<Schema>, channel: Channel): Promise<void> {
+async function withdrawOtherPublic(db: Kysely<Schema>, channel: Channel, by: ChangedBy): Promise<void> {
   const shared = platforms.filter((platform) => channel.platforms[platform]);
   if (!channel.isPublic || shared.length === 0) return;
-  await db
-    .updateTable('channels')
-    .set({ is_public: 0, updated_at: channel.updatedAtMs })
+  const others = await db
+    .selectFrom('channels')
+    .selectAll()
     .where('app_id', '=', channel.appId)
     .where('id', '!=', channel.id)
     .where('is_public', '=', 1)
     .where(({ eb, or }) => or(shared.map((platform) => eb(platform, '=', 1))))
     .execute();
+  for (const before of others.map(toChannel)) {
+    const { updatedAtMs } = channel;
+    await db
+      .updateTable('channels')
+      .set({ is_public: 0, updated_at: updatedAtMs })
+      .where('id', '=', before.id)
+      .execute();
+    await noteAudit(db, by, channelChange({ before, after: { ...before, isPublic: false, updatedAtMs } }));
+  }
 }
 
 /** What follows from a channel being written as it is now. */
 async function concludeWrite(
   db: Kysely<Schema>,
+  before: Channel | null,
   channel: Channel,
   deployment: NewDeployment | undefined,
+  by: ChangedBy,
 ): Promise<void> {
   await noteChange(db, channel.appId);
-  await withdrawOtherPublic(db, channel);
+  await noteAudit(db, by, channelChange({ before, after: channel }));
+  await withdrawOtherPublic(db, channel, by);
   if (!deployment) return;
   const target = { kind: 'channel', channelId: channel.id } as const;
   await insertDeployment(db, { ...deployment, appId: channel.appId, target });
+}
+
+/** An operator's pins that go with a channel are told of one by one: each was a decision of its own. */
+async function auditUnpinning(db: Kysely<Schema>, { id }: Channel, by: ChangedBy): Promise<void> {
+  const pins = await db.selectFrom('device_overrides').selectAll().where('channel_id', '=', id).execute();
+  const changes = pins.map((row) => overrideChange({ before: toOverride(row), after: null }));
+  await noteAudit(db, by, ...changes);
 }
 
 export function createSqlChannels(database: SqlDatabase): ChannelStore {
@@ -163,19 +186,19 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
   }
 
   return {
-    insertChannel: (given, deployment) =>
+    insertChannel: (given, deployment, by) =>
       database.change(async (transaction) => {
         await requireBundles(transaction, given, deployment);
-        await ensureApp(transaction, given.appId, given.createdAtMs);
+        await ensureApp(transaction, given.appId, by);
         const { id } = await naming(given, () =>
           transaction.insertInto('channels').values(toRow(given)).returning('id').executeTakeFirstOrThrow(),
         );
         const channel = { ...given, id };
-        await concludeWrite(transaction, channel, deployment);
+        await concludeWrite(transaction, null, channel, deployment, by);
         return channel;
       }),
 
-    updateChannel: (id, change) =>
+    updateChannel: (id, change, by) =>
       database.change(async (transaction) => {
         const current = await requireChannel(transaction, id);
         const changed = change(current);
@@ -185,7 +208,7 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
         await naming(channel, () =>
           transaction.updateTable('channels').set(toRow(channel)).where('id', '=', id).execute(),
         );
-        await concludeWrite(transaction, channel, changed.deployment);
+        await concludeWrite(transaction, current, channel, changed.deployment, by);
         return channel;
       }),
 
@@ -215,12 +238,14 @@ export function createSqlChannels(database: SqlDatabase): ChannelStore {
       return rows.map(toChannel);
     },
 
-    deleteChannel: (id) =>
+    deleteChannel: (id, by) =>
       database.change(async (transaction) => {
         const channel = await requireChannel(transaction, id);
         await noteChange(transaction, channel.appId);
+        await auditUnpinning(transaction, channel, by);
         // Overrides and choices of devices go with it: their rows refer to it with "on delete cascade".
         await transaction.deleteFrom('channels').where('id', '=', id).execute();
+        await noteAudit(transaction, by, channelChange({ before: channel, after: null }));
         return channel;
       }),
   };

@@ -178,15 +178,15 @@ export function createSqlDeviceEvents(database: SqlDatabase): DeviceEventLog {
     },
 
     async countRolloutOutcomes({ appId, channelName, versionName, sinceMs }) {
-      const rows = await db
+      let query = db
         .selectFrom('device_events')
         .select(({ fn }) => ['outcome', fn.countAll<number>().as('count')])
         .where('app_id', '=', appId)
-        .where('channel_name', '=', channelName)
         .where('outcome_bundle', '=', versionName)
         .where('received_at', '>=', sinceMs)
-        .groupBy('outcome')
-        .execute();
+        .groupBy('outcome');
+      if (channelName !== undefined) query = query.where('channel_name', '=', channelName);
+      const rows = await query.execute();
       const countOf = (outcome: 'install' | 'fail') =>
         Number(rows.find((row) => row.outcome === outcome)?.count ?? 0);
       return { installs: countOf('install'), failures: countOf('fail') };

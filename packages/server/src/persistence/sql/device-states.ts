@@ -1,8 +1,12 @@
 import type { Kysely } from 'kysely';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { type AuditedOverride, overrideChange } from '../../domain/audit-records.ts';
 import type { DeviceKey } from '../../domain/device.ts';
 import type { DeviceFact, DeviceStateStore } from '../../ports/store.ts';
+import { noteAudit } from './audit.ts';
 import { noteChange } from './changes.ts';
 import { requireChannelOfApp } from './channels.ts';
+import { toOverride } from './override-row.ts';
 import type { DeviceFailuresTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Rows read at once: a large answer of another thread would hold up the event loop while it is unpacked. */
@@ -35,6 +39,27 @@ async function writeDeviceChannel(
     .values({ app_id: appId, device_id: deviceId, ...kept })
     .onConflict((conflict) => conflict.columns(['app_id', 'device_id']).doUpdateSet(kept))
     .execute();
+}
+
+/** Logs what becomes of an operator's pin, before it does. */
+async function auditOverride(
+  db: Kysely<Schema>,
+  { appId, deviceId }: DeviceKey,
+  after: Pick<AuditedOverride, 'channelId' | 'expiresAtMs'> | null,
+  by: ChangedBy,
+): Promise<void> {
+  const row = await db
+    .selectFrom('device_overrides')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  if (!row && !after) return;
+  const change = overrideChange({
+    before: row ? toOverride(row) : null,
+    after: after && { appId, deviceId, ...after },
+  });
+  await noteAudit(db, by, change);
 }
 
 interface DeviceRow {
@@ -138,39 +163,43 @@ function readFailures(db: Kysely<Schema>, minFailures: number) {
 
 export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
   const { db } = database;
-  const write =
-    (table: ChannelTable) =>
-    (device: DeviceKey, channelId: number | null, expiresAtMs: number | null = null) =>
-      database.change(async (transaction) => {
-        await noteChange(transaction, device.appId, device.deviceId);
-        await writeDeviceChannel(transaction, table, device, channelId, expiresAtMs);
-      });
 
   return {
-    setDeviceOverride: write('device_overrides'),
-    setSelfSetChannel: write('device_self_channels'),
+    setDeviceOverride: (device, channelId, expiresAtMs, by) =>
+      database.change(async (transaction) => {
+        await noteChange(transaction, device.appId, device.deviceId);
+        await auditOverride(transaction, device, channelId === null ? null : { channelId, expiresAtMs }, by);
+        await writeDeviceChannel(transaction, 'device_overrides', device, channelId, expiresAtMs);
+      }),
 
-    async deleteExpiredOverrides(nowMs, limit) {
-      const rows = await db
-        .deleteFrom('device_overrides')
-        .where(({ eb, refTuple, selectFrom }) =>
-          eb(
-            refTuple('app_id', 'device_id'),
-            'in',
-            selectFrom('device_overrides')
-              .select(['app_id', 'device_id'])
-              .where('expires_at', '<=', nowMs)
-              .orderBy('expires_at')
-              .limit(limit)
-              .$asTuple('app_id', 'device_id'),
-          ),
-        )
-        // Looked at again: one that was renewed meanwhile stays.
-        .where('expires_at', '<=', nowMs)
-        .returning(['app_id', 'device_id'])
-        .execute();
-      return rows.map(deviceOf);
-    },
+    setSelfSetChannel: (device, channelId) =>
+      database.change(async (transaction) => {
+        await noteChange(transaction, device.appId, device.deviceId);
+        await writeDeviceChannel(transaction, 'device_self_channels', device, channelId, null);
+      }),
+
+    deleteExpiredOverrides: (limit, by) =>
+      database.change(async (transaction) => {
+        const rows = await transaction
+          .deleteFrom('device_overrides')
+          .where(({ eb, refTuple, selectFrom }) =>
+            eb(
+              refTuple('app_id', 'device_id'),
+              'in',
+              selectFrom('device_overrides')
+                .select(['app_id', 'device_id'])
+                .where('expires_at', '<=', by.atMs)
+                .orderBy('expires_at')
+                .limit(limit)
+                .$asTuple('app_id', 'device_id'),
+            ),
+          )
+          .returningAll()
+          .execute();
+        const changes = rows.map((row) => overrideChange({ before: toOverride(row), after: null }));
+        await noteAudit(transaction, by, ...changes);
+        return rows.map(deviceOf);
+      }),
 
     async countDeviceOverrides(appIds, nowMs) {
       if (appIds.length === 0) return new Map();
@@ -213,6 +242,21 @@ export function createSqlDeviceStates(database: SqlDatabase): DeviceStateStore {
         )
         .executeTakeFirst();
       return Number(numDeletedRows);
+    },
+
+    async listFailingBundles(sinceMs, minDevices) {
+      const rows = await db
+        .selectFrom('device_failures')
+        .select(({ fn }) => ['app_id', 'version_name', fn.countAll<number>().as('devices')])
+        .where('last_failed_at', '>=', sinceMs)
+        .groupBy(['app_id', 'version_name'])
+        .having(({ fn }) => fn.countAll(), '>=', minDevices)
+        .orderBy('app_id')
+        .orderBy('version_name')
+        .execute();
+      return rows.map((row) => ({
+        ...{ appId: row.app_id, versionName: row.version_name, devices: Number(row.devices) },
+      }));
     },
 
     readDeviceFacts: (devices, minFailures) =>

@@ -5,6 +5,7 @@ import * as nodes from './migrations/0003-nodes.ts';
 import * as manifests from './migrations/0004-manifests.ts';
 import * as apiKeys from './migrations/0005-api-keys.ts';
 import * as rest from './migrations/0006-rest.ts';
+import * as organization from './migrations/0007-organization.ts';
 import * as statistics from './migrations/0008-statistics.ts';
 
 /** Forward only; a name, once released, never changes. */
@@ -14,6 +15,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003-nodes': { up: nodes.up },
   '0005-api-keys': { up: apiKeys.up },
   '0008-statistics': { up: statistics.up },
+  '0007-organization': { up: organization.up },
   '0006-rest': { up: rest.up },
   '0004-manifests': { up: manifests.up },
 };

@@ -1,10 +1,12 @@
 import type { Platform } from '@capgo-server/protocol/formats/identifiers';
 import type { Kysely, Selectable } from 'kysely';
+import { releaseChange } from '../../domain/audit-records.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Release } from '../../domain/release.ts';
 import type { ReleaseStore } from '../../ports/store.ts';
 import { cutPage } from '../cursor.ts';
 import { afterCursor } from './after-cursor.ts';
+import { noteAudit } from './audit.ts';
 import { requireBundleOfApp } from './bundles.ts';
 import { noteChange } from './changes.ts';
 import { insertDeployment } from './deployments.ts';
@@ -36,14 +38,14 @@ async function requireRelease(db: Kysely<Schema>, id: string): Promise<Release> 
 export function createSqlReleases(database: SqlDatabase): ReleaseStore {
   const { db } = database;
   return {
-    async insertRelease(release) {
+    async insertRelease(release, by) {
       try {
         await database.change(async (transaction) => {
           await requireBundleOfApp(transaction, release.builtinBundleId, release.appId);
           if (release.activeBundleId !== null) {
             await requireBundleOfApp(transaction, release.activeBundleId, release.appId);
           }
-          await ensureApp(transaction, release.appId, release.createdAtMs);
+          await ensureApp(transaction, release.appId, by);
           await noteChange(transaction, release.appId);
           await transaction
             .insertInto('releases')
@@ -60,6 +62,7 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
               updated_at: release.updatedAtMs,
             })
             .execute();
+          await noteAudit(transaction, by, releaseChange({ before: null, after: release }));
         });
       } catch (error) {
         if (!database.isUniqueViolation(error)) throw error;
@@ -88,19 +91,21 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
       return cutPage(rows, page.limit, (row) => ({ timeMs: row.created_at, id: row.id }), toRelease);
     },
 
-    setReleaseDate: (id, releaseDateMs, nowMs) =>
+    setReleaseDate: (id, releaseDateMs, by) =>
       database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
         await noteChange(transaction, release.appId);
         await transaction
           .updateTable('releases')
-          .set({ release_date: releaseDateMs, updated_at: nowMs })
+          .set({ release_date: releaseDateMs, updated_at: by.atMs })
           .where('id', '=', id)
           .execute();
-        return { ...release, releaseDateMs, updatedAtMs: nowMs };
+        const after = { ...release, releaseDateMs, updatedAtMs: by.atMs };
+        await noteAudit(transaction, by, releaseChange({ before: release, after }));
+        return after;
       }),
 
-    deployToRelease: (id, deployment) =>
+    deployToRelease: (id, deployment, by) =>
       database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
         await noteChange(transaction, release.appId);
@@ -113,14 +118,17 @@ export function createSqlReleases(database: SqlDatabase): ReleaseStore {
           .execute();
         const target = { kind: 'release', releaseId: id } as const;
         await insertDeployment(transaction, { ...deployment, appId: release.appId, target });
-        return { ...release, activeBundleId: bundleId, updatedAtMs: createdAtMs };
+        const after = { ...release, activeBundleId: bundleId, updatedAtMs: createdAtMs };
+        await noteAudit(transaction, by, releaseChange({ before: release, after }));
+        return after;
       }),
 
-    deleteRelease: (id) =>
+    deleteRelease: (id, by) =>
       database.change(async (transaction) => {
         const release = await requireRelease(transaction, id);
         await noteChange(transaction, release.appId);
         await transaction.deleteFrom('releases').where('id', '=', id).execute();
+        await noteAudit(transaction, by, releaseChange({ before: release, after: null }));
         return release;
       }),
   };

@@ -35,6 +35,12 @@ export interface Schema {
   app_deletions: AppDeletionsTable;
   changes: ChangesTable;
   leases: LeasesTable;
+  organizations: OrganizationsTable;
+  members: MembersTable;
+  audit_log: AuditLogTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
+  webhook_progress: WebhookProgressTable;
 }
 
 export interface AppsTable {
@@ -42,6 +48,7 @@ export interface AppsTable {
   created_at: number;
   expose_metadata: number;
   allow_device_custom_id: number;
+  owner_org: string;
   name: Generated<string | null>;
   icon: Generated<string>;
   /** null for ever. */
@@ -323,6 +330,93 @@ interface LeasesTable {
   name: string;
   holder: string;
   expires_at: number;
+}
+
+export interface OrganizationsTable {
+  id: string;
+  name: string;
+  logo: string | null;
+  website: string | null;
+  management_email: string | null;
+  created_by: string | null;
+  require_key_expiration: number;
+  max_key_expiration_days: number | null;
+  enforce_encrypted_bundles: number;
+  required_encryption_key: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface MembersTable {
+  id: string;
+  org_id: string;
+  email: string;
+  role: string;
+  accepted_at: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface AuditLogTable {
+  id: Generated<number>;
+  created_at: number;
+  table_name: string;
+  record_id: string;
+  operation: string;
+  app_id: string | null;
+  org_id: string | null;
+  /** JSON, as the next two. */
+  old_record: string | null;
+  new_record: string | null;
+  changed_fields: string | null;
+  actor_kind: string;
+  actor_id: string;
+  actor_name: string;
+  actor_email: string | null;
+}
+
+export interface WebhooksTable {
+  id: string;
+  org_id: string;
+  name: string;
+  url: string;
+  secret: string;
+  is_enabled: number;
+  /** A JSON list of texts. */
+  events: string;
+  delivery_version: string;
+  created_by: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface WebhookDeliveriesTable {
+  id: string;
+  webhook_id: string;
+  audit_id: number | null;
+  event_id: string;
+  event_type: string;
+  status: string;
+  /** JSON, to the letter as it is sent and signed. */
+  payload: string;
+  delivery_version: string;
+  response_status: number | null;
+  response_body: string | null;
+  /** A JSON object of texts. */
+  response_headers: string | null;
+  attempt_count: number;
+  max_attempts: number;
+  /** null of what is not pending. */
+  next_attempt_at: number | null;
+  duration_ms: number | null;
+  created_at: number;
+  completed_at: number | null;
+}
+
+/** The audit entry up to which webhooks were told, or the time at which they were told of something. */
+interface WebhookProgressTable {
+  name: string;
+  position: number;
 }
 
 /** Tables that are written many rows at a time. */

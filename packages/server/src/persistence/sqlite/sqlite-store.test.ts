@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import BetterSqlite3 from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildBundle, buildRecordedEvent } from '../../testing/builders.ts';
+import { buildBundle, buildRecordedEvent, someAuthor } from '../../testing/builders.ts';
 import { describeManifestRaces } from '../contract/manifest-races-contract.ts';
 import { describeOlderSchemas } from '../contract/older-schemas-contract.ts';
 import type { OpenedStore } from '../contract/opened-store.ts';
@@ -123,7 +123,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     await Promise.all(
       stores.map(async (store) => {
         for (let round = 0; round < 50; round += 1) {
-          await store.insertBundle(buildBundle({ appId }));
+          await store.insertBundle(buildBundle({ appId }), someAuthor);
           await store.appendDeviceEvents([buildRecordedEvent({ appId }), buildRecordedEvent({ appId })]);
         }
       }),
@@ -166,7 +166,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
 
     const store = await openSqliteStore(filePath);
     const bundle = buildBundle({ appId: newAppId() });
-    await store.insertBundle(bundle);
+    await store.insertBundle(bundle, someAuthor);
     expect(await store.findBundle(bundle.id)).toStrictEqual(bundle);
     await store.close();
   });
@@ -211,7 +211,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     const store = await openSqliteStore(filePath);
     for (const id of acknowledged) expect(await store.findBundle(id)).toMatchObject({ id });
     expect(await store.countDeviceEvents({ appId: 'com.example.killed' })).toBe(1_000);
-    await store.insertBundle(buildBundle({ appId: 'com.example.killed', versionName: '9.9.9' }));
+    await store.insertBundle(buildBundle({ appId: 'com.example.killed', versionName: '9.9.9' }), someAuthor);
     await store.close();
   });
 

@@ -13,7 +13,7 @@ const file = new BetterSqlite3(':memory:');
 const asked: { readonly text: string; readonly parameters: readonly unknown[] }[] = [];
 const db = new Kysely<Schema>({
   dialect: new SqliteDialect({ database: file }),
-  log: ({ query }) => asked.push({ text: query.sql, parameters: query.parameters }),
+  log: ({ query }) => void asked.push({ text: query.sql, parameters: query.parameters }),
 });
 beforeAll(async () => {
   await migrateToLatest(db as unknown as Kysely<never>);
