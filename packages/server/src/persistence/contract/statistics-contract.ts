@@ -3,8 +3,8 @@ import type { DeviceEvent } from '../../domain/device.ts';
 import {
   type DeviceActivity,
   maxFreeNames,
-  startOfDay,
   type StatisticMetric,
+  startOfDay,
   statisticMetrics,
 } from '../../domain/statistics.ts';
 import type { DeviceFilter, RecordedEvent } from '../../ports/device-events.ts';

@@ -10,12 +10,12 @@ import {
   type StatisticsStore,
 } from '../../ports/statistics.ts';
 import { byBytes, storageChangeOf, sumStatistics } from '../statistic-sums.ts';
-import { createdAtMsOf } from './bundles.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { requireTexts } from './require-texts.ts';
 import { type CheckMinuteDocument, notGone, type StatisticDocument } from './schema.ts';
+import { createdAtMsOf } from './stored-time.ts';
 
 /** Adds to the statistics as part of a commit. */
 export async function draftStatistics(
