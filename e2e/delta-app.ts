@@ -30,10 +30,10 @@ const oddNames = [
 ];
 
 /**
- * A web app of 500 files: scripts worth compressing, pictures that are not, empty ones, and names of all kinds. From one
- * version to the next five of them are others, one is new and one is gone.
+ * A web app of so many files, at least 50: scripts worth compressing, pictures that are not, empty ones, and names of all
+ * kinds. From one version to the next five of them are others, one is new and one is gone.
  */
-export function largeWebAppOf(version: number): WebFiles {
+export function largeWebAppOf(version: number, fileCount: number): WebFiles {
   const files: Record<string, Buffer> = {
     'index.html': Buffer.from(`<!doctype html><title>${version}</title>\n`),
     'assets/app.js': Buffer.from(`CapacitorUpdater.notifyAppReady(); // ${version}\n`.repeat(500)),
@@ -42,7 +42,7 @@ export function largeWebAppOf(version: number): WebFiles {
     'assets/other/empty.js': Buffer.alloc(0),
   };
   for (const name of oddNames) files[name] = Buffer.from(`${name}\n`);
-  for (let index = 0; Object.keys(files).length < 500; index += 1) {
+  for (let index = 0; Object.keys(files).length < fileCount; index += 1) {
     const changes = index < 3 ? ` ${version}` : '';
     files[`chunks/${index % 7}/chunk ${index}.js`] =
       index % 5 === 0

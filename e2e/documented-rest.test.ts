@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { checksum as getChecksum } from '@tomasklaen/checksum';
 import AdmZip from 'adm-zip';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { canMakeCertificates, makeCertificate } from '../packages/server/src/testing/certificate.ts';
 import { type RunningServer, startServer } from './start-server.ts';
 import { webAppOf, writeWebFiles } from './web-app.ts';
 
@@ -162,26 +163,15 @@ test('the documented calls for bundles work as they are printed, with the texts 
   expect(await curl(printed.list, { app_123: 'com.example.app' })).toEqual({ data: [] });
 });
 
-async function hasOpenssl(): Promise<boolean> {
-  return run('openssl', ['version']).then(
-    () => true,
-    () => false,
-  );
-}
-
-test.skipIf(!(await hasOpenssl()))(
+test.skipIf(!canMakeCertificates)(
   'a zip made, hosted and registered as documented gets to the devices (needs openssl)',
   async () => {
     const { folder, zipped } = await zipOf('1.2.3');
     const checksum = await getChecksum(zipped, 'sha256');
-    const [certFile, keyFile] = [join(folder, 'a.crt'), join(folder, 'a.key')];
-    await run('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
-      ...['-keyout', keyFile, '-out', certFile],
-    ]);
-    const cert = await readFile(certFile, 'utf8');
-    const hosting = createServer({ cert, key: await readFile(keyFile, 'utf8') }, (request, response) => {
+    const { cert, key } = makeCertificate('localhost');
+    const certFile = join(folder, 'a.crt');
+    await writeFile(certFile, cert);
+    const hosting = createServer({ cert, key }, (request, response) => {
       if (request.url === '/bundles/app-1.2.3.zip') response.end(zipped);
       else response.writeHead(404).end();
     });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { fencedBlocks } from './printed-shell.ts';
 import { startServer } from './start-server.ts';
 
 const repository = join(import.meta.dirname, '..');
@@ -11,7 +12,7 @@ const repository = join(import.meta.dirname, '..');
 it('the quick start of the README works as written', async () => {
   const readme = await readFile(join(repository, 'README.md'), 'utf8');
   const section = readme.split('<!-- quick-start:start -->')[1]?.split('<!-- quick-start:end -->')[0] ?? '';
-  const script = /```sh\n([\s\S]*?)```/.exec(section)?.[1] ?? '';
+  const script = fencedBlocks(section).find(({ language }) => language === 'sh')?.text ?? '';
   expect(script).toContain('releases.set-active');
 
   const demo = await mkdtemp(join(tmpdir(), 'capgo-quick-start-'));

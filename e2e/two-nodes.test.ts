@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
 import AdmZip from 'adm-zip';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createJourneyDatabase, type JourneyDatabase } from './database.ts';
+import { eventually } from './deadline.ts';
 import { type Management, managementOf } from './management.ts';
 import { type RunningServer, startServer } from './start-server.ts';
 import { createJourneyStorage, type JourneyStorage } from './storage.ts';
@@ -99,6 +101,34 @@ test('what was uploaded to one node is downloaded from the other, where they sha
   const response = await fetch(url);
   expect(response.status).toBe(200);
   expect(new AdmZip(Buffer.from(await response.arrayBuffer())).readAsText('index.html')).toContain('1.2.0');
+});
+
+test('a manifest is made once, and both nodes serve it with the same files', async ({ skip }) => {
+  skip(Object.keys(storage.env).length === 0, 'TEST_S3_ENDPOINT is not set: each node has its own files');
+  const app = { app_id: 'com.example.nodes.files' };
+  const zip = new AdmZip();
+  const files = { 'index.html': '<!doctype html>', 'assets/größe 100%.js': 'const a = 1;\n'.repeat(900) };
+  for (const [path, text] of Object.entries(files)) zip.addFile(path, Buffer.from(text));
+  const bundle = await management.uploadBundle(zip.toBuffer(), { ...app, version_name: '1.1.0' });
+  const release = await management.createRelease({
+    ...{ ...app, platform: 'ios', version_name: '1.0.0', version_code: '1', builtin_bundle_id: bundle.id },
+  });
+  await management.setActiveBundle(release.id, bundle.id);
+  await managementOf(there).manifestReady(bundle.id);
+  const served = (node: RunningServer) =>
+    eventually('an answer with the manifest', async () => {
+      const { manifest } = await post(node, '/updates', { ...infoOf(1), ...app });
+      return manifest as { file_name: string; download_url: string }[] | undefined;
+    });
+  const [fromHere, fromThere] = [await served(here), await served(there)];
+  expect(fromThere.map(({ file_name }) => file_name)).toEqual(['assets/größe 100%.js.br', 'index.html']);
+  for (const [index, { file_name, download_url }] of fromThere.entries()) {
+    expect(new URL(download_url).origin).toBe(there.userUrl);
+    expect(fromHere[index]?.download_url).toBe(download_url.replace(there.userUrl, here.userUrl));
+    const bytes = Buffer.from(await (await fetch(download_url)).arrayBuffer());
+    const text = (file_name.endsWith('.br') ? brotliDecompressSync(bytes) : bytes).toString();
+    expect(text).toBe(new Map(Object.entries(files)).get(file_name.replace(/\.br$/, '')));
+  }
 });
 
 test('what a device reports to one node decides what the other one offers it, within a second', async () => {

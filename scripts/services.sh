@@ -141,13 +141,13 @@ start minio env MINIO_ROOT_USER="$user" MINIO_ROOT_PASSWORD="$password" MINIO_BR
   "$cache/minio-$minio_version" server --quiet --address "127.0.0.1:$minio_port" "$work/minio"
 answers minio is_healthy "http://127.0.0.1:$minio_port/minio/health/cluster"
 
-start mongo-java-server java -Xmx512m -cp "$mongo_java_server_jars/*" "$mongo_java_server/ServeMongo.java" "$streams_port"
+start mongo-java-server java -Xmx1g -cp "$mongo_java_server_jars/*" "$mongo_java_server/ServeMongo.java" "$streams_port"
 answers mongo-java-server is_open "$streams_port"
 
 if [ -n "$mongod" ]; then
   start mongo "$mongod" --bind_ip 127.0.0.1 --port "$mongo_port" --dbpath "$work/mongo" --nounixsocket
 else
-  start mongo "$cache/ferretdb-$ferretdb_version" --handler=sqlite --sqlite-url="file:$work/mongo/" \
+  start mongo "$cache/ferretdb-$ferretdb_version" --handler=sqlite --sqlite-url="file:$work/mongo/?_pragma=synchronous(off)" \
     --state-dir="$work/mongo" --listen-addr="127.0.0.1:$mongo_port" --debug-addr=- --telemetry=disable --log-level=warn
 fi
 answers mongo is_open "$mongo_port"

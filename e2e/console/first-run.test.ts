@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningServer, startServer } from '../start-server.ts';
 import { noChromium } from './chromium.ts';
 import { closeBrowser, type Operator, startOperator } from './operator.ts';
+import { post } from './seed.ts';
 
 describe.skipIf(noChromium)(`the first run${noChromium ? ` (${noChromium})` : ''}`, () => {
   let server: RunningServer;
@@ -51,9 +52,9 @@ describe.skipIf(noChromium)(`the first run${noChromium ? ` (${noChromium})` : ''
     await page.getByText('No public address is set').waitFor();
   });
 
-  it('takes a folder, zips it in the browser and uploads it', async () => {
+  it('takes a folder that is dropped, zips it in the browser and uploads it', async () => {
     const { page } = operator;
-    await page.locator('input[webkitdirectory]').setInputFiles(join(folder, 'www'));
+    await operator.drop(join(folder, 'www'), page.getByLabel('Drop a zip or a folder here, or choose a zip'));
     await page.getByTestId('chosen').getByText('2 files, zipped here').waitFor();
     await page.getByRole('button', { name: 'Upload', exact: true }).click();
     await page.getByText('Every device gets what the channel production serves.').waitFor();
@@ -77,5 +78,29 @@ describe.skipIf(noChromium)(`the first run${noChromium ? ` (${noChromium})` : ''
     await page.getByText('The first device is here').waitFor();
     await operator.expectAccessible();
     await operator.photograph('first-run-done');
+  });
+
+  it('signs out, and comes back to the same page', async () => {
+    const { page } = operator;
+    await page.getByRole('button', { name: /^Signed in as/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await operator.signIn(server.token);
+    await page.getByText('The first device is here').waitFor();
+  });
+
+  it('asks for a key again when it has been revoked meanwhile', async () => {
+    const { page } = operator;
+    const { key, api_key } = (await post(server, '/api/v1/keys.create', { name: 'short', role: 'read' })) as {
+      key: string;
+      api_key: { id: number };
+    };
+    await page.getByRole('button', { name: /^Signed in as/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await operator.signIn(key);
+    await page.getByText('The first device is here').waitFor();
+    await post(server, '/api/v1/keys.revoke', { key_id: api_key.id });
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(new URL(page.url()).searchParams.get('to')).toBe('/start?app=com.example.first');
   });
 });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AxeResults } from 'axe-core';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { chromiumPath } from './chromium.ts';
 
 /** Where a person can look at every page; not kept in the repository. */
@@ -20,12 +20,31 @@ export interface Operator {
   /** Opens a page below `/ui`, signed in when a key was given. */
   open(path: string): Promise<void>;
   signIn(key: string): Promise<void>;
+  /** Drags a file or a folder of this machine onto an element and lets it go there, as a hand would. */
+  drop(path: string, onto: Locator): Promise<void>;
   /** Fails when axe-core finds a serious or critical violation in the page as it is, in both colour schemes. */
   expectAccessible(): Promise<void>;
   /** Four pictures of the page as it is: light, dark, and both narrow. Rejects when the narrow one scrolls sideways. */
   photograph(name: string): Promise<void>;
+  /** Opens a page anew and answers after how many milliseconds it was there whole and the browser had time for a click. */
+  timeToInteractive(path: string): Promise<number>;
   close(): Promise<void>;
 }
+
+/** In the page: when its content was there, and when its last long task was over. */
+const interactiveScript = `(() => {
+  let endOfTasks = 0;
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) endOfTasks = Math.max(endOfTasks, startTime + duration);
+  }).observe({ type: 'longtask', buffered: true });
+  let isThereAt;
+  const look = () => {
+    if (document.querySelector('h1') && !document.querySelector('[aria-busy="true"]')) isThereAt = performance.now();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+  window.whenInteractive = () => isThereAt === undefined ? undefined : Math.max(isThereAt, endOfTasks);
+})()`;
 
 let browser: Promise<Browser> | undefined;
 
@@ -34,6 +53,8 @@ function openBrowser(): Promise<Browser> {
     ...(chromiumPath === undefined ? {} : { executablePath: chromiumPath }),
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      // Names for servers of this machine, whose pages are of other origins.
+      '--host-resolver-rules=MAP *.test 127.0.0.1',
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
@@ -45,10 +66,15 @@ export async function closeBrowser(): Promise<void> {
   browser = undefined;
 }
 
-async function violationsOf(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axePath, 'utf8'));
+/** What axe looks for, and of that what another colour scheme may change. */
+const everything = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const colours = ['color-contrast', 'link-in-text-block'];
+
+async function violationsOf(page: Page, runOnly: readonly string[]): Promise<string[]> {
+  if ((await page.evaluate('typeof axe')) === 'undefined')
+    await page.evaluate(await readFile(axePath, 'utf8'));
   const results = (await page.evaluate(
-    "axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })",
+    `axe.run(document, { resultTypes: ['violations'], runOnly: ${JSON.stringify(runOnly)} })`,
   )) as AxeResults;
   return results.violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -79,6 +105,9 @@ async function untilStill(page: Page): Promise<void> {
   );
 }
 
+/** Refusals of the server, which pages show; and a header that means nothing over plain http, which is what some tests are for. */
+const ignored = /Failed to load resource|Cross-Origin-Opener-Policy header has been ignored/;
+
 /** @param url the management API's, with the prefix of a proxy when there is one */
 export async function startOperator(url: string, key?: string): Promise<Operator> {
   const context = await (await openBrowser()).newContext({
@@ -91,13 +120,13 @@ export async function startOperator(url: string, key?: string): Promise<Operator
   if (key !== undefined) {
     await context.addInitScript(`sessionStorage.setItem('capgo-server.key', ${JSON.stringify(key)})`);
   }
+  await context.addInitScript(interactiveScript);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   /** What the browser refused or a script threw: the console must do without both. */
   const complaints: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
-      complaints.push(message.text());
+    if (message.type() === 'error' && !ignored.test(message.text())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
 
@@ -120,11 +149,23 @@ export async function startOperator(url: string, key?: string): Promise<Operator
       await page.getByLabel('Management token or API key').fill(given);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     },
+    async drop(path, onto) {
+      await onto.scrollIntoViewIfNeeded();
+      const box = await onto.boundingBox();
+      if (!box) throw new Error('There is nothing to drop onto');
+      const { x, y } = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+      const devtools = await context.newCDPSession(page);
+      // Copying; what only the browser itself may say: a page cannot make up a folder.
+      const data = { items: [], files: [path], dragOperationsMask: 1 };
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+        await devtools.send('Input.dispatchDragEvent', { type, x, y, data });
+      await devtools.detach();
+    },
     async expectAccessible() {
       await untilStill(page);
       for (const scheme of ['light', 'dark'] as const) {
         await inScheme(scheme);
-        const violations = await violationsOf(page);
+        const violations = await violationsOf(page, scheme === 'light' ? everything : colours);
         if (violations.length > 0) throw new Error(`${page.url()} (${scheme}):\n${violations.join('\n')}`);
       }
       await inScheme('light');
@@ -154,6 +195,13 @@ export async function startOperator(url: string, key?: string): Promise<Operator
       }
       await page.setViewportSize(wide);
       await inScheme('light');
+    },
+    async timeToInteractive(path) {
+      await page.goto(`${url}/ui${path}`);
+      await untilTrue(page, 'window.whenInteractive() !== undefined');
+      // What is still to be drawn is a long task, too.
+      await page.waitForTimeout(200);
+      return Number(await page.evaluate('window.whenInteractive()'));
     },
     close: () => context.close(),
   };

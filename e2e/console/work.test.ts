@@ -19,10 +19,12 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
   beforeAll(async () => {
     server = await startServer();
     folder = await mkdtemp(join(tmpdir(), 'capgo-zip-'));
-    await uploadBundle(server, appId, '1.0.0');
-    await uploadBundle(server, appId, '1.0.1');
+    const libraries = 'export const shared = 1;'.repeat(400);
+    await uploadBundle(server, appId, '1.0.0', { 'assets/vendor.js': libraries, 'assets/old.css': 'a{}' });
+    await uploadBundle(server, appId, '1.0.1', { 'assets/vendor.js': libraries, 'assets/new.css': 'b{}' });
     await uploadBundle(server, appId, '1.1.0');
     await post(server, '/channel', { app_id: appId, channel: 'production', version: '1.0.0', public: true });
+    await post(server, '/channel', { app_id: appId, channel: 'beta', version: '1.0.1' });
     for (let index = 0; index < 6; index += 1) {
       const device = deviceOf(appId, index);
       await check(server, device);
@@ -35,18 +37,6 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await closeBrowser();
     await server?.stop();
     await rm(folder, { recursive: true, force: true });
-  });
-
-  it('shows what became of updates, day by day and bundle by bundle', async () => {
-    const { page } = operator;
-    await operator.open(base);
-    await page.getByText('Installs by bundle').waitFor();
-    await page.getByRole('region', { name: 'What became of bundles' }).getByText('1.0.0').waitFor();
-    await page.locator('.recharts-area').first().waitFor();
-    await operator.expectAccessible();
-    await operator.photograph('overview');
-    await page.getByText('90 days').click();
-    await page.locator('.recharts-area').first().waitFor();
   });
 
   it('lists bundles with what serves them, and finds one', async () => {
@@ -72,7 +62,7 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByRole('button', { name: 'Upload a bundle' }).click();
     const dialog = page.getByRole('dialog');
     const zipInput = dialog.locator('input[type=file][accept*="zip"]').first();
-    await zipInput.setInputFiles(join(folder, 'bad_1.3.0.zip'));
+    await operator.drop(join(folder, 'bad_1.3.0.zip'), dialog.getByLabel('Drop a zip or a folder here'));
     await expect
       .poll(() => dialog.getByLabel('Version', { exact: false }).first().inputValue())
       .toBe('1.3.0');
@@ -86,6 +76,46 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByRole('link', { name: '1.2.0' }).waitFor();
   });
 
+  it('shows the files of a bundle and what is different from another one', async () => {
+    const { page } = operator;
+    await operator.open(`${base}/bundles`);
+    await page.getByRole('link', { name: '1.0.1', exact: true }).click();
+    await expect
+      .poll(() => page.getByTestId('manifest-state').innerText(), { timeout: 20_000 })
+      .toBe('manifest ready');
+    const tree = page.getByRole('tree', { name: 'Files of the bundle' });
+    await tree.getByText('index.html').waitFor();
+    await tree.getByText('assets').click();
+    await tree.getByText('vendor.js').waitFor();
+    const difference = page.getByRole('region', { name: 'Difference' });
+    await difference.getByText('1 file added, 1 changed, 1 removed').waitFor();
+    for (const row of ['added assets/new.css', 'changed index.html', 'removed assets/old.css'])
+      await difference.getByRole('row', { name: row }).waitFor();
+    expect(await difference.getByText('vendor.js').count()).toBe(0);
+    await operator.expectAccessible();
+    await operator.photograph('bundle');
+  });
+
+  it('changes what is said of a bundle', async () => {
+    const { page } = operator;
+    const metadata = page.getByRole('region', { name: 'Metadata' });
+    await metadata.getByRole('button', { name: 'Edit' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Minimum native version').fill('not a version');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByRole('alert').waitFor();
+    await dialog.getByLabel('Minimum native version').fill('1.2.0');
+    await dialog.getByLabel('Comment').fill('Faster start');
+    await operator.expectAccessible();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await metadata.getByText('1.2.0').waitFor();
+    await metadata.getByText('Faster start').waitFor();
+    await metadata.getByRole('button', { name: 'Edit' }).click();
+    await dialog.getByLabel('Minimum native version').fill('');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => metadata.getByText('1.2.0').count()).toBe(0);
+  });
+
   it('says what keeps a bundle from being deleted, and deletes one that nothing uses once its name is typed', async () => {
     const { page } = operator;
     await operator.open(`${base}/bundles`);
@@ -94,8 +124,6 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByRole('dialog').getByText('cannot be deleted while it is in use').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
-    await operator.expectAccessible();
-    await operator.photograph('bundle');
     await operator.open(`${base}/bundles`);
     await page.getByRole('link', { name: '1.2.0' }).click();
     await page.getByRole('button', { name: 'Delete' }).click();
@@ -160,6 +188,9 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByRole('slider', { name: 'Share of the devices' }).focus();
     for (let step = 0; step < 5; step += 1) await page.keyboard.press('ArrowRight');
     await page.getByText('10 %', { exact: true }).first().waitFor();
+    // Of the six that the channel serves.
+    await expect.poll(() => page.getByTestId('rollout-devices').innerText()).toBe('1 device');
+    await page.getByRole('link', { name: '6 active' }).waitFor();
     await operator.expectAccessible();
     await operator.photograph('channel-rollout');
     await page.getByRole('button', { name: 'Pause' }).click();
@@ -192,6 +223,28 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByLabel('Runs bundle').fill('0.9.0');
     await page.getByRole('button', { name: 'Explain as edited' }).click();
     await page.getByText('Of the device as edited').waitFor();
+  });
+
+  it('pins a device to a channel, and takes that back', async () => {
+    const { page } = operator;
+    const device = deviceOf(appId, 4);
+    await operator.open(`${base}/devices/${device.device_id}`);
+    const override = page.getByRole('region', { name: 'Override' });
+    await override.getByText('None:').waitFor();
+    await override.getByRole('combobox', { name: 'Channel' }).click();
+    expect(await page.getByRole('option', { name: 'production' }).count()).toBe(0);
+    await page.getByRole('option', { name: 'beta' }).click();
+    await override.getByRole('button', { name: 'Pin the device' }).click();
+    await override.getByRole('link', { name: 'beta' }).waitFor();
+    expect((await check(server, device))['version']).toBe('1.0.1');
+    await operator.expectAccessible();
+    await operator.photograph('device-pinned');
+    await override.getByRole('button', { name: 'Renew' }).click();
+    await page.getByText('Renewed').waitFor();
+    await override.getByRole('button', { name: 'Take it back' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Take it back' }).click();
+    await override.getByText('None:').waitFor();
+    expect((await check(server, deviceOf(appId, 4, '1.0.1')))['version']).toBe('1.0.0');
   });
 
   it('shows what runs, and tries out the storage', async () => {

@@ -8,11 +8,13 @@ import { createIds } from '../../packages/server/src/persistence/object-ids.ts';
 import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import { someAuthor } from '../../packages/server/src/testing/builders.ts';
+import { forEachAtOnce } from './at-once.ts';
 import { deviceCount, deviceIdAt } from './devices.ts';
 import type { ChannelFleetSize, SeededApp, SeededBundle } from './fleet.ts';
 
 const ids = createIds(systemClock);
 const rolloutBps = fullBps / 2;
+const overridesAtOnce = 200;
 
 function isPinned(device: number): boolean {
   return device % 2 === 1;
@@ -67,15 +69,8 @@ export async function seedChannels(
   }
   const channelOf = (device: number) => choose(privateChannels, Math.floor(device / 2));
   const pinned = pinnedDevices(size.overrides);
-  await Promise.all(
-    pinned.map((device) =>
-      store.setDeviceOverride(
-        { appId, deviceId: deviceIdAt(device) },
-        channelOf(device).id,
-        null,
-        someAuthor,
-      ),
-    ),
+  await forEachAtOnce(pinned, overridesAtOnce, (device) =>
+    store.setDeviceOverride({ appId, deviceId: deviceIdAt(device) }, channelOf(device).id, null, someAuthor),
   );
 
   const isPinnedDevice = new Set(pinned);

@@ -73,7 +73,6 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
     for (const row of [...tables.bundles, ...tables.releases]) replaced.set(String(row[idName]), ids.next());
     for (const { rollout_id } of tables.channels) replaced.set(String(rollout_id), ids.next());
     const channelOffset = number * size.channelsPerApp;
-    const bundleOffset = number * size.bundlesPerApp;
 
     function copyValue(name: string, value: unknown): unknown {
       const found = replaced.get(String(value));
@@ -87,8 +86,14 @@ async function copier(rows: StoredRows, appId: string, size: LargeFleetSize) {
 
     return {
       apps: [copy(app)],
-      // Numbered over all apps, as channels are.
-      bundles: tables.bundles.map((row) => ({ ...copy(row), number: Number(row['number']) + bundleOffset })),
+      bundles: tables.bundles.map((row) => ({
+        ...copy(row),
+        // Unique on the server, as those of channels.
+        number: Number(row['number']) + number * size.bundlesPerApp,
+        // Their files are not copied.
+        manifest_state: 'none',
+        manifest_reason: 'external',
+      })),
       releases: tables.releases.map(copy),
       channels: tables.channels.map((row) => ({
         ...copy(row),

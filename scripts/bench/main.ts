@@ -12,6 +12,7 @@ import { type LargeFleetSize, seedLargeFleet } from './large-fleet.ts';
 import { type LoadGenerator, startLoadGenerator } from './load-generator.ts';
 import type { Job, LoadResult, Loop } from './load-messages.ts';
 import { measureChanges } from './other-nodes.ts';
+import { measureOverview, type OverviewSize } from './overview.ts';
 import {
   type ChangesReport,
   type EventsReport,
@@ -46,7 +47,7 @@ const usage = `Usage: npm run bench -- [options]
   --seconds N    length of each phase of each round (default 0.9)
   --quick        a smoke run: one short round over fewer apps; its numbers mean little
   --only TEXT    only scenarios with TEXT in their name, such as "hit, 1 app", "channels", "stats", "another node"
-                 or "large"
+                 "large" or "overview"
   --engine NAME  the database: ${engineNames.join(' or ')} (default sqlite)
   --profile DIR  leave CPU profiles of both servers there (--only "hit, 1 app" for a clear one)
 `;
@@ -83,12 +84,16 @@ const fleets: readonly FleetPlan[] = [
 const largeFleet: LargeFleetSize = options.quick
   ? { apps: 20, bundlesPerApp: 5, channelsPerApp: 4, overridesPerApp: 10 }
   : { apps: 1_000, bundlesPerApp: 50, channelsPerApp: 20, overridesPerApp: 100 };
+const overview: OverviewSize = options.quick
+  ? { devices: 1_000, days: 10, requests: 5 }
+  : { devices: 100_000, days: 90, requests: 40 };
 const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
 
 const connections = 32;
 const statsConnections = 8;
 const openLoop: Loop = { kind: 'open', perSecond: 1_000 };
-const eventsMeanwhilePerSecond = 5_000;
+/** But not more than half of what the database takes: what piles up would be measured then. */
+const maxEventsMeanwhilePerSecond = 5_000;
 const manifestFileCount = 3_000;
 const manifestsPerSecond = 20;
 const manifestConnections = 4;
@@ -199,6 +204,8 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   await sendEvents({ kind: 'closed' }, seconds * 0.6);
   const batch = await sendEvents({ kind: 'closed' }, statsSeconds);
   const memory = await memoryOf(server.pid);
+  const perSecond = (batch.answered * eventsPerBatch) / batch.seconds;
+  const eventsMeanwhilePerSecond = Math.min(maxEventsMeanwhilePerSecond, perSecond / 2);
   const [checksMeanwhile] = await Promise.all([
     load.run({
       ...{ port: server.port, requestSet: checkSet.name, answers: checkSet.answers },
@@ -215,7 +222,7 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
     progress(`WRONG: ${acknowledged} events were acknowledged, ${readable} can be read`);
   }
   return {
-    ...{ perSecond: (batch.answered * eventsPerBatch) / batch.seconds, batch, memory },
+    ...{ perSecond, batch, memory },
     ...{ acknowledged, readable, checksMeanwhile, eventsMeanwhilePerSecond },
   };
 }
@@ -354,7 +361,14 @@ async function bench(): Promise<void> {
   const changes =
     engine.isShared && 'another node'.includes(options.only) ? await measureOtherNodes(engine, folder) : [];
   const large = 'large'.includes(options.only) ? await measureLarge(load, engine, folder) : undefined;
-  process.stdout.write(`\n${renderReport({ scenarios, events, changes, manifests, large })}`);
+  if (options.engine === 'mongo' && options.only === 'overview') progress('overview: SQL engines only');
+  const overviewReport =
+    options.engine !== 'mongo' && 'overview'.includes(options.only)
+      ? await measureOverview(engine, folder, overview)
+      : undefined;
+  process.stdout.write(
+    `\n${renderReport({ scenarios, events, changes, manifests, large, overview: overviewReport })}`,
+  );
 }
 
 let isInterrupted = false;

@@ -1,5 +1,6 @@
 import type { LargeFleetSize } from './large-fleet.ts';
 import type { LoadResult } from './load-messages.ts';
+import type { OverviewReport } from './overview.ts';
 import type { Memory } from './servers.ts';
 
 /** One server under one load, once. */
@@ -59,6 +60,7 @@ export interface LargeReport {
 }
 
 const maxChangeMs = 1_000;
+const maxOverviewMs = 1_000;
 const minRatio = 0.7;
 const maxP99Ms = 5;
 const maxRssMb = 200;
@@ -184,6 +186,14 @@ function largeTable({ size, startSeconds, atStart, checks, underLoad }: LargeRep
   );
 }
 
+function overviewTable({ size, rows, asked }: OverviewReport): string {
+  const title = `${whole(size.days)} days of ${whole(size.devices)} devices, ${whole(rows.statistics + rows.counters)} rows`;
+  return table(
+    [title, 'median ms', 'longest ms'],
+    asked.map(({ name, timesMs }) => [name, whole(median(timesMs)), whole(Math.max(...timesMs))]),
+  );
+}
+
 /** The tables and a line for each target, in Markdown. */
 export function renderReport({
   scenarios,
@@ -191,12 +201,14 @@ export function renderReport({
   changes,
   manifests,
   large,
+  overview,
 }: {
   readonly scenarios: readonly ScenarioReport[];
   readonly events: EventsReport | undefined;
   readonly changes: readonly ChangesReport[];
   readonly manifests: ManifestAnswersReport | undefined;
   readonly large: LargeReport | undefined;
+  readonly overview: OverviewReport | undefined;
 }): string {
   const parts: string[] = [];
   const verdicts: string[] = [];
@@ -306,5 +318,12 @@ export function renderReport({
     );
   }
   if (large) parts.push(largeTable(large));
+  if (overview) {
+    parts.push(overviewTable(overview));
+    const slowest = Math.max(...overview.asked.flatMap(({ timesMs }) => timesMs));
+    verdicts.push(
+      verdict(slowest < maxOverviewMs, 'statistics within a second', `${whole(slowest)} ms at the longest`),
+    );
+  }
   return `${[...parts, verdicts.join('\n')].join('\n\n')}\n`;
 }

@@ -5,12 +5,14 @@ import { systemClock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import { someAuthor } from '../../packages/server/src/testing/builders.ts';
 import { zipFiles } from '../zip.ts';
+import { forEachAtOnce } from './at-once.ts';
 import { seedChannels } from './channels.ts';
 import type { BenchDatabase } from './engines.ts';
 import type { FleetSize, SeededApp, SeededBundle, SeededFile, SeededRelease } from './fleet.ts';
 
 /** Apps seeded at the same time; more would only wait for the one writer of the database. */
 const appsAtOnce = 8;
+const rowsAtOnce = 200;
 /** Of each app, the rest is copied: through the API 200 apps with 50 releases each would take over a minute. */
 const releasesThroughApi = 2;
 const ids = createIds(systemClock);
@@ -83,11 +85,9 @@ export async function seedApps(server: RunningServer, size: FleetSize): Promise<
   }
 
   const apps: SeededApp[] = new Array(size.apps);
-  let next = 0;
-  async function seedInTurn(): Promise<void> {
-    for (let index = next++; index < size.apps; index = next++) apps[index] = await seedApp(index);
-  }
-  await Promise.all(Array.from({ length: appsAtOnce }, seedInTurn));
+  await forEachAtOnce(apps, appsAtOnce, async (_, index) => {
+    apps[index] = await seedApp(index);
+  });
   return apps;
 }
 
@@ -120,7 +120,7 @@ async function copyReleases(store: Store, size: FleetSize, apps: readonly Seeded
   for (const app of apps) {
     const missing = app.releases.slice(releasesThroughApi);
     const activeBundleId = size.channels ? null : activeBundleOf(app).id;
-    const inserted = missing.map((release) =>
+    await forEachAtOnce(missing, rowsAtOnce, (release) =>
       store.insertRelease(
         {
           ...{ id: ids.next(), appId: app.id, ...release, releaseDateMs: null },
@@ -129,7 +129,6 @@ async function copyReleases(store: Store, size: FleetSize, apps: readonly Seeded
         someAuthor,
       ),
     );
-    await Promise.all(inserted);
   }
 }
 

@@ -7,11 +7,14 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { credentialState } from './api/credential.ts';
+import { ApiError } from './api/client.ts';
+import { credentialState, forgetCredential } from './api/credential.ts';
 import { basePath } from './api/location.ts';
+import { queryString } from './api/query-string.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
 import { deviceFilterOf } from './features/devices/device-filter.ts';
+import { eventFilterOf } from './features/devices/event-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
 import { Layout } from './features/layout/layout.tsx';
 import { SignInPage } from './features/sign-in/sign-in-page.tsx';
@@ -45,7 +48,16 @@ const inside = createRoute({
   beforeLoad: ({ location }) => {
     if (credentialState() === undefined) throw redirect({ to: '/login', search: { to: location.href } });
   },
-  loader: ({ context }) => context.queryClient.ensureQueryData(sessionQuery),
+  loader: async ({ context, location }) => {
+    try {
+      return await context.queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      // Proven, but nobody who may come in: somebody else may.
+      forgetCredential({ why: error.message, isOfPerson: true });
+      throw redirect({ to: '/login', search: { to: location.href } });
+    }
+  },
 });
 
 const home = createRoute({
@@ -65,7 +77,9 @@ export const app = createRoute({ getParentRoute: () => inside, path: 'apps/$appI
 const overview = createRoute({
   getParentRoute: () => app,
   path: '/',
-  component: lazyRouteComponent(() => import('./features/apps/overview-page.tsx'), 'OverviewPage'),
+  validateSearch: (search): { days?: string } =>
+    typeof search['days'] === 'string' ? { days: search['days'] } : {},
+  component: lazyRouteComponent(() => import('./features/overview/overview-page.tsx'), 'OverviewPage'),
 });
 const bundles = createRoute({
   getParentRoute: () => app,
@@ -103,6 +117,22 @@ const device = createRoute({
   path: 'devices/$deviceId',
   component: lazyRouteComponent(() => import('./features/devices/device-page.tsx'), 'DevicePage'),
 });
+const events = createRoute({
+  getParentRoute: () => app,
+  path: 'events',
+  validateSearch: (search) => eventFilterOf(search),
+  component: lazyRouteComponent(() => import('./features/devices/events-page.tsx'), 'EventsPage'),
+});
+const appSettings = createRoute({
+  getParentRoute: () => app,
+  path: 'settings',
+  component: lazyRouteComponent(() => import('./features/apps/app-settings-page.tsx'), 'AppSettingsPage'),
+});
+const apiKeys = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/keys',
+  component: lazyRouteComponent(() => import('./features/settings/api-keys-page.tsx'), 'ApiKeysPage'),
+});
 const server = createRoute({
   getParentRoute: () => inside,
   path: 'settings/server',
@@ -115,7 +145,19 @@ const routeTree = root.addChildren([
   inside.addChildren([
     home,
     start,
-    app.addChildren([overview, bundles, bundle, channels, channel, releases, devices, device]),
+    app.addChildren([
+      overview,
+      bundles,
+      bundle,
+      channels,
+      channel,
+      releases,
+      devices,
+      device,
+      events,
+      appSettings,
+    ]),
+    apiKeys,
     server,
   ]),
 ]);
@@ -125,6 +167,9 @@ export function createConsoleRouter(queryClient: QueryClient) {
     routeTree,
     basepath: basePath === '' ? '/' : basePath,
     context: { queryClient },
+    // Texts, as the API's parameters are: by default 1.0 in an address would be the number 1.
+    parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+    stringifySearch: queryString,
     defaultPreload: 'intent',
     defaultPendingComponent: LoadingPage,
     defaultErrorComponent: CrashPage,

@@ -400,8 +400,7 @@ export async function composeProduct(
     refreshAll: () =>
       Promise.all([appSnapshots.refreshAll(), deviceStates.refreshAll(), apiKeyIndex.refresh()]),
     sweepFiles: () => sweepUnusedFiles({ store, clock }),
-    deleteObjects: () => objectDeletions.carryOutDue(),
-    findMissingChecksums: () => checksumSearch.run(),
+    ...{ objectDeletions, checksumSearch },
     pauseFailingRollouts: () => pauseFailingRollouts({ store, log, channels, appSnapshots, clock }),
     deleteOldEvents: () => deleteOldEvents({ store, clock, retentionDays: config.statsRetentionDays }),
     deleteOldChanges: () => store.deleteOldChanges(),

@@ -46,3 +46,16 @@ export const appQuery = (appId: string) =>
   });
 
 export const createApp = (appId: string, name: string) => rest.send('POST', '/app', { app_id: appId, name });
+
+/** What is left out stays as it is. */
+export type AppChange = Partial<
+  Pick<RestApp, 'expose_metadata' | 'allow_device_custom_id'> & {
+    readonly name: string;
+    /** null for never. */
+    readonly retention: number | null;
+  }
+>;
+
+export const changeApp = (appId: string, change: AppChange) =>
+  rest.send('PUT', `/app/${encodeURIComponent(appId)}`, change);
+export const deleteApp = (appId: string) => rest.send('DELETE', `/app/${encodeURIComponent(appId)}`, {});

@@ -1,6 +1,7 @@
 import { forgetCredential } from './credential.ts';
 import { credentialHeaders } from './credential-headers.ts';
 import { apiUrl } from './location.ts';
+import { type Query, queryString } from './query-string.ts';
 
 /** A refusal, in the server's words, or a server that did not answer. */
 export class ApiError extends Error {
@@ -16,17 +17,6 @@ export class ApiError extends Error {
     this.code = code;
     this.details = details;
   }
-}
-
-export type Query = Readonly<Record<string, string | number | boolean | undefined | null>>;
-
-export function queryString(query: Query = {}): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value));
-  }
-  const text = parameters.toString();
-  return text === '' ? '' : `?${text}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -83,7 +73,7 @@ async function send(path: string, options: CallOptions): Promise<Response> {
   }
   if (response.ok) return response;
   const refusal = toApiError(response.status, await response.text());
-  if (response.status === 401) forgetCredential(refusal.message);
+  if (response.status === 401) forgetCredential({ why: refusal.message, isOfPerson: false });
   throw refusal;
 }
 

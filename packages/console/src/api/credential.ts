@@ -5,9 +5,16 @@
 const keyName = 'capgo-server.key';
 const ssoName = 'capgo-server.sso';
 
+/** Why a session ended that nobody wanted to end. */
+export interface Refusal {
+  readonly why: string;
+  /** It is not the session but the person that is not let in: another one may be. */
+  readonly isOfPerson: boolean;
+}
+
 type Listener = () => void;
 const listeners = new Set<Listener>();
-let lastRefusal: string | undefined;
+let lastRefusal: Refusal | undefined;
 
 function announce(): void {
   for (const listener of listeners) listener();
@@ -49,16 +56,16 @@ export function setSignedOn(): void {
   announce();
 }
 
-/** @param why shown on the sign-in page; undefined when it was the operator's wish */
-export function forgetCredential(why?: string): void {
+/** @param reason shown on the sign-in page; undefined when it was the operator's wish */
+export function forgetCredential(reason?: Refusal): void {
   const wasSignedIn = credentialState() !== undefined;
   sessionStorage.removeItem(keyName);
   sessionStorage.removeItem(ssoName);
-  lastRefusal = wasSignedIn ? why : lastRefusal;
+  lastRefusal = wasSignedIn ? reason : lastRefusal;
   announce();
 }
 
 /** Why the last session ended, when it was not the operator's wish. */
-export function refusal(): string | undefined {
+export function refusal(): Refusal | undefined {
   return lastRefusal;
 }

@@ -2,6 +2,7 @@ import type { DeviceView, ExplainView } from '@capgo-server/protocol/management/
 import type { DeviceEventView } from '@capgo-server/protocol/management/events';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, type ListAnswer } from './client.ts';
+import type { DeviceFilter, EventFilter } from './filters.ts';
 
 export const deviceRowsAPage = 50;
 
@@ -20,45 +21,29 @@ export const deviceQuery = (appId: string, deviceId: string) =>
         .data,
   });
 
-export const deviceEventsQuery = (appId: string, deviceId: string) =>
+/** A device's own request, or `app_id` and `device_id` alone of one that is known. */
+export const explain = (request: object) => api.post<ExplainView>('updates.explain', request);
+
+export const devicesQuery = (appId: string, filter: DeviceFilter) =>
   infiniteQueryOptions({
-    queryKey: ['events', appId, deviceId],
+    queryKey: ['devices', appId, 'list', filter],
     queryFn: ({ pageParam, signal }) =>
-      api.get<ListAnswer<DeviceEventView>>(
-        'events.list',
-        { app_id: appId, device_id: deviceId, limit: deviceRowsAPage, cursor: pageParam },
+      api.get<ListAnswer<DeviceView>>(
+        'devices.list',
+        { ...filter, app_id: appId, limit: deviceRowsAPage, cursor: pageParam },
         signal,
       ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor,
   });
 
-/** A device's own request, or `app_id` and `device_id` alone of one that is known. */
-export const explain = (request: object) => api.post<ExplainView>('updates.explain', request);
-
-export const devicesQuery = (
-  appId: string,
-  filter: {
-    readonly search?: string;
-    readonly version?: string;
-    readonly channel?: string;
-    readonly platform?: string;
-  },
-) =>
+export const eventsQuery = (appId: string, filter: EventFilter) =>
   infiniteQueryOptions({
-    queryKey: ['devices', appId, 'list', filter],
+    queryKey: ['events', appId, 'list', filter],
     queryFn: ({ pageParam, signal }) =>
-      api.get<ListAnswer<DeviceView>>(
-        'devices.list',
-        {
-          app_id: appId,
-          search: filter.search,
-          version_name: filter.version,
-          channel: filter.channel,
-          platform: filter.platform,
-          limit: deviceRowsAPage,
-          cursor: pageParam,
-        },
+      api.get<ListAnswer<DeviceEventView>>(
+        'events.list',
+        { ...filter, app_id: appId, limit: deviceRowsAPage, cursor: pageParam },
         signal,
       ),
     initialPageParam: undefined as string | undefined,

@@ -8,6 +8,7 @@ export interface SignOnConfig {
   readonly client_id: string;
 }
 
+const sessionEnded = { why: 'Your session has ended. Sign in again.', isOfPerson: false };
 export const callbackPath = 'login/oauth-callback';
 let manager: Promise<UserManager> | undefined;
 
@@ -33,7 +34,7 @@ async function createManager(): Promise<UserManager> {
     userStore: new WebStorageStateStore({ store: sessionStorage }),
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
   });
-  created.events.addAccessTokenExpired(() => forgetCredential('Your session has ended. Sign in again.'));
+  created.events.addAccessTokenExpired(() => forgetCredential(sessionEnded));
   return created;
 }
 
@@ -45,9 +46,15 @@ function userManager(): Promise<UserManager> {
   return manager;
 }
 
-/** Leaves for the issuer. @param returnTo the path of the page to come back to */
-export async function signOn(returnTo: string): Promise<void> {
-  await (await userManager()).signinRedirect({ state: { returnTo } });
+/**
+ * Leaves for the issuer.
+ *
+ * @param returnTo the path of the page to come back to
+ * @param isAsSomebodyElse the issuer is to ask who it is, also when it knows
+ */
+export async function signOn(returnTo: string, isAsSomebodyElse: boolean): Promise<void> {
+  const oidc = await userManager();
+  await oidc.signinRedirect({ state: { returnTo }, ...(isAsSomebodyElse ? { prompt: 'login' } : {}) });
 }
 
 /**
@@ -74,7 +81,7 @@ export async function accessToken(): Promise<string | undefined> {
   const user = await oidc.getUser();
   const current = user && !user.expired ? user : await oidc.signinSilent().catch(() => null);
   if (!current) {
-    forgetCredential('Your session has ended. Sign in again.');
+    forgetCredential(sessionEnded);
     return undefined;
   }
   // Issuers whose access tokens are for themselves alone: the ID token says who it is.
@@ -85,10 +92,8 @@ export async function accessToken(): Promise<string | undefined> {
 export async function signOff(): Promise<void> {
   const oidc = await userManager();
   const endpoint = await oidc.metadataService.getEndSessionEndpoint().catch(() => undefined);
-  if (endpoint) {
-    await oidc.signoutRedirect();
-  } else {
-    await oidc.removeUser();
-  }
+  // Before the page is left: what comes after that may never be done.
   forgetCredential();
+  if (endpoint) await oidc.signoutRedirect();
+  else await oidc.removeUser();
 }

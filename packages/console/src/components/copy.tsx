@@ -1,23 +1,34 @@
-import { ActionIcon, Box, Code, CopyButton, Group, ScrollArea, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Box, Code, Group, ScrollArea, Text, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { copyText } from './copy-text.ts';
+import { tellFailed } from './tell.ts';
+
+const shownMs = 1_500;
 
 function Copy({ value, label }: { readonly value: string; readonly label: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copying = useMutation({
+    mutationFn: () => copyText(value),
+    onSuccess: () => {
+      setCopied(true);
+      setTimeout(() => setCopied(false), shownMs);
+    },
+    onError: tellFailed,
+  });
   return (
-    <CopyButton value={value} timeout={1500}>
-      {({ copied, copy }) => (
-        <Tooltip label={copied ? 'Copied' : label}>
-          <ActionIcon
-            variant="subtle"
-            color={copied ? 'teal' : 'gray'}
-            size="sm"
-            onClick={copy}
-            aria-label={copied ? 'Copied' : label}
-          >
-            {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
-          </ActionIcon>
-        </Tooltip>
-      )}
-    </CopyButton>
+    <Tooltip label={isCopied ? 'Copied' : label}>
+      <ActionIcon
+        variant="subtle"
+        color={isCopied ? 'teal' : 'gray'}
+        size="sm"
+        onClick={() => copying.mutate()}
+        aria-label={isCopied ? 'Copied' : label}
+      >
+        {isCopied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+      </ActionIcon>
+    </Tooltip>
   );
 }
 

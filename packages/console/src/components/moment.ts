@@ -1,10 +1,16 @@
 /** Dates as people read them: local, short, with the exact UTC time to be had. */
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'long' });
 
 export function localTime(iso: string): string {
   return dateTime.format(new Date(iso));
+}
+
+/** The hour and minute on the reader's clock. */
+export function clockText(iso: string): string {
+  return clock.format(new Date(iso));
 }
 
 /** A UTC day such as `2026-01-31`, as a local reader writes it. */

@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  openSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, createWriteStream, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { platform, setPriority } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +24,10 @@ if (platform() === 'linux') setPriority(5);
 const minCompressedBytes = 8_192;
 const minSavedBytes = 10;
 /** Larger files are compressed from disk to disk. */
-const maxHeldBytes = 8 * 1024 * 1024;
+const maxHeldBytes = 2 * 1024 * 1024;
+/** Where a file is held, or a piece of it: buffers of their own would be garbage that grows faster than it is collected. */
+const held = Buffer.allocUnsafeSlow(maxHeldBytes);
+const pieceBytes = 256 * 1024;
 
 /** What was found safe at upload is not measured again, when limits may be others by now. */
 const noLimits = { maxEntries: Number.MAX_SAFE_INTEGER, maxUnpackedBytes: Number.MAX_SAFE_INTEGER };
@@ -75,9 +70,20 @@ async function openZip(zipPath: string): Promise<readonly UnpackedFile[]> {
   }
 }
 
+/**
+ * No larger than the file: a larger window finds nothing more in it, and up to 64 KiB the encoder then takes tables that need
+ * a megabyte instead of 32, which it would fill and forget again for each of thousands of files.
+ */
+function windowBitsFor(sizeBytes: number): number {
+  // A window of n bits holds 2^n - 16 bytes.
+  const bits = Math.ceil(Math.log2(sizeBytes + 16));
+  return Math.min(Math.max(bits, constants.BROTLI_MIN_WINDOW_BITS), constants.BROTLI_DEFAULT_WINDOW);
+}
+
 const brotliOptions = (sizeBytes: number) => ({
   params: {
     [constants.BROTLI_PARAM_QUALITY]: brotliQuality,
+    [constants.BROTLI_PARAM_LGWIN]: windowBitsFor(sizeBytes),
     [constants.BROTLI_PARAM_SIZE_HINT]: sizeBytes,
   },
 });
@@ -85,7 +91,7 @@ const brotliOptions = (sizeBytes: number) => ({
 const isWorthIt = (compressedBytes: number, sizeBytes: number) => compressedBytes < sizeBytes - minSavedBytes;
 
 async function extractHeld(filePath: string, { window }: OpenZip, entry: ZipEntry, dataStart: number) {
-  const content = Buffer.allocUnsafe(entry.unpackedBytes);
+  const content = held.subarray(0, entry.unpackedBytes);
   let filled = 0;
   await verifyContent(window, entry, dataStart, (bytes) => {
     filled += bytes.copy(content, filled);
@@ -101,6 +107,20 @@ async function extractHeld(filePath: string, { window }: OpenZip, entry: ZipEntr
   return { sizeBytes: content.length, isBrotli: false };
 }
 
+/** A file piece by piece, each in the same place. */
+function* piecesOf(filePath: string): Generator<Buffer> {
+  const file = openSync(filePath, 'r');
+  try {
+    for (;;) {
+      const length = readSync(file, held, 0, pieceBytes, null);
+      if (length === 0) return;
+      yield held.subarray(0, length);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
 async function extractLarge(filePath: string, { window }: OpenZip, entry: ZipEntry, dataStart: number) {
   const file = openSync(filePath, 'wx');
   try {
@@ -111,9 +131,11 @@ async function extractLarge(filePath: string, { window }: OpenZip, entry: ZipEnt
     closeSync(file);
   }
   const compressedPath = `${filePath}.br`;
+  // It takes one piece at a time, so that none is overwritten before it was read.
+  const options = { ...brotliOptions(entry.unpackedBytes), writableHighWaterMark: 1 };
   await pipeline(
-    createReadStream(filePath),
-    createBrotliCompress(brotliOptions(entry.unpackedBytes)),
+    piecesOf(filePath),
+    createBrotliCompress(options),
     createWriteStream(compressedPath, { flags: 'wx' }),
   );
   const { size } = statSync(compressedPath);

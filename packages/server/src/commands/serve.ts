@@ -14,7 +14,7 @@ export interface RunningServer {
   readonly managementPort: number;
   readonly metricsPort: number;
   /**
-   * Stops accepting, finishes the requests in flight (for 8 s at most), writes what waits to be written and closes.
+   * Stops accepting, finishes requests and jobs in flight (for 8 s at most), writes what waits to be written and closes.
    * Calls after the first wait for the same end.
    */
   stop(): Promise<void>;
@@ -88,7 +88,7 @@ export async function startServer(config: Config, stopSignal?: AbortSignal): Pro
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
     logger.info({ event: 'stopping' }, 'stopping');
-    await Promise.all([closeApis(apis, logger), scheduler.stop()]);
+    await Promise.all([closeApis(apis, logger), scheduler.stop(maxStopMs)]);
     // Requests wait for their commits, so with the last request the last event is written.
     await product.close();
     logger.info({ event: 'stopped' }, 'stopped');

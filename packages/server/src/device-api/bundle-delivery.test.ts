@@ -5,6 +5,7 @@ import { systemClock } from '../ports/clock.ts';
 import { buildUpdateCheckBody } from '../testing/builders.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { type HttpRelay, startHttpRelay } from '../testing/http-relay.ts';
+import { usersOf } from '../testing/manifest-server.ts';
 import { createTestBucket, needsTestS3, type TestBucket, testS3Endpoint } from '../testing/test-bucket.ts';
 import { bundleForm, startTestServer, type TestServer, testToken } from '../testing/test-server.ts';
 import { buildZip } from '../testing/zip-builder.ts';
@@ -197,6 +198,37 @@ describe.skipIf(testS3Endpoint === '')(`a bundle in S3${needsTestS3}`, () => {
         expect(answer.status).toBe(404);
       },
     );
+  });
+
+  describe('that devices fetch from elsewhere', () => {
+    it.each([
+      ['the bucket', () => ({ BUNDLE_DELIVERY: 'redirect', S3_PUBLIC_ENDPOINT: publicRelay.origin })],
+      ['a CDN', () => ({ BUNDLE_DELIVERY: 'cdn', CDN_BASE_URL: 'http://cdn.example.com' })],
+    ])('counts as bandwidth for what was asked for and sent to %s', async (_where, env) => {
+      const started = await start(env());
+      const { check: checkUpdate, ...operator } = usersOf(started);
+      const bundle = await operator.upload(appId, '1.0.1', Buffer.from(zip));
+      await operator.buildManifests();
+      await operator.serve(appId, bundle.id);
+      const { answer } = await checkUpdate(appId, { plugin_version: '8.0.0' });
+      const { body } = await operator.manage(`bundles.manifest?bundle_id=${bundle.id}`);
+      const sizes = (body['files'] as { size: number }[]).map(({ size }) => size);
+      const files = (answer.manifest ?? []).map(({ download_url }) => download_url ?? '');
+      expect(files).toHaveLength(2);
+
+      for (const url of [answer.url ?? '', ...files]) expect((await fetch(url, stay)).status).toBe(302);
+      await fetch(answer.url ?? '', { ...stay, headers: { range: 'bytes=100-199' } });
+      // None of these is a download.
+      await fetch(answer.url ?? '', { ...stay, method: 'HEAD' });
+      await fetch(answer.url ?? '', { ...stay, headers: { 'if-none-match': '*' } });
+      await fetch(`${answer.url}x`, stay);
+      await operator.job('record-usage');
+      const rows = await started.product.store.readStatistics({
+        ...{ appIds: [appId], metrics: ['bandwidth'], fromDate: '0000-01-01', toDate: '9999-12-31' },
+      });
+      const bytes = zip.byteLength + 100 + sizes.reduce((sum, size) => sum + size, 0);
+      expect(rows.map(({ name, amount }) => [name, amount])).toEqual([['redirected', bytes]]);
+    });
   });
 
   describe('whose storage is down', () => {

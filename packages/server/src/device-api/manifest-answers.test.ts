@@ -21,10 +21,10 @@ describe('answers with a manifest', () => {
     expect(answers.get({ ...wanted, encoding: 'gzip' })).toBe(first);
     const built = await first;
     expect(answers.get({ ...wanted, encoding: 'gzip' })).toBe(built);
-    const answer = JSON.parse(gunzipSync(built.bytes).toString()) as { version: string; manifest: unknown[] };
+    const answer = JSON.parse(gunzipSync(built.payload).toString()) as { version: string; manifest: unknown[] };
     expect(answer.version).toBe('1.0.0');
     expect(answer.manifest).toHaveLength(3_000);
-    expect(answers.heldBytes).toBe(built.bytes.length);
+    expect(answers.heldBytes).toBe(built.length);
   });
 
   it('are told apart by what they begin with, by the bundle and by the encoding', async () => {
@@ -37,14 +37,14 @@ describe('answers with a manifest', () => {
       answers.get({ ...wanted, manifest: { ...manifest, bundleId: 'e' }, encoding: 'identity' }),
     ]);
     expect(new Set(built).size).toBe(4);
-    expect(built[2]?.bytes.toString()).toContain('elsewhere.example.com');
+    expect(built[2]?.payload.toString()).toContain('elsewhere.example.com');
   });
 
   it('are forgotten when they are too many, the one that was not asked for the longest first', async () => {
     const heads = [1, 2, 3].map((each) => JSON.stringify({ version: `1.0.${each}` }));
     const [one, two, three] = heads as [string, string, string];
     const probe = await createManifestAnswers().get({ ...wanted, head: one, encoding: 'identity' });
-    const answers = createManifestAnswers({ maxHeldBytes: 2.5 * probe.bytes.length });
+    const answers = createManifestAnswers({ maxHeldBytes: 2.5 * probe.length });
     const get = (each: string) => answers.get({ ...wanted, head: each, encoding: 'identity' });
     await get(one);
     await get(two);
@@ -52,7 +52,7 @@ describe('answers with a manifest', () => {
     await get(three);
     expect(get(one)).not.toBeInstanceOf(Promise);
     expect(get(three)).not.toBeInstanceOf(Promise);
-    expect(answers.heldBytes).toBeLessThanOrEqual(2.5 * probe.bytes.length);
+    expect(answers.heldBytes).toBeLessThanOrEqual(2.5 * probe.length);
     const again = get(two);
     expect(again).toBeInstanceOf(Promise);
     await again;
@@ -60,7 +60,7 @@ describe('answers with a manifest', () => {
 
   it('larger than all that is kept are still answered', async () => {
     const answers = createManifestAnswers({ maxHeldBytes: 10 });
-    expect((await answers.get({ ...wanted, encoding: 'identity' })).bytes.length).toBeGreaterThan(100_000);
+    expect((await answers.get({ ...wanted, encoding: 'identity' })).length).toBeGreaterThan(100_000);
   });
 
   it('leave others their turn while they are built', async () => {
@@ -87,6 +87,6 @@ describe('answers with a manifest', () => {
     const answers = createManifestAnswers();
     const broken = { ...manifest, parts: [new Uint8Array([0x7b])] };
     await expect(answers.get({ ...wanted, manifest: broken, encoding: 'identity' })).rejects.toThrow();
-    expect((await answers.get({ ...wanted, encoding: 'identity' })).bytes.length).toBeGreaterThan(0);
+    expect((await answers.get({ ...wanted, encoding: 'identity' })).length).toBeGreaterThan(0);
   });
 });

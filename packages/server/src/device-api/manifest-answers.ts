@@ -9,7 +9,9 @@ export type Encoding = 'br' | 'gzip' | 'identity';
 
 /** An answer as it goes onto the wire. */
 export interface AnswerBytes {
-  readonly bytes: Buffer;
+  /** Short ones are text: Node writes that together with the headers, and bytes after them. */
+  readonly payload: Buffer | string;
+  readonly length: number;
   /** What it is compressed with. */
   readonly encoding: Encoding;
   /** Of these very bytes. */
@@ -36,6 +38,8 @@ export interface ManifestAnswers {
 
 /** Shorter answers fit into one packet or two as they are. */
 const minCompressedBytes = 1_024;
+/** Text is encoded anew each time that it is sent. */
+const maxTextBytes = 4_096;
 /** What is built is compressed once and sent thousands of times, but somebody waits for the first one. */
 const gzipLevel = 6;
 const brotliQuality = 5;
@@ -93,11 +97,11 @@ export function createManifestAnswers({
 
   function hold(key: string, answer: AnswerBytes): void {
     held.set(key, answer);
-    heldBytes += answer.bytes.length;
+    heldBytes += answer.length;
     for (const [oldKey, old] of held) {
       if (heldBytes <= maxHeldBytes || oldKey === key) break;
       held.delete(oldKey);
-      heldBytes -= old.bytes.length;
+      heldBytes -= old.length;
     }
   }
 
@@ -112,7 +116,12 @@ export function createManifestAnswers({
     const encoding = whole.length < minCompressedBytes ? 'identity' : wanted;
     const bytes = await compress(whole, encoding);
     const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
-    return { bytes, encoding, entityTag: `"${digest}"` };
+    const isText = encoding === 'identity' && bytes.length <= maxTextBytes;
+    return {
+      payload: isText ? bytes.toString() : bytes,
+      length: bytes.length,
+      ...{ encoding, entityTag: `"${digest}"` },
+    };
   }
 
   return {

@@ -11,7 +11,7 @@ import type { AnswerBytes, ManifestAnswers } from './manifest-answers.ts';
 import { parseUpdateCheck } from './parse-body.ts';
 import { toCheckFacts, toDeviceCheck, toManifestEntry, toUpdateAnswer, toUpdateCheckBody } from './wire.ts';
 
-function sendBytes(reply: FastifyReply, { bytes, encoding, entityTag }: AnswerBytes): void {
+function sendBytes(reply: FastifyReply, { payload, encoding, entityTag }: AnswerBytes): void {
   reply
     .header('content-type', 'application/json; charset=utf-8')
     // It is the same for all who ask the same, and whoever keeps it can ask whether it still holds.
@@ -19,7 +19,7 @@ function sendBytes(reply: FastifyReply, { bytes, encoding, entityTag }: AnswerBy
     .header('vary', 'Accept-Encoding, Origin')
     .header('etag', entityTag);
   if (encoding !== 'identity') reply.header('content-encoding', encoding);
-  reply.send(bytes);
+  reply.send(payload);
 }
 
 /** `POST /updates`: nothing here waits for a database or a storage. */

@@ -80,6 +80,28 @@ export function entriesOf({ parts }: Manifest): readonly ManifestEntry[] {
   return parts.flatMap(entriesOfPart);
 }
 
+/**
+ * The size of the file that lies at an object key; undefined when the manifest has none there. Searched for as text, because
+ * reading thousands of entries for one of them would hold everybody up.
+ */
+export function sizeOfObject({ parts }: Pick<Manifest, 'parts'>, objectKey: string): number | undefined {
+  // Only a key stands between commas and before a number: quotation marks within a text are escaped.
+  const searched = `,${JSON.stringify(objectKey)},`;
+  for (const part of parts) {
+    const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    for (let at = text.indexOf(searched); at >= 0; at = text.indexOf(searched, at + 1)) {
+      const after = text.toString(
+        'latin1',
+        at + Buffer.byteLength(searched),
+        at + 20 + Buffer.byteLength(searched),
+      );
+      const size = /^(\d+)\]/.exec(after)?.[1];
+      if (size !== undefined) return Number(size);
+    }
+  }
+  return undefined;
+}
+
 /** The path in the bundle that a manifest's entry stands for. */
 export function pathOf({ fileName }: Pick<ManifestEntry, 'fileName'>): string {
   return fileName.endsWith(brotliSuffix) ? fileName.slice(0, -brotliSuffix.length) : fileName;

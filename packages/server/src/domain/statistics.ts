@@ -14,6 +14,7 @@ import { isRecentEnough } from './device-record.ts';
  * - `downloaded`: downloads that real users' devices finished, by bundle
  * - `failure`: failures on real users' devices, by bundle, with the action as detail
  * - `bandwidth`: bytes, `served` by us or `redirected` to where they are
+ * - `file_bytes`: bytes of single files of bundles that came into storage (`added`) or left it (`deleted`)
  */
 export const statisticMetrics = [
   'active',
@@ -26,6 +27,7 @@ export const statisticMetrics = [
   'downloaded',
   'failure',
   'bandwidth',
+  'file_bytes',
 ] as const;
 export type StatisticMetric = (typeof statisticMetrics)[number];
 

@@ -81,8 +81,8 @@ function contentSecurityPolicy(nonce: string, connect: readonly string[], frame:
     "font-src 'self'",
     "worker-src 'self'",
     ["connect-src 'self'", ...new Set(connect)].join(' '),
-    `frame-src ${frame ?? "'none'"}`,
-    // A silent renewal of the session comes back in a frame of the console itself.
+    // A silent renewal of the session goes to the issuer in a frame, and comes back in it to the console itself.
+    `frame-src ${frame === undefined ? "'none'" : `'self' ${frame}`}`,
     "frame-ancestors 'self'",
     "form-action 'self'",
     "base-uri 'self'",

@@ -49,7 +49,11 @@ function jobsOf(
         return confirmedAtMs;
       },
     },
-    findMissingChecksums: async () => given.unreadable ?? [],
+    checksumSearch: { run: async () => given.unreadable ?? [], stop: note('stops reading') },
+    objectDeletions: {
+      carryOutDue: async () => given.ran?.push(`${node} deletes`) ?? 0,
+      stop: note('stops deleting'),
+    },
     pauseFailingRollouts: async () => ({ triggered: [], unjudged: [] }),
     manifestBuilder: {
       async run() {
@@ -59,7 +63,6 @@ function jobsOf(
     },
     ...{
       sweepFiles: nothing,
-      deleteObjects: note('deletes'),
       deleteOldEvents: nothing,
       deleteOldChanges: nothing,
       deleteOldMinutes: nothing,
@@ -73,7 +76,10 @@ function jobsOf(
     },
   });
   const run = (name: string) => jobs.find((job) => job.name === name)?.run();
-  return { clock, log, run, giveUpLeases };
+  const stop = () => {
+    for (const job of jobs) job.stop?.();
+  };
+  return { clock, log, run, stop, giveUpLeases };
 }
 
 it('what each node does for itself runs on each, what one does for all on one, until that gives it up', async () => {
@@ -84,6 +90,12 @@ it('what each node does for itself runs on each, what one does for all on one, u
   await a.giveUpLeases();
   await b.run('object-deletions');
   expect(ran.at(-1)).toBe('b deletes');
+});
+
+it('what can take minutes is asked to end when the server stops', () => {
+  const ran: string[] = [];
+  jobsOf('e', { ran }).stop();
+  expect(ran.toSorted()).toEqual(['e stops', 'e stops deleting', 'e stops reading']);
 });
 
 it('a database out of reach is told once, after some seconds, and once that it is back', async () => {

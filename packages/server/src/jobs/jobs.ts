@@ -4,7 +4,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { FailingRollouts } from '../services/auto-pause.ts';
 import type { ChangeFollower } from '../services/change-follower.ts';
 import type { ManifestBuilder, UnbuiltManifest } from '../services/manifest-builder.ts';
-import type { UnreadableBundle } from '../services/missing-checksums.ts';
+import type { ChecksumSearch } from '../services/missing-checksums.ts';
+import type { ObjectDeletions } from '../services/object-deletions.ts';
 import type { DisabledWebhook } from '../services/webhook-deliveries.ts';
 import { leased } from './leased.ts';
 import type { Job } from './scheduler.ts';
@@ -79,12 +80,9 @@ function pauseFailing(findFailing: () => Promise<FailingRollouts>, logger: Logge
   };
 }
 
-function findChecksums(
-  findMissing: () => Promise<readonly UnreadableBundle[]>,
-  logger: Logger,
-): () => Promise<void> {
+function findChecksums(search: ChecksumSearch, logger: Logger): () => Promise<void> {
   return async () => {
-    for (const { bundle, error } of await findMissing()) {
+    for (const { bundle, error } of await search.run()) {
       logger.warn(
         { event: 'bundle_unreadable', appId: bundle.appId, bundle: bundle.versionName, err: error },
         `bundle ${bundle.versionName} has no SHA-256 yet, and cannot be read to compute it; it will be tried again`,
@@ -133,8 +131,8 @@ export function createJobs(deps: {
   readonly refreshAll: () => Promise<unknown>;
   readonly manifestBuilder: ManifestBuilder;
   readonly sweepFiles: () => Promise<unknown>;
-  readonly deleteObjects: () => Promise<unknown>;
-  readonly findMissingChecksums: () => Promise<readonly UnreadableBundle[]>;
+  readonly objectDeletions: Pick<ObjectDeletions, 'carryOutDue' | 'stop'>;
+  readonly checksumSearch: ChecksumSearch;
   readonly pauseFailingRollouts: () => Promise<FailingRollouts>;
   readonly deleteOldEvents: () => Promise<unknown>;
   readonly deleteOldChanges: () => Promise<unknown>;
@@ -169,11 +167,17 @@ export function createJobs(deps: {
   ];
   const ofOneNode: readonly Job[] = [
     { name: 'file-sweep', everyMs: fileSweepEveryMs, run: deps.sweepFiles },
-    { name: 'object-deletions', everyMs: objectDeletionsEveryMs, run: deps.deleteObjects },
+    {
+      name: 'object-deletions',
+      everyMs: objectDeletionsEveryMs,
+      run: () => deps.objectDeletions.carryOutDue(),
+      stop: () => deps.objectDeletions.stop(),
+    },
     {
       name: 'missing-checksums',
       everyMs: missingChecksumsEveryMs,
-      run: findChecksums(deps.findMissingChecksums, logger),
+      run: findChecksums(deps.checksumSearch, logger),
+      stop: () => deps.checksumSearch.stop(),
     },
     { name: 'auto-pause', everyMs: autoPauseEveryMs, run: pauseFailing(deps.pauseFailingRollouts, logger) },
     { name: 'event-retention', everyMs: retentionEveryMs, run: deps.deleteOldEvents },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
 import type { Store } from '../ports/store.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -65,4 +65,35 @@ it('a leased job that fails says so and keeps its lease', async () => {
   );
   await other.run();
   expect(ran).toEqual([]);
+});
+
+it('a leased job that takes longer than its lease runs on no other node meanwhile', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  lastJob += 1;
+  const name = `job-${lastJob}`;
+  const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const run = () => {
+    begun.resolve();
+    return held.promise;
+  };
+  const long = leased({ name, everyMs: minuteMs, run }, { leases: store, holder: 'a', clock });
+  const ran: string[] = [];
+  const other = leased(
+    { name, everyMs: minuteMs, run: async () => ran.push('b') },
+    { leases: store, holder: 'b', clock },
+  );
+  const passMinute = async () => {
+    clock.advance(minuteMs);
+    vi.advanceTimersByTime(minuteMs);
+    await other.run();
+  };
+  const running = long.run();
+  await begun.promise;
+  for (let minutes = 0; minutes < 10; minutes += 1) await passMinute();
+  expect(ran).toEqual([]);
+  held.resolve();
+  await running;
+  for (let minutes = 0; minutes < 3; minutes += 1) await passMinute();
+  expect(ran).toEqual(['b']);
 });

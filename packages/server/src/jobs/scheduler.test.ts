@@ -172,6 +172,33 @@ describe('the scheduler', () => {
     expect(runs).toHaveLength(1);
   });
 
+  it('waits, when stopped, no longer than it is told to, and says for what it did not', async () => {
+    const { job } = heldJob(1_000);
+    const stopping = start(job, { ...countingJob(1_000).job, name: 'quick' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    let isStopped = false;
+    const stopped = (async () => {
+      await stopping.stop(8_000);
+      isStopped = true;
+    })();
+    await vi.advanceTimersByTimeAsync(7_999);
+    expect(isStopped).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await stopped;
+    expect(log).toMatchObject([{ event: 'jobs_cut_off', jobs: ['held'], level: 40 }]);
+  });
+
+  it('leaves no timer behind when what it waits for ends in time', async () => {
+    const { job, runs } = heldJob(1_000);
+    const stopping = start(job);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const stopped = stopping.stop(8_000);
+    runs[0]?.end();
+    await stopped;
+    expect(vi.getTimerCount()).toBe(0);
+    expect(log).toEqual([]);
+  });
+
   it('can be stopped while a run fails, and more than once', async () => {
     const { job, runs } = heldJob(1_000);
     const stopping = start(job);

@@ -9,8 +9,12 @@ export interface Job {
 }
 
 export interface Scheduler {
-  /** Starts no further run and waits for those under way. */
-  stop(): Promise<void>;
+  /**
+   * Starts no further run, asks those under way to end and waits for them.
+   *
+   * @param maxMs how long at most; what is still under way then is left to itself
+   */
+  stop(maxMs?: number): Promise<void>;
 }
 
 /** A job that goes on failing is logged at the first failure and then about so often. */
@@ -23,7 +27,7 @@ const logFailureEveryMs = 60_000;
 export function startScheduler(jobs: readonly Job[], logger: Logger): Scheduler {
   let stopped = false;
   const timers = new Map<Job, NodeJS.Timeout>();
-  const underWay = new Set<Promise<void>>();
+  const underWay = new Map<Promise<void>, Job>();
 
   const failuresInARow = new Map<Job, number>();
 
@@ -48,19 +52,36 @@ export function startScheduler(jobs: readonly Job[], logger: Logger): Scheduler 
         underWay.delete(running);
         schedule(job);
       });
-      underWay.add(running);
+      underWay.set(running, job);
     }, job.everyMs);
     timer.unref();
     timers.set(job, timer);
   }
 
+  let cuttingOff: NodeJS.Timeout | undefined;
+  function cutOff(afterMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      cuttingOff = setTimeout(() => {
+        const names = [...underWay.values()].map(({ name }) => name);
+        logger.warn(
+          { event: 'jobs_cut_off', jobs: names },
+          `jobs still under way after ${afterMs} ms are not waited for: ${names.join(', ')}`,
+        );
+        resolve();
+      }, afterMs);
+    });
+  }
+
   for (const job of jobs) schedule(job);
   return {
-    async stop() {
+    async stop(maxMs) {
       stopped = true;
       for (const job of jobs) job.stop?.();
       for (const timer of timers.values()) clearTimeout(timer);
-      await Promise.all(underWay);
+      const ended = Promise.all(underWay.keys());
+      if (maxMs === undefined) await ended;
+      else await Promise.race([ended, cutOff(maxMs)]);
+      clearTimeout(cuttingOff);
     },
   };
 }

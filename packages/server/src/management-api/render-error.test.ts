@@ -61,6 +61,19 @@ describe('an error of the management API', () => {
     internal: 500,
   };
 
+  it('of a route that only the hosted service has is in its words for who sends capgo_api', () => {
+    const error = new AppError('not_found', 'Not found');
+    const asked = (url: string, headers = {}) =>
+      renderManagementError(error, { ...request, url, headers }).body;
+    const hosted = { capgo_api: '2025-10-01' };
+    expect(asked('/build/start', hosted)).toEqual({
+      ...{ error: 'not_found', message: 'Not found', moreInfo: {} },
+    });
+    const own = { error: 'Not found', code: 'not_found' };
+    expect(asked('/build/start')).toEqual(own);
+    expect(asked('/api/v1/none', hosted)).toEqual(own);
+  });
+
   it.each(errorCodes)('of code %s is a text for people and the code for programs', (code) => {
     const { status, headers, body } = renderManagementError(new AppError(code, 'What happened'), request);
     expect(status).toBe(statuses[code]);

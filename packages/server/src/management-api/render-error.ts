@@ -78,9 +78,14 @@ function restated(error: AppError, { url, method = '' }: RequestFacts): AppError
   return error instanceof CredentialError ? restCredentialError(error, method, url) : error;
 }
 
+/** A route of the hosted service that is not here: who sends `capgo_api` reads that in its words, too. */
+function isUnknownToRest({ code }: AppError, { url, headers }: RequestFacts): boolean {
+  return code === 'not_found' && audienceOf(headers ?? {}) === 'hosted' && !url.startsWith('/api');
+}
+
 /** An error in the words of the API, and of the audience, that a request is of. */
 export function renderManagementError(error: AppError, request: RequestFacts): RenderedError {
-  const isRest = error instanceof RestError || isRestPath(request.url);
+  const isRest = error instanceof RestError || isRestPath(request.url) || isUnknownToRest(error, request);
   const rendered = isRest
     ? renderRestError(restated(error, request), audienceOf(request.headers ?? {}), request.id)
     : renderOwnError(error, request.id);

@@ -55,6 +55,15 @@ describe('external objects', () => {
     }
   });
 
+  it('are given up when who reads them is told to stop', async () => {
+    const url = await serve((_request, response) => response.write('x'));
+    const stop = new AbortController();
+    const reading = async () => {
+      for await (const _bytes of createExternalObjects().read(url, stop.signal)) stop.abort();
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('that are cut short are no objects', async () => {
     const url = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': '10' });

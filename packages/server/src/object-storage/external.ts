@@ -22,10 +22,10 @@ function parse(text: string): URL {
  */
 export function createExternalObjects({ timeoutMs = defaultTimeoutMs } = {}): ExternalObjects {
   return {
-    async *read(text) {
+    async *read(text, stop) {
       const url = parse(text);
       const done = new AbortController();
-      const signal = AbortSignal.any([done.signal, AbortSignal.timeout(timeoutMs)]);
+      const signal = AbortSignal.any([done.signal, AbortSignal.timeout(timeoutMs), ...(stop ? [stop] : [])]);
       try {
         const response = await fetch(url, { redirect: 'error', signal });
         if (response.status !== 200 || !response.body) throw refused(`its server answers ${response.status}`);

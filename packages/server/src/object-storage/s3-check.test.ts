@@ -187,6 +187,16 @@ describe('the check of a storage that refuses', () => {
     ]);
   });
 
+  it.each([
+    ['eu-west-1', 's3.eu-west-1.amazonaws.com'],
+    ['cn-north-1', 's3.cn-north-1.amazonaws.com.cn'],
+  ])('asks AWS where it is in region %s', async (region, host) => {
+    const asked = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('fetch failed'));
+    onTestFinished(() => asked.mockRestore());
+    expect(await problemsOf({ region })).toEqual([`${host} does not speak HTTP`]);
+    expect(asked).toHaveBeenCalledWith(`https://${host}/`, expect.anything());
+  });
+
   it.each(['http://bundles.s3.example.invalid', 'http://s3.example.invalid/bundles'])(
     'says that the bucket does not belong into the endpoint %s',
     async (baseEndpoint) => {

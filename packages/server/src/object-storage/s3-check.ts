@@ -50,6 +50,12 @@ function skewMs(response: Response, clock: Clock): number | undefined {
   return Number.isNaN(time) ? undefined : clock.now() - time;
 }
 
+/** Where a client asks; AWS itself has other domains in some regions. */
+async function endpointOf(client: S3Client, { baseEndpoint }: S3Settings): Promise<URL> {
+  if (baseEndpoint !== undefined) return new URL(baseEndpoint);
+  return client.config.endpointProvider({ Region: await client.config.region() }).url;
+}
+
 /** What is wrong with an endpoint by its looks alone. */
 function* checkEndpoint({ bucket, baseEndpoint }: S3Settings): Generator<StorageFinding> {
   if (baseEndpoint === undefined) return;
@@ -106,7 +112,7 @@ export async function* checkS3(options: S3CheckOptions): AsyncGenerator<StorageF
   let endpoint: URL;
   try {
     client = new S3Client(await s3ClientConfig(settings));
-    endpoint = new URL(settings.baseEndpoint ?? `https://s3.${await client.config.region()}.amazonaws.com`);
+    endpoint = await endpointOf(client, settings);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     yield problem(error.message);

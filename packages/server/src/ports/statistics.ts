@@ -73,7 +73,7 @@ export interface StatisticsStore {
   deleteCheckMinutesBefore(timeMs: number): Promise<void>;
   /**
    * What came into storage and left it, by time: each bundle that is ours to store when it was uploaded, and again when it
-   * was deleted.
+   * was deleted; single files of bundles at the start of the UTC day on which they were added or swept.
    */
   readStorageChanges(appIds: readonly string[]): Promise<readonly StorageChange[]>;
   /** Devices of an app that were there on a day or later, grouped by what they are counted under, the most first. */

@@ -235,6 +235,48 @@ describe('the manifest of an uploaded bundle', () => {
     });
   });
 
+  it('is not gone on with once its bundle is deleted: others wait for their turn', async () => {
+    const { id } = await users.upload(newAppId(), '1.0.0', buildZip({ 'index.html': 'x' }));
+    const { store } = server.product;
+    const files = Array.from({ length: 2_000 }, (_, index) => {
+      return { index, path: `${index}`, hash: sha256(`${index}`), sizeBytes: 1 };
+    });
+    let extracted = 0;
+    const ids = Array.from({ length: 2_000 }, (_, at) => String(at).padStart(24, 'e'));
+    const builder = createManifestBuilder({
+      ...{ clock, node: 'busy', appSnapshots: { refresh: async () => undefined } },
+      ids: { next: () => ids.pop() ?? '' },
+      store: {
+        ...store,
+        async addFiles(added, nowMs) {
+          await users.manage('bundles.delete', { bundle_id: id });
+          return store.addFiles(added, nowMs);
+        },
+      },
+      objectStorage: {
+        checkOut: async () => ({ filePath: 'a.zip', release: async () => undefined }),
+        openWorkspace: async () => ({
+          ...{ path: '', store: async () => undefined, remove: async () => undefined },
+        }),
+      } as Partial<ObjectStorage> as ObjectStorage,
+      unpacker: {
+        open: async () => ({
+          ...{ files, close: async () => undefined },
+          extract: async (indexes) => {
+            extracted += indexes.length;
+            return indexes.map((index) => ({ index, fileName: `${index}`, sizeBytes: 1, isBrotli: false }));
+          },
+        }),
+      },
+      onUnbuilt: ({ error }) => {
+        throw error;
+      },
+    });
+    await builder.run();
+    // A batch, and the one that was begun meanwhile.
+    expect(extracted).toBe(500);
+  });
+
   it('is left to the node that is at it, until its lease ends', async () => {
     const bundle = await users.upload(newAppId(), '1.0.0', buildZip({ 'index.html': 'x' }));
     const nowMs = clock.now();

@@ -15,7 +15,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { ManifestStore } from '../ports/manifests.ts';
 import type { ObjectStorage } from '../ports/object-storage.ts';
-import type { PlannedDeletions } from '../ports/store.ts';
+import type { BundleStore, PlannedDeletions } from '../ports/store.ts';
 
 /** Why the manifest of a bundle is not there: given up, or put off because of an error. */
 export interface UnbuiltManifest {
@@ -79,7 +79,7 @@ function findObstacle(files: readonly UnpackedFile[]): ManifestReason | undefine
 
 /** Makes the manifests of uploaded bundles, in the background, on one node each. */
 export function createManifestBuilder(deps: {
-  readonly store: ManifestStore & PlannedDeletions & Leases;
+  readonly store: ManifestStore & PlannedDeletions & Leases & Pick<BundleStore, 'findBundle'>;
   readonly objectStorage: ObjectStorage;
   readonly unpacker: BundleUnpacker;
   readonly appSnapshots: Pick<AppSnapshots, 'refresh'>;
@@ -101,15 +101,15 @@ export function createManifestBuilder(deps: {
     return { id, appId, name: hash, objectKey: fileObjectKey(appId, hash, id), sizeBytes, isBrotli };
   };
 
-  /** Unpacks and stores files; adds them to those that are known. */
+  /** Unpacks and stores files; adds them to those that are known. False when the bundle was deleted meanwhile. */
   async function storeFiles(
-    { appId }: Bundle,
+    { id, appId }: Bundle,
     opened: OpenedBundle,
     files: readonly UnpackedFile[],
     known: Map<string, StoredFile>,
     signal: AbortSignal,
-  ): Promise<void> {
-    if (files.length === 0) return;
+  ): Promise<boolean> {
+    if (files.length === 0) return true;
     const workspace = await objectStorage.openWorkspace();
     const batches = [...batchesOf(files)];
     const extract = async (at: number) => {
@@ -146,7 +146,10 @@ export function createManifestBuilder(deps: {
           ready.map(({ fileName, stored: { objectKey } }) => ({ fileName, key: objectKey })),
         );
         for (const file of await store.addFiles(stored, clock.now())) known.set(file.name, file);
+        // The bundles behind it wait for their turn.
+        if (!(await store.findBundle(id))) return false;
       }
+      return true;
     } finally {
       await next.catch(() => undefined);
       await workspace.remove();
@@ -162,7 +165,7 @@ export function createManifestBuilder(deps: {
     for (let round = 1; round <= maxRounds; round += 1) {
       signal.throwIfAborted();
       const missing = wanted.filter(({ hash }) => !known.has(hash));
-      await storeFiles(bundle, opened, missing, known, signal);
+      if (!(await storeFiles(bundle, opened, missing, known, signal))) return;
       if (!hashes.every((hash) => known.has(hash))) continue;
       const entries = files.flatMap(({ path, hash }): ManifestEntry[] => {
         const file = known.get(hash);

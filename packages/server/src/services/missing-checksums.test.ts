@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { formatCrc32 } from '@capgo-server/protocol/formats/checksum';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Bundle } from '../domain/bundle.ts';
 import { AppError } from '../domain/errors.ts';
 import { openSqliteStore } from '../persistence/sqlite/open-sqlite-store.ts';
@@ -20,6 +20,8 @@ describe('missing checksums', () => {
   let contents: Map<string, string>;
   let reads: string[];
   let readTakesMs: number;
+  /** What never comes to its end. */
+  let hangingUrl: string | null;
   let refreshed: string[];
   beforeEach(async () => {
     store = await openSqliteStore(':memory:');
@@ -27,13 +29,16 @@ describe('missing checksums', () => {
     contents = new Map();
     reads = [];
     readTakesMs = 0;
+    hangingUrl = null;
     refreshed = [];
   });
   afterEach(() => store.close());
 
   const externalObjects: ExternalObjects = {
-    async *read(url) {
+    async *read(url, stop) {
       reads.push(url);
+      if (url === hangingUrl)
+        await new Promise((_resolve, reject) => stop?.addEventListener('abort', reject));
       clock.advance(readTakesMs);
       const content = contents.get(url);
       if (content === undefined) throw outage;
@@ -125,5 +130,18 @@ describe('missing checksums', () => {
       expect(await store.listBundlesWithoutChecksum(5)).toHaveLength(missing);
     }
     expect(reads).toHaveLength(5);
+  });
+
+  it('are given up at once when the server stops, and no bundle is blamed for it', async () => {
+    const [older, newer] = [await insertedBundle('older'), await insertedBundle('newer')];
+    hangingUrl = newer.externalUrl;
+    const search = createSearch();
+    const running = search.run();
+    await vi.waitUntil(() => reads.length > 0);
+    search.stop();
+    expect(await running).toStrictEqual([]);
+    expect(await search.run()).toStrictEqual([]);
+    expect(reads).toStrictEqual([newer.externalUrl]);
+    expect(await store.listBundlesWithoutChecksum(5)).toStrictEqual([newer, older]);
   });
 });

@@ -30,6 +30,8 @@ export interface ChecksumSearch {
    * bundle that cannot be read is answered and tried again after a pause, which doubles each time.
    */
   run(): Promise<readonly UnreadableBundle[]>;
+  /** Ends the run under way, and every later one, at once: a bundle can take minutes to read. */
+  stop(): void;
 }
 
 /**
@@ -44,13 +46,14 @@ export function createChecksumSearch(deps: {
   readonly maxBundleBytes: number;
 }): ChecksumSearch {
   const { store, externalObjects, appSnapshots, clock, maxBundleBytes } = deps;
+  const stopping = new AbortController();
   const pauses = new Map<string, { readonly untilMs: number; readonly lengthMs: number }>();
 
   async function measure({ externalUrl, crcChecksum }: Bundle) {
     const sha256 = createHash('sha256');
     let crc = 0;
     let sizeBytes = 0;
-    for await (const bytes of externalObjects.read(externalUrl ?? '')) {
+    for await (const bytes of externalObjects.read(externalUrl ?? '', stopping.signal)) {
       sizeBytes += bytes.byteLength;
       if (sizeBytes > maxBundleBytes) {
         throw new AppError(
@@ -77,6 +80,7 @@ export function createChecksumSearch(deps: {
     try {
       found = await measure(bundle);
     } catch (error) {
+      if (stopping.signal.aborted) return undefined;
       const lengthMs = Math.min(pause ? pause.lengthMs * 2 : firstPauseMs, maxPauseMs);
       pauses.set(bundle.id, { untilMs: clock.now() + lengthMs, lengthMs });
       return { bundle, error };
@@ -94,7 +98,7 @@ export function createChecksumSearch(deps: {
       const startedMs = clock.now();
       while (bundles.length > 0) {
         for (const bundle of bundles) {
-          if (!isWithin(maxRunMs, startedMs, clock.now())) return unreadable;
+          if (stopping.signal.aborted || !isWithin(maxRunMs, startedMs, clock.now())) return unreadable;
           const failed = await complete(bundle);
           if (failed) unreadable.push(failed);
         }
@@ -102,5 +106,6 @@ export function createChecksumSearch(deps: {
       }
       return unreadable;
     },
+    stop: () => stopping.abort(),
   };
 }

@@ -23,6 +23,7 @@ describe('deletions of objects', () => {
   let deletions: ObjectDeletions;
   /** Keys whose removal fails. */
   let stuck: Set<string>;
+  let onRemove: () => void;
 
   beforeAll(async () => {
     store = await openSqliteStore(':memory:');
@@ -33,12 +34,14 @@ describe('deletions of objects', () => {
     objectStorage = await createFilesystemObjectStorage(folder);
     clock = createFakeClock();
     stuck = new Set();
+    onRemove = () => undefined;
     deletions = createObjectDeletions({
       store,
       clock,
       objectStorage: {
         ...objectStorage,
         async remove(key) {
+          onRemove();
           if (stuck.has(key)) throw outage;
           await objectStorage.remove(key);
         },
@@ -150,5 +153,17 @@ describe('deletions of objects', () => {
     expect(await deletions.carryOutDue()).toBe(250);
     expect(await exists('apps/249')).toBe(false);
     expect(await deletions.carryOutDue()).toBe(0);
+  });
+
+  it('end after the object they are at when the server stops, and the rest stays planned', async () => {
+    for (const name of ['a', 'b', 'c']) {
+      await deletions.planUnlessClaimed(`apps/${name}`);
+      await storeObject(`apps/${name}`);
+    }
+    clock.advance(hourMs);
+    onRemove = () => deletions.stop();
+    expect(await deletions.carryOutDue()).toBe(1);
+    expect(await planned()).toEqual(['apps/b', 'apps/c']);
+    expect(await exists('apps/b')).toBe(true);
   });
 });

@@ -13,6 +13,8 @@ export interface ObjectDeletions {
   carryOut(objectKey: string): Promise<void>;
   /** Deletes what is due; answers how many objects that were, or rejects with the first failure after trying all. */
   carryOutDue(): Promise<number>;
+  /** Ends `carryOutDue` after the object it is at; what is left is due at the next start. */
+  stop(): void;
 }
 
 export function createObjectDeletions(deps: {
@@ -21,6 +23,8 @@ export function createObjectDeletions(deps: {
   readonly clock: Clock;
 }): ObjectDeletions {
   const { store, objectStorage, clock } = deps;
+
+  let isStopping = false;
 
   async function carryOut(objectKey: string): Promise<void> {
     await objectStorage.remove(objectKey);
@@ -37,6 +41,7 @@ export function createObjectDeletions(deps: {
         const keys = await store.listDueObjectDeletions(clock.now(), deletionsPerRun);
         let doneNow = 0;
         for (const key of keys) {
+          if (isStopping) break;
           try {
             await carryOut(key);
             doneNow += 1;
@@ -46,10 +51,13 @@ export function createObjectDeletions(deps: {
           }
         }
         done += doneNow;
-        if (keys.length < deletionsPerRun || doneNow === 0) break;
+        if (isStopping || keys.length < deletionsPerRun || doneNow === 0) break;
       }
       if (failure !== undefined) throw failure;
       return done;
+    },
+    stop() {
+      isStopping = true;
     },
   };
 }

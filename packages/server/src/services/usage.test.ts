@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AppError } from '../domain/errors.ts';
+import { entriesOf } from '../domain/manifest.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { CheckMinute, StatisticAddition } from '../ports/statistics.ts';
 import { buildUpdateCheckBody } from '../testing/builders.ts';
@@ -134,6 +135,24 @@ describe('usage of a server', () => {
     await (await fetch(`${url}x`)).text();
     await fetch(url, { method: 'HEAD' });
     expect(await bandwidth()).toEqual([['served', size + 10]]);
+  });
+
+  it('has what lies in storage: the zip, and the files of its manifest', async () => {
+    const stored = async () => {
+      const range = 'from=2026-01-15&to=2026-01-16';
+      const answer = await fetch(`${server.managementUrl}/statistics/app/${appId}?${range}`, {
+        headers: { 'x-api-key': testToken },
+      });
+      return ((await answer.json()) as { storage: number }[]).map(({ storage }) => storage);
+    };
+    expect(await stored()).toEqual([size]);
+    await server.product.jobs.find(({ name }) => name === 'manifests')?.run();
+    const { store } = server.product;
+    const [bundle] = (await store.listBundles({ appId }, { limit: 1 })).items;
+    const manifest = await store.readManifest(bundle?.id ?? '');
+    const files = manifest ? entriesOf(manifest) : [];
+    expect(files).not.toEqual([]);
+    expect(await stored()).toEqual([files.reduce((sum, { sizeBytes }) => sum + sizeBytes, size)]);
   });
 
   it('has the update checks of each minute, and forgets them after a day', async () => {

@@ -1,4 +1,5 @@
 import { appIdOfObjectKey, bundleIdOfObjectKey } from '../domain/bundle.ts';
+import { sizeOfObject } from '../domain/manifest.ts';
 import { dayOf } from '../domain/statistics.ts';
 import type { AppSnapshots } from '../ports/app-snapshots.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,7 +17,7 @@ export interface Usage {
    * @param how by us, or from where we sent it to
    */
   countBytes(objectKey: string, bytes: number, how: 'served' | 'redirected'): void;
-  /** Of an object that is a bundle; undefined for any other. */
+  /** Of an object that is a bundle, or a file of one that is served; undefined for any other. */
   sizeOf(objectKey: string): number | undefined;
   /** Writes the bytes, and the checks of minutes that are over; rejects when the store refuses. */
   flush(): Promise<void>;
@@ -110,7 +111,12 @@ export function createUsage(deps: {
     sizeOf(objectKey) {
       const app = appSnapshots.find(appIdOfObjectKey(objectKey) ?? '');
       const bundle = app?.bundlesById.get(bundleIdOfObjectKey(objectKey) ?? '');
-      return bundle?.objectKey === objectKey ? bundle.sizeBytes : undefined;
+      if (bundle?.objectKey === objectKey) return bundle.sizeBytes;
+      for (const manifest of app?.manifests.values() ?? []) {
+        const size = sizeOfObject(manifest, objectKey);
+        if (size !== undefined) return size;
+      }
+      return undefined;
     },
     flush: () => flush(clock.now() - (clock.now() % minuteMs)),
     flushAll: () => flush(Number.POSITIVE_INFINITY),

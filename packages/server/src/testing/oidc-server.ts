@@ -10,11 +10,23 @@ const people: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ada: { email: 'ada@example.com', email_verified: true, groups: ['ota-uploaders', 'staff'] },
   eve: { email: 'eve@evil.test', email_verified: true, groups: [] },
   mallory: { email: 'mallory@example.com', email_verified: false, groups: ['ota-admins'] },
+  rita: { email: 'rita@example.com', email_verified: true, groups: ['ota-readers'] },
 };
-export type Person = 'ada' | 'eve' | 'mallory';
+export type Person = 'ada' | 'eve' | 'mallory' | 'rita';
 
 const redirectUri = 'https://console.example.com/signed-in';
 const scope = 'openid email groups';
+const everyScope = `${scope} profile`;
+
+/** What a browser needs, beside what `signIn` does without one. */
+export interface OidcOptions {
+  /** Where the clients may ask to be sent with a code. */
+  readonly redirectUris?: readonly string[];
+  /** And after a sign-out. */
+  readonly signedOutUris?: readonly string[];
+  /** How long the next access token is good for. */
+  readonly accessTokenSeconds?: () => number;
+}
 
 export interface Tokens {
   readonly idToken: string;
@@ -27,6 +39,8 @@ export interface OidcServer {
   readonly issuer: string;
   /** The paths that were asked for. */
   readonly requests: string[];
+  /** Who is before the browsers that come from now on. */
+  become(person: Person): void;
   /** Signs a person in as a browser would, at one of the clients `console` and `other`. */
   signIn(person: Person, clientId?: string): Promise<Tokens>;
   /** A token with these claims, signed by the provider's key. */
@@ -62,7 +76,8 @@ async function createKey() {
   return { ...pair, kid, jwk };
 }
 
-export async function startOidcServer(): Promise<OidcServer> {
+export async function startOidcServer(options: OidcOptions = {}): Promise<OidcServer> {
+  const { redirectUris = [], signedOutUris = [], accessTokenSeconds = () => 600 } = options;
   const requests: string[] = [];
   let failing: string | undefined;
   const told = new Map<string, object>();
@@ -83,13 +98,21 @@ export async function startOidcServer(): Promise<OidcServer> {
   function startProvider(jwk: JWK): void {
     const provider = createQuietly(issuer, {
       clients: ['console', 'other'].map((client_id) => ({
-        ...{ client_id, redirect_uris: [redirectUri] },
+        ...{ client_id, redirect_uris: [redirectUri, ...redirectUris] },
+        post_logout_redirect_uris: [...signedOutUris],
         ...{ token_endpoint_auth_method: 'none', grant_types: ['authorization_code'] },
       })),
       jwks: { keys: [jwk] },
-      ttl: { Interaction: 600, Grant: 600, Session: 600, AccessToken: 600, IdToken: 600 },
+      ttl: { Interaction: 600, Grant: 600, Session: 600, AccessToken: accessTokenSeconds, IdToken: 600 },
+      // The token endpoint is asked by pages of other origins.
+      clientBasedCORS: () => true,
       cookies: { keys: ['some key'] },
-      claims: { openid: ['sub'], email: ['email', 'email_verified'], groups: ['groups'] },
+      claims: {
+        openid: ['sub'],
+        email: ['email', 'email_verified'],
+        groups: ['groups'],
+        profile: ['groups'],
+      },
       conformIdTokenClaims: false,
       features: { devInteractions: { enabled: false } },
       findAccount: async (_context, sub) => ({
@@ -102,7 +125,7 @@ export async function startOidcServer(): Promise<OidcServer> {
         const { accountId } = session ?? {};
         if (clientId === undefined || accountId === undefined) return undefined;
         const grant = new own.Grant({ clientId, accountId });
-        grant.addOIDCScope(scope);
+        grant.addOIDCScope(everyScope);
         await grant.save();
         return grant;
       },
@@ -139,6 +162,9 @@ export async function startOidcServer(): Promise<OidcServer> {
   return {
     issuer,
     requests,
+    become(who) {
+      person = who;
+    },
     async signIn(who, clientId = 'console') {
       person = who;
       const verifier = randomUUID() + randomUUID();

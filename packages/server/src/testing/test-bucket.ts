@@ -5,9 +5,9 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
-  ListObjectsV2Command,
   PutBucketPolicyCommand,
   PutObjectCommand,
+  paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
 
@@ -48,8 +48,12 @@ export async function createTestBucket(): Promise<TestBucket> {
   await client.send(new CreateBucketCommand({ Bucket: name }));
 
   async function listKeys(): Promise<readonly string[]> {
-    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: name }));
-    return Contents.map(({ Key }) => Key ?? '');
+    const keys: string[] = [];
+    // A page has a thousand at most.
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: name })) {
+      keys.push(...Contents.map(({ Key }) => Key ?? ''));
+    }
+    return keys;
   }
   return {
     ...{ name, endpoint: url.origin, region, credentials, client, listKeys },
@@ -82,9 +86,11 @@ export async function createTestBucket(): Promise<TestBucket> {
       await client.send(new PutBucketPolicyCommand({ Bucket: name, Policy }));
     },
     async destroy() {
-      const Objects = (await listKeys()).map((Key) => ({ Key }));
-      if (Objects.length > 0)
-        await client.send(new DeleteObjectsCommand({ Bucket: name, Delete: { Objects } }));
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: name })) {
+        const Objects = Contents.map(({ Key }) => ({ Key }));
+        if (Objects.length > 0)
+          await client.send(new DeleteObjectsCommand({ Bucket: name, Delete: { Objects } }));
+      }
       await client.send(new DeleteBucketCommand({ Bucket: name }));
       client.destroy();
     },

@@ -9,15 +9,24 @@ import { bytes } from '../../components/amounts.ts';
 import { Confirm } from '../../components/confirm.tsx';
 import { Copyable } from '../../components/copy.tsx';
 import { Facts } from '../../components/facts.tsx';
+import { ButtonLink } from '../../components/links.tsx';
 import { Page } from '../../components/page.tsx';
 import { Failure, LoadingRows, Nothing } from '../../components/states.tsx';
 import { tellDone } from '../../components/tell.ts';
 import { When } from '../../components/when.tsx';
+import { DiffCard } from './diff-card.tsx';
+import { FilesCard } from './files-card.tsx';
+import { MetadataCard } from './metadata-card.tsx';
 import { ServedBy, useServing } from './served-by.tsx';
 
 export function BundlePage() {
   const { appId, bundleId } = useParams({ from: '/inside/apps/$appId/bundles/$bundleId' });
-  const bundles = useQuery(bundlesQuery(appId));
+  const bundles = useQuery({
+    ...bundlesQuery(appId),
+    // Until it is taken apart, which takes seconds.
+    refetchInterval: ({ state }) =>
+      state.data?.find(({ id }) => id === bundleId)?.manifest_state === 'pending' ? 2_000 : false,
+  });
   const serving = useServing(appId);
   const can = useCan();
   const navigate = useNavigate();
@@ -73,38 +82,48 @@ export function BundlePage() {
       }
     >
       <SimpleGrid cols={{ base: 1, md: 2 }} style={{ alignItems: 'start' }}>
-        <Card withBorder>
-          <Title order={2} mb="sm">
-            Bundle
-          </Title>
-          <Facts
-            facts={[
-              ['Id', <Copyable key="id" value={bundle.id} />],
-              ['Size', bytes(bundle.size)],
-              ['SHA-256', <Copyable key="sha" value={bundle.checksum} />],
-              ['CRC-32', <Copyable key="crc" value={bundle.crc_checksum} />],
-              ['Uploaded', <When key="at" at={bundle.created_at} />],
-              [
-                'Encryption',
-                bundle.session_key === '' ? 'none' : `end to end, key ${bundle.key_id ?? 'unknown'}`,
-              ],
-            ]}
-          />
-        </Card>
-        <Card withBorder>
-          <Stack>
-            <Title order={2}>Served by</Title>
-            <ServedBy bundleId={bundle.id} serving={serving} appId={appId} />
-            <Title order={2}>Metadata</Title>
+        <Stack>
+          <Card withBorder>
+            <Title order={2} mb="sm">
+              Bundle
+            </Title>
             <Facts
               facts={[
-                ['Minimum native version', bundle.min_update_version ?? '–'],
-                ['Link', bundle.link ?? '–'],
-                ['Comment', bundle.comment ?? '–'],
+                ['Id', <Copyable key="id" value={bundle.id} />],
+                ['Size', bytes(bundle.size)],
+                ['SHA-256', <Copyable key="sha" value={bundle.checksum} />],
+                ['CRC-32', <Copyable key="crc" value={bundle.crc_checksum} />],
+                ['Uploaded', <When key="at" at={bundle.created_at} />],
+                [
+                  'Encryption',
+                  bundle.session_key === '' ? 'none' : `end to end, key ${bundle.key_id ?? 'unknown'}`,
+                ],
               ]}
             />
-          </Stack>
-        </Card>
+          </Card>
+          <Card withBorder>
+            <Title order={2} mb="sm">
+              Served by
+            </Title>
+            <ServedBy bundleId={bundle.id} serving={serving} appId={appId} />
+            <ButtonLink
+              to="/apps/$appId/devices"
+              params={{ appId }}
+              search={{ bundle: bundle.version_name }}
+              variant="default"
+              size="xs"
+              mt="sm"
+              style={{ alignSelf: 'flex-start' }}
+            >
+              Devices that run it
+            </ButtonLink>
+          </Card>
+          <MetadataCard bundle={bundle} />
+        </Stack>
+        <Stack>
+          <FilesCard bundle={bundle} />
+          <DiffCard bundle={bundle} bundles={bundles.data} />
+        </Stack>
       </SimpleGrid>
       <Confirm
         opened={isDeleting}

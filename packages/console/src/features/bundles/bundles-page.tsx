@@ -10,9 +10,11 @@ import { useCan } from '../../api/session.ts';
 import { bytes, counted } from '../../components/amounts.ts';
 import { Copyable } from '../../components/copy.tsx';
 import { Page } from '../../components/page.tsx';
+import { ScrollTable } from '../../components/scroll-table.tsx';
 import { Failure, LoadingRows, Nothing } from '../../components/states.tsx';
 import { tellDone } from '../../components/tell.ts';
 import { When } from '../../components/when.tsx';
+import { manifestColors, manifestInWords } from './manifest-words.ts';
 import { ServedBy, useServing } from './served-by.tsx';
 import { UploadForm } from './upload-form.tsx';
 
@@ -28,7 +30,12 @@ function matches(bundle: BundleView, words: string): boolean {
 
 export function BundlesPage() {
   const { appId } = useParams({ from: '/inside/apps/$appId/bundles' });
-  const bundles = useQuery(bundlesQuery(appId));
+  const bundles = useQuery({
+    ...bundlesQuery(appId),
+    // The server is taking some apart.
+    refetchInterval: ({ state }) =>
+      state.data?.some(({ manifest_state }) => manifest_state === 'pending') ? 3_000 : false,
+  });
   const serving = useServing(appId);
   const can = useCan();
   const [isUploading, upload] = useDisclosure(false);
@@ -75,59 +82,63 @@ export function BundlesPage() {
             </Text>
           </Group>
           <Paper withBorder>
-            <Table.ScrollContainer
-              minWidth={760}
-              scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': 'Bundles' } }}
-            >
-              <Table verticalSpacing="sm" highlightOnHover>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Version</Table.Th>
-                    <Table.Th>Served by</Table.Th>
-                    <Table.Th>Size</Table.Th>
-                    <Table.Th>Checksum</Table.Th>
-                    <Table.Th>Uploaded</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {found.slice(0, limit).map((bundle) => (
-                    <Table.Tr key={bundle.id}>
-                      <Table.Td>
-                        <Group gap="xs">
-                          <Anchor component={Link} to={`/apps/${appId}/bundles/${bundle.id}`} fw={600}>
-                            {bundle.version_name}
-                          </Anchor>
-                          {bundle.session_key !== '' && (
-                            <Badge size="sm" variant="light" color="violet">
-                              encrypted
-                            </Badge>
-                          )}
-                        </Group>
-                        {bundle.description && (
-                          <Text size="xs" c="dimmed" lineClamp={1}>
-                            {bundle.description}
-                          </Text>
+            <ScrollTable label="Bundles" minWidth={760} spacing="sm">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Version</Table.Th>
+                  <Table.Th>Served by</Table.Th>
+                  <Table.Th>Size</Table.Th>
+                  <Table.Th>Checksum</Table.Th>
+                  <Table.Th>Uploaded</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {found.slice(0, limit).map((bundle) => (
+                  <Table.Tr key={bundle.id}>
+                    <Table.Td>
+                      <Group gap="xs">
+                        <Anchor component={Link} to={`/apps/${appId}/bundles/${bundle.id}`} fw={600}>
+                          {bundle.version_name}
+                        </Anchor>
+                        {bundle.session_key !== '' && (
+                          <Badge size="sm" variant="light" color="violet">
+                            encrypted
+                          </Badge>
                         )}
-                      </Table.Td>
-                      <Table.Td>
-                        <ServedBy bundleId={bundle.id} serving={serving} appId={appId} />
-                      </Table.Td>
-                      <Table.Td style={{ whiteSpace: 'nowrap' }}>{bytes(bundle.size)}</Table.Td>
-                      <Table.Td>
-                        <Copyable
-                          value={bundle.checksum}
-                          shown={`${bundle.checksum.slice(0, 10)}…`}
-                          label="Copy the checksum"
-                        />
-                      </Table.Td>
-                      <Table.Td>
-                        <When at={bundle.created_at} isAgo />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+                        <Badge
+                          size="sm"
+                          variant="light"
+                          tt="none"
+                          color={manifestColors[bundle.manifest_state]}
+                          title={manifestInWords(bundle)}
+                        >
+                          manifest {bundle.manifest_state}
+                        </Badge>
+                      </Group>
+                      {bundle.description && (
+                        <Text size="xs" c="dimmed" lineClamp={1}>
+                          {bundle.description}
+                        </Text>
+                      )}
+                    </Table.Td>
+                    <Table.Td>
+                      <ServedBy bundleId={bundle.id} serving={serving} appId={appId} />
+                    </Table.Td>
+                    <Table.Td style={{ whiteSpace: 'nowrap' }}>{bytes(bundle.size)}</Table.Td>
+                    <Table.Td>
+                      <Copyable
+                        value={bundle.checksum}
+                        shown={`${bundle.checksum.slice(0, 10)}…`}
+                        label="Copy the checksum"
+                      />
+                    </Table.Td>
+                    <Table.Td>
+                      <When at={bundle.created_at} isAgo />
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </ScrollTable>
             {found.length === 0 && (
               <Text p="lg" ta="center" c="dimmed">
                 No bundle matches “{words}”.

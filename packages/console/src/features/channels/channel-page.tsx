@@ -14,6 +14,7 @@ import { HistoryCard } from './history-card.tsx';
 import { RolloutCard } from './rollout-card.tsx';
 import { RulesCard } from './rules-card.tsx';
 import { ServingCard } from './serving-card.tsx';
+import { useChannelDevices } from './use-channel-devices.ts';
 
 export function ChannelPage() {
   const { appId, channel: name } = useParams({ from: '/inside/apps/$appId/channels/$channel' });
@@ -24,6 +25,7 @@ export function ChannelPage() {
   const [isDeleting, deletion] = useDisclosure(false);
   const crumbs = [{ label: 'Channels', to: `/apps/${appId}/channels` }];
   const channel = channels.data?.find((each) => each.name === name);
+  const devices = useChannelDevices(appId, name);
   if (channels.error)
     return (
       <Page title={name} crumbs={crumbs}>
@@ -73,7 +75,7 @@ export function ChannelPage() {
       <SimpleGrid cols={{ base: 1, lg: 2 }} style={{ alignItems: 'start' }}>
         <Stack>
           <ServingCard channel={channel} />
-          <RolloutCard channel={channel} devices={undefined} />
+          <RolloutCard channel={channel} devices={devices} />
           <AutoPauseCard key={channel.id} channel={channel} />
         </Stack>
         <Stack>

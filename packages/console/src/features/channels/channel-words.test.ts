@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rolloutState, rulesInWords } from './channel-words.ts';
+import { devicesOfShare, rolloutState, rulesInWords } from './channel-words.ts';
 
 const rules = {
   public: true,
@@ -53,4 +53,11 @@ it('the state of a rollout is one word', () => {
   expect(rolloutState({ ...rollout, rolloutPausedAt: '2026-01-01T00:00:00Z' })).toBe('paused');
   expect(rolloutState(rollout)).toBe('running');
   expect(rolloutState({ ...rollout, rolloutPercentageBps: 10_000 })).toBe('everybody');
+});
+
+it('a share of devices is never shown as nobody when it is somebody', () => {
+  expect(devicesOfShare(100_000, 5)).toBe(5_000);
+  expect(devicesOfShare(10, 1)).toBe(1);
+  expect(devicesOfShare(10, 0)).toBe(0);
+  expect(devicesOfShare(0, 50)).toBe(0);
 });

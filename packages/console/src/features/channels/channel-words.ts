@@ -80,3 +80,9 @@ export function rolloutState(
   if (channel.rolloutPausedAt !== null) return 'paused';
   return channel.rolloutPercentageBps >= 10_000 ? 'everybody' : 'running';
 }
+
+/** How many devices a share of them is: some, where it is not none. */
+export function devicesOfShare(devices: number, percent: number): number {
+  const exact = (devices * percent) / 100;
+  return exact > 0 ? Math.max(1, Math.round(exact)) : 0;
+}

@@ -1,95 +1,15 @@
-import {
-  Alert,
-  Anchor,
-  Badge,
-  Button,
-  Card,
-  Group,
-  Modal,
-  Progress,
-  Select,
-  SimpleGrid,
-  Stack,
-  Switch,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Anchor, Badge, Button, Card, Group, Modal, Progress, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconBroadcast, IconPlus } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { useState } from 'react';
-import { bundlesQuery } from '../../api/bundles.ts';
-import { type Channel, channelsQuery, saveChannel } from '../../api/channels.ts';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { type Channel, channelsQuery } from '../../api/channels.ts';
 import { useCan } from '../../api/session.ts';
 import { percentOfBps } from '../../components/amounts.ts';
 import { Page } from '../../components/page.tsx';
 import { Failure, LoadingRows, Nothing } from '../../components/states.tsx';
 import { rolloutState, rulesInWords } from './channel-words.ts';
-
-function CreateChannel({ appId, onDone }: { readonly appId: string; readonly onDone: () => void }) {
-  const queryClient = useQueryClient();
-  const navigate = useNavigate();
-  const { data: bundles = [] } = useQuery(bundlesQuery(appId));
-  const [name, setName] = useState('');
-  const [version, setVersion] = useState<string | null>(null);
-  const [isPublic, setPublic] = useState(false);
-  const creation = useMutation({
-    mutationFn: () =>
-      saveChannel(appId, name.trim(), { public: isPublic, ...(version === null ? {} : { version }) }),
-    onSuccess: async () => {
-      await queryClient.invalidateQueries({ queryKey: ['channels', appId] });
-      onDone();
-      await navigate({ to: '/apps/$appId/channels/$channel', params: { appId, channel: name.trim() } });
-    },
-  });
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        creation.mutate();
-      }}
-    >
-      <Stack>
-        <TextInput
-          label="Name"
-          placeholder="production"
-          required
-          data-autofocus
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-          spellCheck={false}
-        />
-        <Select
-          label="Serves"
-          placeholder="The builtin bundle"
-          clearable
-          searchable
-          value={version}
-          onChange={setVersion}
-          data={bundles.map(({ version_name }) => version_name)}
-          nothingFoundMessage="No such bundle"
-        />
-        <Switch
-          label="Public"
-          description="Devices that name no channel get it. Another public channel of the same platforms stops being it."
-          checked={isPublic}
-          onChange={(event) => setPublic(event.currentTarget.checked)}
-        />
-        {creation.error && (
-          <Alert color="red" role="alert">
-            {creation.error.message}
-          </Alert>
-        )}
-        <Group justify="flex-end">
-          <Button type="submit" loading={creation.isPending} disabled={name.trim() === ''}>
-            Create the channel
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  );
-}
+import { CreateChannel } from './create-channel.tsx';
 
 function ChannelCard({ channel }: { readonly channel: Channel }) {
   const state = rolloutState(channel);

@@ -1,163 +1,29 @@
-import {
-  Alert,
-  Badge,
-  Button,
-  Card,
-  Group,
-  Progress,
-  Select,
-  Slider,
-  Stack,
-  Text,
-  Title,
-} from '@mantine/core';
+import { Alert, Badge, Button, Card, Group, Slider, Stack, Text, Title } from '@mantine/core';
 import { useDebouncedCallback, useDisclosure } from '@mantine/hooks';
 import { IconPlayerPause, IconPlayerPlay, IconRocket, IconX } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { bundlesQuery } from '../../api/bundles.ts';
-import { type Channel, channelHealthQuery } from '../../api/channels.ts';
+import type { Channel } from '../../api/channels.ts';
 import { useCan } from '../../api/session.ts';
-import { counted, percentOfBps } from '../../components/amounts.ts';
+import { percentOfBps } from '../../components/amounts.ts';
 import { Confirm } from '../../components/confirm.tsx';
-import { tellDone } from '../../components/tell.ts';
 import { When } from '../../components/when.tsx';
 import { rolloutState } from './channel-words.ts';
+import { DevicesShare } from './devices-share.tsx';
+import { RolloutHealth } from './rollout-health.tsx';
+import { StartRollout } from './start-rollout.tsx';
 import { useChannelChange } from './use-channel-change.ts';
+import type { ChannelDevices } from './use-channel-devices.ts';
 
-const verdicts: Readonly<Record<string, string>> = {
-  no_rollout: 'There is no rollout.',
-  disabled: 'Auto-pause is off: nothing stops this rollout by itself.',
-  no_threshold: 'Auto-pause has no threshold: nothing stops this rollout by itself.',
-  cooling_down: 'Auto-pause stopped a rollout a short while ago and waits.',
-  too_few_attempts: 'Too few installs yet to judge it.',
-  too_few_failures: 'Too few failures to stop for.',
-  no_failures: 'No device has failed.',
-  below_threshold: 'Its failures may be chance: it goes on.',
-  triggered: 'Too many failures to be chance: it stops with the next look, within a minute.',
-};
-
-/** What the rollout's devices reported, against what stops it. */
-function Health({ channel }: { readonly channel: Channel }) {
-  const { data } = useQuery({ ...channelHealthQuery(channel.app_id, channel.name), refetchInterval: 5_000 });
-  if (!data) return null;
-  const {
-    installs,
-    failures,
-    certain_rate_bps: certain,
-    threshold_bps: threshold,
-    failure_rate_bps: rate,
-  } = data;
-  const limit = threshold ?? 1_000;
-  const isBad = data.verdict === 'triggered';
-  return (
-    <Stack gap={6} role="group" aria-label="Health of the rollout">
-      <Group justify="space-between">
-        <Text size="sm" fw={600}>
-          Last {counted(data.window_minutes, 'minute')}
-        </Text>
-        <Text size="sm">
-          {counted(installs, 'install')}, {counted(failures, 'failure')}
-          {rate !== null && ` (${percentOfBps(rate)})`}
-        </Text>
-      </Group>
-      {threshold !== null && (
-        <>
-          <Progress
-            size="lg"
-            value={Math.min(100, ((certain ?? 0) / Math.max(1, limit)) * 100)}
-            color={isBad ? 'red' : (certain ?? 0) > limit / 2 ? 'yellow' : 'teal'}
-            aria-label="Failures against the threshold"
-          />
-          <Group justify="space-between">
-            <Text size="xs" c="dimmed">
-              surely failing: {certain === null ? 'no report yet' : percentOfBps(certain)}
-            </Text>
-            <Text size="xs" c="dimmed">
-              stops at {percentOfBps(threshold)}
-            </Text>
-          </Group>
-        </>
-      )}
-      <Text size="xs" c={isBad ? 'red' : 'dimmed'} role="status">
-        {verdicts[data.verdict]}
-      </Text>
-    </Stack>
-  );
-}
-
-function StartRollout({ channel }: { readonly channel: Channel }) {
-  const { data: bundles = [] } = useQuery(bundlesQuery(channel.app_id));
-  const change = useChannelChange(channel);
-  const [version, setVersion] = useState<string | null>(null);
-  const [percent, setPercent] = useState(5);
-  if (channel.version === null) {
-    return (
-      <Text size="sm" c="dimmed">
-        Set a bundle first: a rollout needs one that everybody else keeps.
-      </Text>
-    );
-  }
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        change.mutate(
-          { rolloutVersion: version, rolloutPercentageBps: percent * 100, rolloutEnabled: true },
-          { onSuccess: () => tellDone(`${version} goes to ${percent} % of the devices.`) },
-        );
-      }}
-    >
-      <Stack>
-        <Select
-          label="Roll out"
-          placeholder="Choose a bundle"
-          searchable
-          value={version}
-          onChange={setVersion}
-          data={bundles
-            .map(({ version_name }) => version_name)
-            .filter((name) => name !== channel.version?.name)}
-          nothingFoundMessage="No other bundle"
-        />
-        <Stack gap={4}>
-          <Text size="sm" fw={500}>
-            To {percent} % of the devices
-          </Text>
-          <Slider
-            value={percent}
-            onChange={setPercent}
-            min={1}
-            max={100}
-            thumbLabel="Share of the devices in percent"
-            label={(value) => `${value} %`}
-          />
-        </Stack>
-        <Group justify="flex-end">
-          <Button
-            type="submit"
-            leftSection={<IconRocket size={16} />}
-            loading={change.isPending}
-            disabled={version === null}
-          >
-            Start the rollout
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  );
-}
-
-/** @param devices that the channel serves; undefined while it is not known */
 export function RolloutCard({
   channel,
   devices,
 }: {
   readonly channel: Channel;
-  readonly devices: number | undefined;
+  readonly devices: ChannelDevices | undefined;
 }) {
   const can = useCan();
   const change = useChannelChange(channel);
+  const asked = useChannelChange(channel, { isToldElsewhere: true });
   const state = rolloutState(channel);
   const mayDeploy = can('channels.deploy');
   const [percent, setPercent] = useState(channel.rolloutPercentageBps / 100);
@@ -234,7 +100,7 @@ export function RolloutCard({
         </Group>
         {state === 'none' ? (
           mayDeploy ? (
-            <StartRollout channel={channel} />
+            <StartRollout channel={channel} devices={devices} />
           ) : (
             <Text size="sm" c="dimmed">
               No rollout is under way.
@@ -243,17 +109,7 @@ export function RolloutCard({
         ) : (
           <>
             <Text size="sm">
-              <b>{name}</b> goes to <b>{percentOfBps(channel.rolloutPercentageBps)}</b> of the devices
-              {devices !== undefined && (
-                <>
-                  , about{' '}
-                  <b data-testid="rollout-devices">
-                    {counted(Math.round((devices * percent) / 100), 'device')}
-                  </b>{' '}
-                  of {devices.toLocaleString()}
-                </>
-              )}
-              .
+              <b>{name}</b> goes to <b>{percentOfBps(channel.rolloutPercentageBps)}</b> of the devices.
             </Text>
             {channel.rolloutPausedAt !== null && (
               <Alert color="yellow" py="xs">
@@ -280,7 +136,8 @@ export function RolloutCard({
                 mb="lg"
               />
             )}
-            <Health channel={channel} />
+            <DevicesShare appId={channel.app_id} percent={percent} devices={devices} />
+            <RolloutHealth channel={channel} />
           </>
         )}
       </Stack>
@@ -290,7 +147,7 @@ export function RolloutCard({
         title={`Promote ${name}`}
         action="Promote"
         isDangerous={false}
-        run={() => change.mutateAsync({ promoteToStable: true })}
+        run={() => asked.mutateAsync({ promoteToStable: true })}
       >
         {name} becomes what everybody on {channel.name} gets, in place of {channel.version?.name}. The rollout
         ends.
@@ -300,7 +157,7 @@ export function RolloutCard({
         onClose={cancellation.close}
         title="Cancel the rollout"
         action="Cancel the rollout"
-        run={() => change.mutateAsync({ rollback: true })}
+        run={() => asked.mutateAsync({ rollback: true })}
       >
         Nobody gets {name} any more, and devices that have it go back to {channel.version?.name}.
       </Confirm>

@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { bundlesQuery } from '../../api/bundles.ts';
 import { type Channel, rollBack } from '../../api/channels.ts';
 import { useCan } from '../../api/session.ts';
+import { ActionForm } from '../../components/action-form.tsx';
 import { Confirm } from '../../components/confirm.tsx';
 import { tellDone } from '../../components/tell.ts';
 import { rolloutState } from './channel-words.ts';
@@ -17,7 +18,7 @@ export function ServingCard({ channel }: { readonly channel: Channel }) {
   const can = useCan();
   const queryClient = useQueryClient();
   const { data: bundles = [] } = useQuery(bundlesQuery(channel.app_id));
-  const change = useChannelChange(channel);
+  const change = useChannelChange(channel, { isToldElsewhere: true });
   const [isSetting, setting] = useDisclosure(false);
   const [isRollingBack, rollback] = useDisclosure(false);
   const [version, setVersion] = useState<string | null>(null);
@@ -62,44 +63,28 @@ export function ServingCard({ channel }: { readonly channel: Channel }) {
         </Text>
       </Stack>
       <Modal opened={isSetting} onClose={setting.close} title={`What ${channel.name} serves`}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            change.mutate(
-              { version: version === builtin ? null : version },
-              {
-                onSuccess: () => {
-                  setting.close();
-                  tellDone(`${channel.name} serves ${version}.`);
-                },
-              },
-            );
+        <ActionForm
+          action="Serve it"
+          isReady={version !== null && version !== (channel.version?.name ?? builtin)}
+          run={() => change.mutateAsync({ version: version === builtin ? null : version })}
+          onDone={() => {
+            setting.close();
+            tellDone(`${channel.name} serves ${version}.`);
           }}
         >
-          <Stack>
-            <Select
-              label="Bundle"
-              searchable
-              allowDeselect={false}
-              data-autofocus
-              value={version}
-              onChange={setVersion}
-              data={[
-                { value: builtin, label: 'builtin: back to the native build’s own' },
-                ...bundles.map(({ version_name }) => ({ value: version_name, label: version_name })),
-              ]}
-            />
-            <Group justify="flex-end">
-              <Button
-                type="submit"
-                loading={change.isPending}
-                disabled={version === null || version === (channel.version?.name ?? builtin)}
-              >
-                Serve it
-              </Button>
-            </Group>
-          </Stack>
-        </form>
+          <Select
+            label="Bundle"
+            searchable
+            allowDeselect={false}
+            data-autofocus
+            value={version}
+            onChange={setVersion}
+            data={[
+              { value: builtin, label: 'builtin: back to the native build’s own' },
+              ...bundles.map(({ version_name }) => ({ value: version_name, label: version_name })),
+            ]}
+          />
+        </ActionForm>
       </Modal>
       <Confirm
         opened={isRollingBack}

@@ -2,7 +2,7 @@ import type { DeviceView } from '@capgo-server/protocol/management/devices';
 import { Badge, Button, Card, Group, SimpleGrid, Stack, Text, Timeline, Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
-import { deviceEventsQuery, deviceQuery } from '../../api/devices.ts';
+import { deviceQuery, eventsQuery } from '../../api/devices.ts';
 import { Copyable } from '../../components/copy.tsx';
 import { Facts } from '../../components/facts.tsx';
 import { Page } from '../../components/page.tsx';
@@ -10,10 +10,11 @@ import { PlatformName } from '../../components/platform.tsx';
 import { Failure, LoadingRows } from '../../components/states.tsx';
 import { When } from '../../components/when.tsx';
 import { wordsOf } from './event-words.ts';
+import { OverrideCard } from './override-card.tsx';
 import { WhyThisAnswer } from './why-this-answer.tsx';
 
 function Events({ device }: { readonly device: DeviceView }) {
-  const events = useInfiniteQuery(deviceEventsQuery(device.app_id, device.device_id));
+  const events = useInfiniteQuery(eventsQuery(device.app_id, { device_id: device.device_id }));
   const rows = events.data?.pages.flatMap(({ data }) => data) ?? [];
   return (
     <Card withBorder>
@@ -149,6 +150,7 @@ export function DevicePage() {
               ]}
             />
           </Card>
+          <OverrideCard device={device} />
           <WhyThisAnswer device={device} />
         </Stack>
         <Events device={device} />

@@ -1,7 +1,7 @@
 import { AppShell, Burger, Group, ScrollArea, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { Link, Navigate, Outlet, useLocation, useParams } from '@tanstack/react-router';
-import { Suspense } from 'react';
+import { Link, Outlet, useParams, useRouter } from '@tanstack/react-router';
+import { Suspense, useEffect } from 'react';
 import { useCredential } from '../../api/session.ts';
 import { LoadingPage } from '../../components/states.tsx';
 import { AppSwitcher } from './app-switcher.tsx';
@@ -11,13 +11,23 @@ import classes from './layout.module.css';
 import { Navigation } from './navigation.tsx';
 import { UserMenu } from './user-menu.tsx';
 
+/** Leaves for the sign-in page: once, because on the way there the address is another one already. */
+function ToSignIn() {
+  const router = useRouter();
+  useEffect(() => {
+    const { href } = router.state.location;
+    const search = href.startsWith('/login') ? {} : { to: href };
+    void router.navigate({ to: '/login', search, replace: true });
+  }, [router]);
+  return <LoadingPage />;
+}
+
 /** The frame of every page once somebody is signed in. */
 export function Layout() {
   const [isOpen, { toggle, close }] = useDisclosure(false);
   const { appId } = useParams({ strict: false });
-  const to = useLocation({ select: ({ href }) => href });
   // Also when a request finds out in the middle of a page that the session has ended.
-  if (useCredential() === undefined) return <Navigate to="/login" search={{ to }} replace />;
+  if (useCredential() === undefined) return <ToSignIn />;
   return (
     <AppShell
       header={{ height: 56 }}

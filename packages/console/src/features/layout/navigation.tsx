@@ -4,8 +4,11 @@ import {
   IconBroadcast,
   IconChartAreaLine,
   IconDeviceMobile,
+  IconKey,
+  IconListDetails,
   IconRocket,
   IconServer,
+  IconSettings,
   type TablerIcon,
 } from '@tabler/icons-react';
 import { Link, useLocation } from '@tanstack/react-router';
@@ -29,10 +32,15 @@ function appEntries(appId: string): Entry[] {
     { label: 'Channels', to: `${base}/channels`, icon: IconBroadcast, permission: 'channels.read' },
     { label: 'Releases', to: `${base}/releases`, icon: IconRocket, permission: 'releases.read' },
     { label: 'Devices', to: `${base}/devices`, icon: IconDeviceMobile, permission: 'devices.read' },
+    { label: 'Events', to: `${base}/events`, icon: IconListDetails, permission: 'devices.read' },
+    { label: 'App settings', to: `${base}/settings`, icon: IconSettings, permission: 'apps.change' },
   ];
 }
 
-const serverEntries: readonly Entry[] = [{ label: 'Server', to: '/settings/server', icon: IconServer }];
+const serverEntries: readonly Entry[] = [
+  { label: 'API keys', to: '/settings/keys', icon: IconKey, permission: 'keys.manage' },
+  { label: 'Server', to: '/settings/server', icon: IconServer },
+];
 
 function Section({
   title,

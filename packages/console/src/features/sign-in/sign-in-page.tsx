@@ -55,6 +55,7 @@ export function SignInPage() {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const target = nextPath(to);
+  const why = refusal();
   const withKey = useMutation({
     mutationFn: tryKey,
     onMutate: () => setTrying(true),
@@ -62,7 +63,7 @@ export function SignInPage() {
     onSuccess: () => router.history.push(basePath + target),
   });
   const withIssuer = useMutation({
-    mutationFn: async () => (await import('../../api/sign-on.ts')).signOn(target),
+    mutationFn: async () => (await import('../../api/sign-on.ts')).signOn(target, why?.isOfPerson ?? false),
   });
   useEffect(() => {
     document.title = 'Sign in · capgo-server';
@@ -76,7 +77,6 @@ export function SignInPage() {
     if (key.trim() !== '') withKey.mutate(key.trim());
   };
   const { issuer } = signOnConfig.data ?? { issuer: '' };
-  const why = refusal();
   return (
     <Center mih="100dvh" p="md" component="main">
       <Stack w="100%" maw={400} gap="lg">
@@ -89,7 +89,7 @@ export function SignInPage() {
             <Title order={1}>Sign in</Title>
             {why && !withKey.error && (
               <Alert color="yellow" role="status">
-                {why}
+                {why.why}
               </Alert>
             )}
             {issuer !== '' && (

@@ -4,6 +4,7 @@ import {
   type DeviceActivity,
   maxFreeNames,
   type StatisticMetric,
+  startOfDay,
   statisticMetrics,
 } from '../../domain/statistics.ts';
 import type { DeviceFilter, RecordedEvent } from '../../ports/device-events.ts';
@@ -11,11 +12,13 @@ import type { Store } from '../../ports/store.ts';
 import {
   buildBundle,
   buildDeviceRecord,
+  buildFile,
   buildRecordedEvent,
   someAuthor,
   someTimeMs,
 } from '../../testing/builders.ts';
 import { newAppId, type OpenedStore, type OpenStore, readPages } from './opened-store.ts';
+import { add, entriesFor, farAwayMs, insertPending } from './stored-files.ts';
 
 const today = '2026-01-15';
 const everyDay = { fromDate: '0000-01-01', toDate: '9999-12-31' };
@@ -297,6 +300,30 @@ export function describeStatistics(open: OpenStore): void {
         { appId, atMs: someTimeMs + 2, bytes: -30 },
       ]);
       expect(await store.readStorageChanges([])).toEqual([]);
+    });
+
+    it('tells of single files by the day, once however often they are added, and of what is swept', async () => {
+      const appId = newAppId();
+      const bundle = await insertPending(store, appId, { sizeBytes: 100, createdAtMs: someTimeMs });
+      const [used, unused] = [
+        buildFile({ appId, name: 'a'.repeat(64), sizeBytes: 7 }),
+        buildFile({ appId, name: 'b'.repeat(64), sizeBytes: 20 }),
+      ];
+      await add(store, [used, unused]);
+      await add(store, [buildFile({ appId, name: used.name, sizeBytes: 7 })], someTimeMs + 1);
+      await store.setManifest(bundle.id, entriesFor([used]));
+      const atMs = startOfDay(today);
+      const before = [
+        { appId, atMs, bytes: 27 },
+        { appId, atMs: someTimeMs, bytes: 100 },
+      ];
+      expect(await store.readStorageChanges([appId])).toEqual(before);
+      const nextDay = startOfDay('2026-01-16');
+      while ((await store.sweepFiles(farAwayMs, nextDay + 5, 1_000)) > 0);
+      expect(await store.readStorageChanges([appId])).toEqual([
+        ...before,
+        { appId, atMs: nextDay, bytes: -20 },
+      ]);
     });
 
     it('groups the devices that were there since a day', async () => {

@@ -17,7 +17,7 @@ import { ofApps } from './of-apps.ts';
 import { forgetPlannedDeletion, planDeletions } from './planned-deletions.ts';
 import { type BundleDocument, notGone } from './schema.ts';
 import { nextNumber } from './sequences.ts';
-import { toStoredTime } from './stored-time.ts';
+import { createdAtMsOf, toStoredTime } from './stored-time.ts';
 
 /** `null` stands for a field that is missing, too. */
 export const notDeleted = { deleted_at: null, ...notGone } as const;
@@ -25,11 +25,6 @@ export const notDeleted = { deleted_at: null, ...notGone } as const;
 /** CRC-32 as clients compare it, of what an older server wrote. */
 function toCrc(text: string): string {
   return /^[0-9a-f]{1,8}$/i.test(text) ? text.toLowerCase().padStart(8, '0') : text;
-}
-
-/** When a record was made that does not say it: its id holds the second. */
-export function createdAtMsOf({ _id, created_at }: Pick<BundleDocument, '_id' | 'created_at'>): number {
-  return (created_at ?? _id.getTimestamp()).getTime();
 }
 
 /** What an older server wrote lies elsewhere. */

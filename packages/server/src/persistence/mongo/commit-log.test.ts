@@ -55,6 +55,25 @@ describe.skipIf(testMongoUrl === '')('the log of commits (needs TEST_MONGO_URL)'
       expect(late).toMatchObject({ commit: 22 });
     }));
 
+  it('changes more documents than a server bears to have changed by one command', () =>
+    withNodes(async (db, busy) => {
+      const ids = Array.from({ length: 150 }, (_each, index) => `object-${index}`);
+      await busy.commit(async (draft) => {
+        draft.insert(
+          'planned_deletions',
+          ids.map((_id) => ({ _id, due_at: 1 })),
+        );
+      });
+      await busy.commit(async (draft) => {
+        for (const [index, id] of ids.entries()) draft.set('planned_deletions', [id], { due_at: 100 + index });
+      });
+      const { number } = await busy.settle();
+      const found = await db.collection('planned_deletions').find({ commit: number }).toArray();
+      expect(new Set(found.map(({ due_at }) => due_at))).toStrictEqual(
+        new Set(ids.map((_id, index) => 100 + index)),
+      );
+    }));
+
   it('applies what is repeated late to nothing that was written since', () =>
     withNodes(async (db, busy) => {
       await busy.commit(plan('object'));

@@ -33,6 +33,11 @@ const maxYieldMs = 1_000;
 const yieldPollMs = 5;
 /** After so many commits of ours in a row probably nobody else wants to make one, and only one of as many is left to others. */
 const yieldsAtFirst = 10;
+/**
+ * Updates of one command. FerretDB 1 stands still for good when there are a hundred under way, and two nodes can be at the
+ * same commit.
+ */
+const updatesPerCommand = 40;
 /** Commits to step over one by one; more are found faster by asking for the last. */
 const maxSteps = 8;
 
@@ -362,10 +367,17 @@ export function createCommitLog(
         updates.set(write.in, ofCollection);
       }
     }
-    for (const [name, operations] of updates) {
-      underWay.push(db.collection(name).bulkWrite(operations, { ordered: false }));
-    }
-    await Promise.all(underWay);
+    // One command after the other: see `updatesPerCommand`.
+    const update = async () => {
+      for (const [name, operations] of updates) {
+        for (let at = 0; at < operations.length; at += updatesPerCommand) {
+          await db
+            .collection(name)
+            .bulkWrite(operations.slice(at, at + updatesPerCommand), { ordered: false });
+        }
+      }
+    };
+    await Promise.all([...underWay, update()]);
   }
 
   async function readWrites({

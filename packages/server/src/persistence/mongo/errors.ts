@@ -8,6 +8,8 @@ import {
 import { AppError } from '../../domain/errors.ts';
 
 const duplicateKey = 11000;
+/** `IndexOptionsConflict` and `IndexKeySpecsConflict`. */
+const indexConflictCodes: ReadonlySet<unknown> = new Set([85, 86]);
 /** What a full disk is called by MongoDB (`OutOfDiskSpace`) and by Atlas when its quota is used up. */
 const diskFullCodes: ReadonlySet<unknown> = new Set([14031, 8000]);
 /** What the database says is wrong, where it helps to say more than that it refuses. */
@@ -28,6 +30,11 @@ export function isDuplicateKey(error: unknown): boolean {
     );
   }
   return error instanceof MongoServerError && error.code === duplicateKey;
+}
+
+/** Whether there is an index of the same fields or the same name already, which differs in something else. */
+export function isIndexConflict(error: unknown): boolean {
+  return error instanceof MongoServerError && indexConflictCodes.has(error.code);
 }
 
 /** Whether the database could not be reached; a connection that is cut while it is made leaves the system's own error. */

@@ -1,11 +1,13 @@
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import { inChunks } from '../chunks.ts';
 import { fromPackedEntries } from '../packed-manifest.ts';
+import { fileBytes } from '../statistic-sums.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { planDeletions } from './planned-deletions.ts';
 import { type FileDocument, notGone } from './schema.ts';
+import { draftStatistics } from './statistics.ts';
 
 function toFile(document: FileDocument): StoredFile {
   return {
@@ -139,6 +141,7 @@ export async function addFiles(
   for (const some of inChunks(added.map(({ objectKey }) => objectKey))) {
     draft.set('planned_deletions', some, { gone: true });
   }
+  await draftStatistics(database, draft, fileBytes('added', added, nowMs));
   return [...known, ...added];
 }
 
@@ -160,5 +163,6 @@ export async function sweepFiles(
   }
   const keys = found.map((file) => file.object_key);
   await planDeletions(database, draft, keys, nowMs);
+  await draftStatistics(database, draft, fileBytes('deleted', found.map(toFile), nowMs));
   return found.length;
 }

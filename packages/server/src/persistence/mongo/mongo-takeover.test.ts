@@ -1,5 +1,5 @@
 import { type Document, ObjectId } from 'mongodb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../ports/store.ts';
 import {
   buildBundle,
@@ -250,5 +250,29 @@ describe.skipIf(testMongoUrl === '')('a MongoDB of an older server (needs TEST_M
       expect((await each.listBundles({}, { limit: 20 })).items).toHaveLength(bundles.length - 1);
       await each.close();
     }
+  });
+
+  it.each([
+    ['under another name', { unique: true, name: 'release_key' }],
+    ['with other options', {}],
+  ])('is taken over with indexes that somebody made %s', async (_how, options) => {
+    const own = newDatabaseName();
+    onTestFinished(() => dropDatabase(own));
+    await withDatabase(own, async (db) => {
+      const key = { version_name: 1, platform: 1, app_id: 1, version_code: 1 } as const;
+      await db.collection('releases').createIndex(key, options);
+      await db.collection('bundles').createIndex({ app_id: 1, version_name: 1 }, { name: 'names' });
+      await db.collection('bundles').insertMany(bundles);
+      await db.collection('releases').insertMany(releases);
+    });
+    const opened = await openMongoStore(testMongoUrl, own);
+    expect((await opened.findRelease(hex(serving)))?.activeBundleId).toBe(hex(active));
+    await opened.close();
+    const indexed = await withDatabase(own, async (db) => {
+      const keys = (await db.collection('bundles').indexes()).map(({ key }) => Object.keys(key).join());
+      return keys.toSorted();
+    });
+    expect(indexed).toContain('app_id,created_at,_id');
+    expect(indexed.filter((key) => key === 'app_id,version_name')).toHaveLength(1);
   });
 });

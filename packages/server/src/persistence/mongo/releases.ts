@@ -16,11 +16,7 @@ import { toObjectId } from './keys.ts';
 import { afterCursor, newestFirst } from './newest-first.ts';
 import { ofApps } from './of-apps.ts';
 import { notGone, type ReleaseDocument } from './schema.ts';
-import { toStoredTime } from './stored-time.ts';
-
-function createdAtMsOf({ _id, created_at }: Pick<ReleaseDocument, '_id' | 'created_at'>): number {
-  return (created_at ?? _id.getTimestamp()).getTime();
-}
+import { createdAtMsOf, toStoredTime } from './stored-time.ts';
 
 /** What Go writes for an id that was never given. */
 const zeroId = '0'.repeat(24);

@@ -9,13 +9,13 @@ import {
   type StatisticAddition,
   type StatisticsStore,
 } from '../../ports/statistics.ts';
-import { sumStatistics } from '../statistic-sums.ts';
-import { createdAtMsOf } from './bundles.ts';
+import { byBytes, storageChangeOf, sumStatistics } from '../statistic-sums.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { keyOf } from './keys.ts';
 import { requireTexts } from './require-texts.ts';
 import { type CheckMinuteDocument, notGone, type StatisticDocument } from './schema.ts';
+import { createdAtMsOf } from './stored-time.ts';
 
 /** Adds to the statistics as part of a commit. */
 export async function draftStatistics(
@@ -86,11 +86,6 @@ const activeFields = {
 function compare(one: string, other: string): number {
   if (one === other) return 0;
   return one < other ? -1 : 1;
-}
-
-/** As the SQL engines order texts: by their bytes, which is not how JavaScript compares all of them. */
-function byBytes(one: string, other: string): number {
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 export function createMongoStatistics(database: MongoDatabase): StatisticsStore {
@@ -193,12 +188,21 @@ export function createMongoStatistics(database: MongoDatabase): StatisticsStore 
           projection: { app_id: 1, size: 1, created_at: 1, deleted_at: 1 },
         })
         .toArray();
+      const files = await database
+        .collection('statistics')
+        .find({ app_id: { $in: [...appIds] }, metric: 'file_bytes', ...notGone })
+        .toArray();
       return found
         .flatMap(({ _id, app_id, size = 0, created_at = null, deleted_at }) => {
           const appId = app_id ?? '';
           const added = { appId, atMs: createdAtMsOf({ _id, created_at }), bytes: size };
           return deleted_at ? [added, { appId, atMs: deleted_at.getTime(), bytes: -size }] : [added];
         })
+        .concat(
+          files.map(({ app_id: appId, amount, ...row }) => {
+            return storageChangeOf({ ...row, appId, amount: Number(amount) });
+          }),
+        )
         .toSorted((one, other) => one.atMs - other.atMs);
     },
 

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createPostgresDatabase, runOnPostgres, type TestDatabase } from '../../testing/postgres-server.ts';
+import { openTcpProxy } from '../../testing/tcp-proxy.ts';
 import { createPostgresChangeHints } from './change-hints.ts';
 
 describe('hints between nodes on one PostgreSQL database', () => {
@@ -57,5 +58,44 @@ describe('hints between nodes on one PostgreSQL database', () => {
     lost.announce();
     await lost.close();
     expect(heard()).toBe(1);
+  });
+
+  it('end within two seconds with a node whose database is silent', async () => {
+    const proxy = await openTcpProxy(Number(new URL(database.url).port));
+    onTestFinished(() => proxy.close());
+    const url = new URL(database.url);
+    url.port = String(proxy.port);
+    const listening = createPostgresChangeHints(url.href);
+    let heard = 0;
+    listening.onHint(() => {
+      heard += 1;
+    });
+    await expect.poll(() => heard).toBe(1);
+    proxy.stall();
+    const beginning = createPostgresChangeHints(url.href);
+    const startedAt = performance.now();
+    await Promise.all([listening.close(), beginning.close()]);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it('are heard again after the database was silent while it was asked for them', async () => {
+    const proxy = await openTcpProxy(Number(new URL(database.url).port));
+    onTestFinished(() => proxy.close());
+    const url = new URL(database.url);
+    url.port = String(proxy.port);
+    // Nothing comes back once it is asked to tell.
+    proxy.onRequest((bytes) => {
+      if (bytes.includes('listen') && proxy.connectionCount === 1) proxy.stall();
+    });
+    const hints = createPostgresChangeHints(url.href);
+    onTestFinished(() => hints.close());
+    let heard = 0;
+    hints.onHint(() => {
+      heard += 1;
+    });
+    await expect.poll(() => proxy.connectionCount, { timeout: 15_000 }).toBe(2);
+    expect(heard).toBe(0);
+    proxy.resume();
+    await expect.poll(() => heard, { timeout: 15_000 }).toBe(1);
   });
 });

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { ChangeHints } from '../../ports/change-hints.ts';
 
@@ -6,6 +8,8 @@ import type { ChangeHints } from '../../ports/change-hints.ts';
 const channel = 'capgo_changes';
 const connectTimeoutMs = 4_000;
 const reconnectAfterMs = 2_000;
+/** Time the database has to say goodbye. */
+const farewellMs = 1_000;
 
 /**
  * Hints by LISTEN and NOTIFY, over a connection of its own, because who listens has to keep it. While it is lost, and
@@ -17,7 +21,8 @@ export function createPostgresChangeHints(url: string): ChangeHints {
   const self = randomUUID();
   const callbacks: (() => void)[] = [];
   let connected: Client | undefined;
-  let connecting: Client | undefined;
+  /** Of the connection that is there or being made. */
+  let socket = new Socket();
   let retry: NodeJS.Timeout | undefined;
   let isClosed = false;
 
@@ -25,17 +30,20 @@ export function createPostgresChangeHints(url: string): ChangeHints {
     if (isClosed || retry) return;
     retry = setTimeout(() => {
       retry = undefined;
-      void connect();
+      connecting = connect();
     }, reconnectAfterMs);
     retry.unref();
   }
 
   async function connect(): Promise<void> {
+    const own = new Socket();
+    socket = own;
     const client = new Client({
-      ...{ connectionString: url, connectionTimeoutMillis: connectTimeoutMs },
-      ...{ keepAlive: true, fallback_application_name: 'capgo-server' },
+      ...{ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, query_timeout: connectTimeoutMs },
+      // Finds out that a server is gone which never said so.
+      ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000, fallback_application_name: 'capgo-server' },
+      stream: () => own,
     });
-    connecting = client;
     const lose = () => {
       if (connected === client) connected = undefined;
       tryLater();
@@ -50,16 +58,16 @@ export function createPostgresChangeHints(url: string): ChangeHints {
     try {
       await client.connect();
       await client.query(`listen ${channel}`);
-      if (isClosed) await client.end();
-      else connected = client;
+      connected = client;
       // What was announced while nobody listened.
       for (const call of callbacks) call();
     } catch {
-      await client.end().catch(() => undefined);
+      // No goodbye: a database that is silent would never answer it.
+      own.destroy();
       tryLater();
     }
   }
-  const firstConnection = connect();
+  let connecting = connect();
 
   return {
     announce() {
@@ -72,9 +80,12 @@ export function createPostgresChangeHints(url: string): ChangeHints {
       isClosed = true;
       callbacks.length = 0;
       clearTimeout(retry);
-      await connected?.end().catch(() => undefined);
-      if (!connected) await connecting?.end().catch(() => undefined);
-      await firstConnection;
+      const ended = connected?.end().catch(() => undefined);
+      const abort = new AbortController();
+      await Promise.race([ended, delay(farewellMs, undefined, abort)]);
+      abort.abort();
+      socket.destroy();
+      await connecting;
     },
   };
 }

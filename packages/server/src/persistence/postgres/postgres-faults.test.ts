@@ -129,6 +129,18 @@ describe('a database that cannot be opened', () => {
   });
 });
 
+it('a database that a newer version has written is refused in words, and not waited for', async () => {
+  const { url } = await newDatabase();
+  await (await openPostgresStore(url)).close();
+  await runOnPostgres(url, "insert into kysely_migration values ('9999-later', '2030-01-01')");
+  const refusal = await refusalOf(url);
+  expect(refusal).toMatchObject({
+    message:
+      'The database was written by a newer version of this server (9999-later); start that version',
+  });
+  expect(refusal).not.toHaveProperty('code', 'unavailable');
+});
+
 describe('a new database', () => {
   it('comes up for 8 nodes that start at once', async () => {
     const database = await newDatabase();

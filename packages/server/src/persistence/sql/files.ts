@@ -2,8 +2,10 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { entriesOf, type StoredFile } from '../../domain/manifest.ts';
 import { inChunks } from '../chunks.ts';
 import { fromPackedEntries } from '../packed-manifest.ts';
+import { fileBytes } from '../statistic-sums.ts';
 import { planDeletions } from './planned-deletions.ts';
 import type { FilesTable, Schema, SqlDatabase } from './schema.ts';
+import { addToStatistics } from './statistics.ts';
 
 export function toFile(row: Selectable<FilesTable>): StoredFile {
   return {
@@ -110,10 +112,12 @@ export async function addFiles(
       ...{ size: file.sizeBytes, is_brotli: Number(file.isBrotli), uses: 0, released_at: nowMs },
     }));
   const isAdded = await database.insertNew(transaction, 'files', rows);
-  const claimed = rows.filter((_row, index) => isAdded[index]).map((row) => row.object_key);
-  for (const some of inChunks(claimed)) {
+  const added = rows.filter((_row, index) => isAdded[index]);
+  for (const some of inChunks(added.map((row) => row.object_key))) {
     await transaction.deleteFrom('planned_deletions').where('object_key', 'in', some).execute();
   }
+  const sizes = added.map(({ app_id, size }) => ({ appId: app_id, sizeBytes: size }));
+  await addToStatistics(database, transaction, fileBytes('added', sizes, nowMs));
 }
 
 export async function sweepFiles(
@@ -123,7 +127,7 @@ export async function sweepFiles(
 ): Promise<number> {
   const rows = await transaction
     .selectFrom('files')
-    .select(['id', 'object_key'])
+    .select(['id', 'object_key', 'app_id', 'size'])
     .where('released_at', '<', unusedBeforeMs)
     .orderBy('released_at')
     .orderBy('id')
@@ -134,5 +138,7 @@ export async function sweepFiles(
   }
   const keys = rows.map((row) => row.object_key);
   await planDeletions(database, transaction, keys, nowMs);
+  const sizes = rows.map(({ app_id, size }) => ({ appId: app_id, sizeBytes: Number(size) }));
+  await addToStatistics(database, transaction, fileBytes('deleted', sizes, nowMs));
   return rows.length;
 }

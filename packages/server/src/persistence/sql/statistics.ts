@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { StatisticMetric } from '../../domain/statistics.ts';
 import {
   type ActiveGroup,
@@ -8,7 +8,7 @@ import {
   type StatisticAddition,
   type StatisticsStore,
 } from '../../ports/statistics.ts';
-import { sumStatistics } from '../statistic-sums.ts';
+import { storageChangeOf, sumStatistics, toActiveGroups } from '../statistic-sums.ts';
 import type { CheckMinutesTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Adds to the statistics, each row written once however many additions it gets. */
@@ -38,19 +38,6 @@ function sumMinutes(additions: readonly CheckMinute[]): CheckMinutesTable[] {
 
 export function createSqlStatistics(database: SqlDatabase): StatisticsStore {
   const { db } = database;
-
-  async function groupActive(appId: string, since: string, grouping: ActiveGrouping): Promise<ActiveGroup[]> {
-    const rows = await db
-      .selectFrom('device_activity')
-      .select(({ fn, ref }) => [ref(grouping).as('name'), fn.countAll<number>().as('devices')])
-      .where('app_id', '=', appId)
-      .where('active_on', '>=', since)
-      .groupBy(grouping)
-      .orderBy('devices', 'desc')
-      .orderBy(grouping)
-      .execute();
-    return rows.map(({ name, devices }) => ({ name, devices: Number(devices) }));
-  }
 
   return {
     addToStatistics: (additions) =>
@@ -140,19 +127,38 @@ export function createSqlStatistics(database: SqlDatabase): StatisticsStore {
         .where('app_id', 'in', database.listed(appIds))
         .where('object_key', '!=', '')
         .execute();
+      const files = await db
+        .selectFrom('statistics')
+        .select(['app_id', 'date', 'name', 'amount'])
+        .where('app_id', 'in', database.listed(appIds))
+        .where('metric', '=', 'file_bytes')
+        .execute();
       return rows
         .flatMap(({ app_id: appId, size, created_at, deleted_at }) => [
           { appId, atMs: created_at, bytes: size },
           ...(deleted_at === null ? [] : [{ appId, atMs: deleted_at, bytes: -size }]),
         ])
+        .concat(files.map(({ app_id: appId, ...row }) => storageChangeOf({ appId, ...row })))
         .toSorted((one, other) => one.atMs - other.atMs);
     },
 
     async countActiveDevices(appId, sinceDate) {
-      const groups = await Promise.all(
-        activeGroupings.map(async (each) => [each, await groupActive(appId, sinceDate, each)] as const),
+      // The devices in one pass, over an index that has them in this order; then each thing from what that came to.
+      const columns = sql.join(
+        ['active_on', 'platform', 'bundle', 'native_version', 'plugin_version', 'channel'].map((each) =>
+          sql.ref(each),
+        ),
       );
-      return Object.fromEntries(groups) as Record<ActiveGrouping, ActiveGroup[]>;
+      const groups = activeGroupings.map(
+        (each) =>
+          sql`select ${sql.lit(each)} as thing, ${sql.ref(each)} as name, sum(devices) as devices from grouped group by ${sql.ref(each)}`,
+      );
+      const { rows } = await sql<ActiveGroup & { readonly thing: ActiveGrouping }>`
+        with grouped as materialized (
+          select ${columns}, count(*) as devices from device_activity
+          where app_id = ${appId} and active_on >= ${sinceDate} group by ${columns}
+        ) ${sql.join(groups, sql` union all `)}`.execute(db);
+      return toActiveGroups(rows.map((row) => ({ ...row, devices: Number(row.devices) })));
     },
   };
 }

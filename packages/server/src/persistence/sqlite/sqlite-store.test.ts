@@ -117,6 +117,16 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
     expect(String((refusal as Error).cause)).toMatch(/file is not a database/);
   });
 
+  it('is refused in words when a newer version has written it', async () => {
+    await (await openSqliteStore(filePath)).close();
+    const other = new BetterSqlite3(filePath);
+    other.exec("insert into kysely_migration values ('9999-later', '2030-01-01')");
+    other.close();
+    await expect(openSqliteStore(filePath)).rejects.toThrow(
+      'The database was written by a newer version of this server (9999-later); start that version',
+    );
+  });
+
   it('takes writes of two stores at the same time, none lost', async () => {
     const stores = [await openSqliteStore(filePath), await openSqliteStore(filePath)];
     const appId = newAppId();

@@ -1,9 +1,10 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { createFirstCommit } from '../commit-log.ts';
+import { createMissingIndexes } from '../create-indexes.ts';
 import { isDuplicateKey } from '../errors.ts';
 import type { AppDocument, BundleDocument, ReleaseDocument } from '../schema.ts';
 
-/** What a release is known by; an older server had that index already. */
+/** What a release is known by; an older server had that index already, under whatever name. */
 const releaseKey = { version_name: 1, platform: 1, app_id: 1, version_code: 1 } as const;
 
 const indexes: Readonly<Record<string, readonly IndexDescription[]>> = {
@@ -93,14 +94,13 @@ async function registerApps(db: Db): Promise<void> {
 /** Makes the collections' indexes, and takes over what an older server wrote, in place. */
 export async function up(db: Db): Promise<void> {
   // Without it in an older server's database there can be releases that are there twice; they stay.
-  await db
-    .collection('releases')
-    .createIndex(releaseKey, { unique: true })
-    .catch((error: unknown) => {
+  await createMissingIndexes(db.collection('releases'), [{ key: releaseKey, unique: true }]).catch(
+    (error: unknown) => {
       if (!isDuplicateKey(error)) throw error;
-    });
+    },
+  );
   for (const [name, descriptions] of Object.entries(indexes)) {
-    await db.collection(name).createIndexes([...descriptions]);
+    await createMissingIndexes(db.collection(name), descriptions);
   }
   await completeBundles(db);
   await completeTimes(db);

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { createMissingIndexes } from '../create-indexes.ts';
 import type { BundleDocument } from '../schema.ts';
 
 /** Bundles that are there already get a manifest as new ones do; those of an older server lie elsewhere. */
@@ -20,7 +21,12 @@ async function completeBundles(db: Db): Promise<void> {
 }
 
 export async function up(db: Db): Promise<void> {
-  await db.collection('bundles').createIndexes([{ key: { manifest_state: 1, created_at: 1, _id: 1 } }]);
-  await db.collection('files').createIndexes([{ key: { name_key: 1 } }, { key: { released_at: 1, _id: 1 } }]);
+  await createMissingIndexes(db.collection('bundles'), [
+    { key: { manifest_state: 1, created_at: 1, _id: 1 } },
+  ]);
+  await createMissingIndexes(db.collection('files'), [
+    { key: { name_key: 1 } },
+    { key: { released_at: 1, _id: 1 } },
+  ]);
   await completeBundles(db);
 }

@@ -1,5 +1,6 @@
 import type { Db, Filter, IndexDescription } from 'mongodb';
 import { createCommitLog } from '../commit-log.ts';
+import { createMissingIndexes } from '../create-indexes.ts';
 import type { BundleDocument, SequenceDocument } from '../schema.ts';
 
 const indexes: Readonly<Record<string, readonly IndexDescription[]>> = {
@@ -35,7 +36,7 @@ export async function up(db: Db): Promise<void> {
   // What somebody committed and did not live to apply would come without a number afterwards.
   await createCommitLog(db).settle();
   for (const [name, descriptions] of Object.entries(indexes)) {
-    await db.collection(name).createIndexes([...descriptions]);
+    await createMissingIndexes(db.collection(name), descriptions);
   }
   await numberBundles(db);
 }

@@ -1,5 +1,6 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { defaultOrganizationId } from '../../../domain/organization.ts';
+import { isDuplicateKey } from '../errors.ts';
 import type { OrganizationDocument } from '../schema.ts';
 import type { StoredTime } from '../stored-time.ts';
 
@@ -24,19 +25,21 @@ const indexes: Readonly<Record<string, readonly IndexDescription[]>> = {
 async function insertDefaultOrganization(db: Db): Promise<void> {
   const { localTime } = (await db.command({ isMaster: 1 })) as { readonly localTime: StoredTime };
   const nowMs = localTime.getTime();
-  await db.collection<OrganizationDocument>('organizations').updateOne(
-    { _id: defaultOrganizationId },
-    {
-      $setOnInsert: {
-        ...{ name: 'Default organization', logo: null, website: null },
-        ...{ management_email: null, created_by: null },
-        ...{ require_key_expiration: false, max_key_expiration_days: null },
-        ...{ enforce_encrypted_bundles: false, required_encryption_key: null },
-        ...{ created_at: nowMs, updated_at: nowMs },
-      },
-    },
-    { upsert: true },
-  );
+  const organization: OrganizationDocument = {
+    ...{ _id: defaultOrganizationId, name: 'Default organization', logo: null, website: null },
+    ...{ management_email: null, created_by: null },
+    ...{ require_key_expiration: false, max_key_expiration_days: null },
+    ...{ enforce_encrypted_bundles: false, required_encryption_key: null },
+    ...{ created_at: nowMs, updated_at: nowMs },
+  };
+  // Not $setOnInsert, of which FerretDB leaves out what is null.
+  await db
+    .collection<OrganizationDocument>('organizations')
+    .insertOne(organization)
+    .catch((error: unknown) => {
+      // A run that was interrupted has done it.
+      if (!isDuplicateKey(error)) throw error;
+    });
 }
 
 /** Organizations with their members, the audit log, and webhooks. */

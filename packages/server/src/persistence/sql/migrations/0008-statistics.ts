@@ -38,10 +38,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('first_seen', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('device_activity_key', ['app_id', 'device_id'])
     .execute();
+  // All that devices are counted under, in the order in which they are grouped: the table itself is not read.
   await db.schema
     .createIndex('device_activity_since')
     .on('device_activity')
-    .columns(['app_id', 'active_on'])
+    .columns([
+      ...['app_id', 'active_on', 'platform', 'bundle', 'native_version', 'plugin_version'],
+      'channel',
+    ])
     .execute();
   // Each a list of the inventory in its order: a filter with few devices behind it must not read all of them.
   for (const column of ['bundle', 'native_version', 'plugin_version', 'channel']) {

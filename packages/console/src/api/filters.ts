@@ -1,0 +1,10 @@
+/** The filters of `devices.list`, under its names. */
+export const deviceFilterNames = [
+  ...(['q', 'bundle', 'version_name', 'native_version', 'plugin_version'] as const),
+  ...(['channel', 'has_channel', 'platform', 'active_since', 'failed_bundle'] as const),
+] as const;
+export type DeviceFilter = Readonly<Partial<Record<(typeof deviceFilterNames)[number], string>>>;
+
+/** The filters of `events.list`, under its names. */
+export const eventFilterNames = ['device_id', 'action', 'from', 'to'] as const;
+export type EventFilter = Readonly<Partial<Record<(typeof eventFilterNames)[number], string>>>;
