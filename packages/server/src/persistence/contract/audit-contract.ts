@@ -16,7 +16,7 @@ import {
   someDeviceId,
   someTimeMs,
 } from '../../testing/builders.ts';
-import { type AuditedCall, audited, addBundle, addChannel, addRelease } from './audited-methods.ts';
+import { type AuditedCall, addBundle, addChannel, addRelease, audited } from './audited-methods.ts';
 import { newAppId, type OpenedStore, type OpenStore, outcomesOf, readPages } from './opened-store.ts';
 
 /** The duties of `AuditLog`, and of every method that changes something towards it. */

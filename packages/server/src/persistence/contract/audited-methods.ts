@@ -21,7 +21,11 @@ import {
 type Told = readonly [table: string, operation: string, changedFields: readonly string[] | null];
 
 /** A call of a method, after what it needs was prepared; answers what it is to leave in the log. */
-export type AuditedCall = (store: Store, appId: string, by: ChangedBy) => Promise<() => Promise<readonly Told[]>>;
+export type AuditedCall = (
+  store: Store,
+  appId: string,
+  by: ChangedBy,
+) => Promise<() => Promise<readonly Told[]>>;
 
 const inserted = (table: string): Told => [table, 'INSERT', null];
 const deleted = (table: string): Told => [table, 'DELETE', null];
