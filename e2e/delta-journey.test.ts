@@ -17,7 +17,12 @@ import { readWebFiles } from './web-app.ts';
  * fewer files of the kinds that it has many of.
  */
 const fileCount = process.env['E2E_STORAGE'] === 's3' ? 80 : 500;
-const webAppOf = (version: number) => largeWebAppOf(version, fileCount);
+const webApps = [1, 2, 3].map((version) => largeWebAppOf(version, fileCount));
+function webAppOf(version: number): Readonly<Record<string, Buffer>> {
+  const files = webApps[version - 1];
+  if (!files) throw new Error(`There is no version ${version}`);
+  return files;
+}
 
 let server: RunningServer;
 let management: Management;

@@ -36,6 +36,9 @@ export interface Phone {
   installZip(update: PhoneUpdate): Promise<{ readonly files: WebFiles; readonly fetched: Fetched }>;
 }
 
+/** Phones download several files at the same time. */
+const filesAtOnce = 8;
+
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** The size of a file; 0 when there is none. */
@@ -62,6 +65,12 @@ function checkPath(path: string): void {
   }
   if (path.startsWith('/') || segments.some((each) => each === ''))
     throw new Error(`manifest_path_fail: ${path}`);
+}
+
+/** Where a file of a manifest lies in the bundle, and whether it comes compressed. */
+function targetOf(fileName: string) {
+  const isBrotli = fileName.endsWith('.br');
+  return { isBrotli, target: isBrotli ? fileName.slice(0, -3) : fileName };
 }
 
 /** The single top folder of a zip without an index.html at its root, as both platforms take it for the bundle. */
@@ -155,28 +164,46 @@ export function createPhone({
       const fetched = { requests: 0, bytes: 0, resumed: 0 };
       await mkdir(cache, { recursive: true });
       const targets = new Set<string>();
-      const files = await install(async (bundle) => {
-        for (const { file_name, file_hash, download_url } of manifest) {
-          if (!file_name || !file_hash || !download_url) throw new Error('an entry is not complete');
-          const isBrotli = file_name.endsWith('.br');
-          const target = isBrotli ? file_name.slice(0, -3) : file_name;
-          checkPath(target);
-          if (platform === 'android' && targets.has(target)) throw new Error(`manifest_path_fail: ${target}`);
-          targets.add(target);
-
-          const cached = join(cache, `${file_hash}_${basename(target)}`);
-          let bytes =
-            (await findBuiltin(file_name, target, file_hash)) ??
-            (await readFile(cached).catch(() => undefined));
-          if (!bytes || !isRight(bytes, file_hash)) {
-            const payload = await download(download_url, fetched);
-            bytes = isBrotli ? brotliDecompressSync(payload) : payload;
-            if (!isRight(bytes, file_hash)) throw new Error(`download_manifest_checksum_fail: ${file_name}`);
-            await writeFile(cached, bytes);
-          }
-          await mkdir(dirname(join(bundle, target)), { recursive: true });
-          await writeFile(join(bundle, target), bytes);
+      type Entry = (typeof manifest)[number];
+      async function installFile(
+        bundle: string,
+        { file_name, file_hash, download_url }: Entry,
+      ): Promise<void> {
+        const { isBrotli, target } = targetOf(file_name);
+        const cached = join(cache, `${file_hash}_${basename(target)}`);
+        let bytes =
+          (await findBuiltin(file_name, target, file_hash)) ??
+          (await readFile(cached).catch(() => undefined));
+        if (!bytes || !isRight(bytes, file_hash)) {
+          const payload = await download(download_url, fetched);
+          bytes = isBrotli ? brotliDecompressSync(payload) : payload;
+          if (!isRight(bytes, file_hash)) throw new Error(`download_manifest_checksum_fail: ${file_name}`);
+          await writeFile(cached, bytes);
         }
+        await mkdir(dirname(join(bundle, target)), { recursive: true });
+        await writeFile(join(bundle, target), bytes);
+      }
+
+      for (const { file_name, file_hash, download_url } of manifest) {
+        if (!file_name || !file_hash || !download_url) throw new Error('an entry is not complete');
+        const { target } = targetOf(file_name);
+        checkPath(target);
+        if (platform === 'android' && targets.has(target)) throw new Error(`manifest_path_fail: ${target}`);
+        targets.add(target);
+      }
+      const files = await install(async (bundle) => {
+        const left = manifest.values();
+        /** Of files with the same content one comes after the other: they share what is kept of a download. */
+        const busy = new Map<string, Promise<void>>();
+        const installInTurn = async () => {
+          for (const entry of left) {
+            const before = busy.get(entry.download_url) ?? Promise.resolve();
+            const installed = before.then(() => installFile(bundle, entry));
+            busy.set(entry.download_url, installed);
+            await installed;
+          }
+        };
+        await Promise.all(Array.from({ length: filesAtOnce }, installInTurn));
       });
       await rm(partials, { recursive: true, force: true });
       return { files, fetched };

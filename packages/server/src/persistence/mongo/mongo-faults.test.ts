@@ -30,7 +30,7 @@ const preamble = `
   import { randomBytes } from 'node:crypto';
   import { Collection } from ${driver};
   import { openMongoStore } from ${urlOf('./open-mongo-store.ts')};
-  import { buildBundle, buildDeviceRecord, buildRecordedEvent } from ${urlOf('../../testing/builders.ts')};
+  import { buildBundle, buildDeviceRecord, buildRecordedEvent, someAuthor } from ${urlOf('../../testing/builders.ts')};
   const [url, name, appId, lastWrite] = process.argv.slice(2);
   let writes = -1;
   const arm = () => { writes = 0; };
@@ -66,7 +66,7 @@ const appendScript = `
 const deleteScript = `
   const { items } = await store.listBundles({ appId }, { limit: 5 });
   arm();
-  await store.deleteBundle(items[0].id, 1);
+  await store.deleteBundle(items[0].id, someAuthor);
   console.log('deleted');
   process.exit();
 `;

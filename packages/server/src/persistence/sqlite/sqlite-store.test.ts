@@ -69,7 +69,7 @@ const urlOf = (path: string) => JSON.stringify(new URL(path, import.meta.url).hr
 /** JavaScript for another process. */
 const preamble = `
   import { openSqliteStore } from ${urlOf('./open-sqlite-store.ts')};
-  import { buildBundle, buildRecordedEvent } from ${urlOf('../../testing/builders.ts')};
+  import { buildBundle, buildRecordedEvent, someAuthor } from ${urlOf('../../testing/builders.ts')};
   const [filePath] = process.argv.slice(2);
 `;
 
@@ -188,7 +188,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       const store = await openSqliteStore(filePath);
       for (let round = 0; round < 20; round += 1) {
         const bundle = buildBundle({ appId });
-        await store.insertBundle(bundle);
+        await store.insertBundle(bundle, someAuthor);
         await store.appendDeviceEvents(eventsOf(50));
         console.log(bundle.id);
       }
@@ -252,7 +252,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       const eventsOf = (count) => Array.from({ length: count }, () => buildRecordedEvent({ appId }));
       const store = await openSqliteStore(filePath);
       const bundle = buildBundle({ appId });
-      await store.insertBundle(bundle);
+      await store.insertBundle(bundle, someAuthor);
       const filler = filePath + '.filler';
       writeFileSync(filler, Buffer.alloc(2_000_000));
       let kept = 0;
@@ -264,7 +264,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
         );
       }
       const huge = buildBundle({ appId, description: 'x'.repeat(4_000_000) });
-      const hugeRefusal = await store.insertBundle(huge).catch((error) => error);
+      const hugeRefusal = await store.insertBundle(huge, someAuthor).catch((error) => error);
       const isBundleThere = (await store.findBundle(bundle.id))?.id === bundle.id;
       const missing = kept - (await store.countDeviceEvents({ appId }));
       rmSync(filler);
@@ -290,7 +290,7 @@ describe('an SQLite file', { timeout: 20_000 }, () => {
       await (await openSqliteStore(filePath)).close();
       const remounting = spawnSync('mount', ['-o', 'remount,ro', dirname(filePath)]);
       const code = await openSqliteStore(filePath).then(
-        (store) => store.insertBundle(buildBundle()).then(() => 'written', (error) => error.code),
+        (store) => store.insertBundle(buildBundle(), someAuthor).then(() => 'written', (error) => error.code),
         (error) => error.code,
       );
       console.log(JSON.stringify({ isReadOnly: remounting.status === 0, code }));
