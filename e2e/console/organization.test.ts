@@ -50,8 +50,6 @@ describe.skipIf(noChromium)(`the organization${noChromium ? ` (${noChromium})` :
     await bundles.getByRole('switch', { name: 'Take encrypted bundles only' }).click();
     await bundles.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Bundles: saved.').waitFor();
-    await operator.expectAccessible();
-    await operator.photograph('organization');
 
     await operator.open('/settings/organization');
     await expect
@@ -59,6 +57,8 @@ describe.skipIf(noChromium)(`the organization${noChromium ? ` (${noChromium})` :
       .toBe('ops@example.com');
     expect(await about.getByRole('textbox', { name: 'Website' }).inputValue()).toBe('https://example.com/');
     expect(await keys.getByRole('textbox', { name: 'Days, at the most' }).inputValue()).toBe('30');
+    await operator.expectAccessible();
+    await operator.photograph('organization');
     await expect(uploadBundle(server, appId, '1.2.0')).rejects.toThrow('encrypted');
     await expect(post(server, '/api/v1/keys.create', { name: 'endless', role: 'read' })).rejects.toThrow(
       'demands that API keys end',
@@ -105,7 +105,6 @@ describe.skipIf(noChromium)(`the organization${noChromium ? ` (${noChromium})` :
     await dialog.getByText('What they made stays').waitFor();
     expect(await dialog.getByRole('button', { name: 'Remove' }).isDisabled()).toBe(true);
     await operator.expectAccessible();
-    await operator.photograph('member-remove');
     await page.getByLabel('to confirm').fill('olga@example.com');
     await dialog.getByRole('button', { name: 'Remove' }).click();
     await expect.poll(() => row.count()).toBe(0);
@@ -129,7 +128,6 @@ describe.skipIf(noChromium)(`the organization${noChromium ? ` (${noChromium})` :
     const secret = (await dialog.getByRole('region', { name: 'The secret' }).innerText()).trim();
     expect(secret).toMatch(/^whsec_/);
     await operator.expectAccessible();
-    await operator.photograph('webhook-secret');
     await page.keyboard.press('Escape');
     await dialog.getByRole('button', { name: 'I have kept it' }).click();
     await page.getByText('App: deleted · Channel: everything').waitFor();

@@ -8,10 +8,10 @@ const delivery = {
 
 describe('a delivery', () => {
   it('tells what the last attempt came to', () => {
-    expect(answerOf(delivery)).toBe('It answered 500.');
+    expect(answerOf(delivery)).toBe('It answered 500');
     const silent = { ...delivery, response_status: null };
     expect(answerOf({ ...silent, response_body: 'refused' })).toBe('No answer: refused');
-    expect(answerOf({ ...silent, response_body: '' })).toBe('No answer.');
+    expect(answerOf({ ...silent, response_body: '' })).toBe('No answer');
     expect(answerOf({ ...silent, attempt_count: 0, response_body: null })).toBeUndefined();
   });
 

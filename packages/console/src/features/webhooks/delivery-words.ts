@@ -15,8 +15,8 @@ type Delivery = Pick<
 /** What came of the last attempt; undefined while there was none. */
 export function answerOf({ attempt_count, response_status, response_body }: Delivery): string | undefined {
   if (attempt_count === 0) return undefined;
-  if (response_status !== null) return `It answered ${response_status}.`;
-  return response_body ? `No answer: ${response_body}` : 'No answer.';
+  if (response_status !== null) return `It answered ${response_status}`;
+  return response_body ? `No answer: ${response_body}` : 'No answer';
 }
 
 export function attemptsOf({ status, attempt_count, max_attempts }: Delivery): string {
