@@ -13,6 +13,7 @@ import { basePath } from './api/location.ts';
 import { queryString } from './api/query-string.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
+import { auditFilterOf } from './features/audit/audit-filter.ts';
 import { deviceFilterOf } from './features/devices/device-filter.ts';
 import { eventFilterOf } from './features/devices/event-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
@@ -138,6 +139,42 @@ const server = createRoute({
   path: 'settings/server',
   component: lazyRouteComponent(() => import('./features/settings/server-page.tsx'), 'ServerPage'),
 });
+/** Which organization a page is about; the default one without it. */
+const ofOrganization = (search: Record<string, unknown>): { org?: string } =>
+  typeof search['org'] === 'string' ? { org: search['org'] } : {};
+const organization = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/organization',
+  validateSearch: ofOrganization,
+  component: lazyRouteComponent(
+    () => import('./features/organization/organization-page.tsx'),
+    'OrganizationPage',
+  ),
+});
+const members = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/members',
+  validateSearch: ofOrganization,
+  component: lazyRouteComponent(() => import('./features/organization/members-page.tsx'), 'MembersPage'),
+});
+const webhooks = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/webhooks',
+  validateSearch: ofOrganization,
+  component: lazyRouteComponent(() => import('./features/webhooks/webhooks-page.tsx'), 'WebhooksPage'),
+});
+const webhook = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/webhooks/$webhookId',
+  validateSearch: ofOrganization,
+  component: lazyRouteComponent(() => import('./features/webhooks/webhook-page.tsx'), 'WebhookPage'),
+});
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: 'settings/audit',
+  validateSearch: (search) => auditFilterOf(search),
+  component: lazyRouteComponent(() => import('./features/audit/audit-page.tsx'), 'AuditPage'),
+});
 
 const routeTree = root.addChildren([
   login,
@@ -158,6 +195,11 @@ const routeTree = root.addChildren([
       appSettings,
     ]),
     apiKeys,
+    organization,
+    members,
+    webhooks,
+    webhook,
+    audit,
     server,
   ]),
 ]);

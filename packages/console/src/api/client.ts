@@ -95,6 +95,9 @@ export const api = {
 export const rest = {
   get: <Answer>(path: string, query?: Query, signal?: AbortSignal) =>
     call<Answer>(path, { ...(query ? { query } : {}), signal, isRest: true }),
+  /** As it is documented: with what clients made for the hosted service would not understand. */
+  getDocumented: <Answer>(path: string, query?: Query, signal?: AbortSignal) =>
+    call<Answer>(path, { ...(query ? { query } : {}), signal }),
   send: <Answer>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: object) =>
     call<Answer>(path, { method, body, isRest: true }),
 };

@@ -1,22 +1,11 @@
 import { UserManager, WebStorageStateStore } from 'oidc-client-ts';
 import { forgetCredential, setSignedOn } from './credential.ts';
-import { apiUrl, pageUrl } from './location.ts';
-
-/** The issuer and our name there; '' where there is no single sign-on. */
-export interface SignOnConfig {
-  readonly issuer: string;
-  readonly client_id: string;
-}
+import { pageUrl } from './location.ts';
+import { fetchSignOnConfig } from './sign-on-config.ts';
 
 const sessionEnded = { why: 'Your session has ended. Sign in again.', isOfPerson: false };
 export const callbackPath = 'login/oauth-callback';
 let manager: Promise<UserManager> | undefined;
-
-export async function fetchSignOnConfig(): Promise<SignOnConfig> {
-  const response = await fetch(apiUrl('/apipublic/v1/oauth2.config'));
-  if (!response.ok) throw new Error(`The sign-in settings cannot be read (status ${response.status})`);
-  return (await response.json()) as SignOnConfig;
-}
 
 async function createManager(): Promise<UserManager> {
   const { issuer, client_id } = await fetchSignOnConfig();

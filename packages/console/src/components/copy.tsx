@@ -61,7 +61,8 @@ export function CodeBlock({ text, label }: { readonly text: string; readonly lab
           {text}
         </Code>
       </ScrollArea>
-      <Box pos="absolute" top={8} right={8}>
+      {/* Over text that is scrolled below it. */}
+      <Box pos="absolute" top={6} right={6} p={2} bg="var(--mantine-color-body)" bdrs="sm">
         <Copy value={text} label="Copy" />
       </Box>
     </Box>

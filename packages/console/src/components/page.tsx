@@ -5,6 +5,8 @@ import { type ReactNode, useEffect } from 'react';
 export interface Crumb {
   readonly label: string;
   readonly to: string;
+  /** Not checked, as `to` is not: both are the page's to get right. */
+  readonly search?: Readonly<Record<string, string>>;
 }
 
 /** A page: where it lies, what it is called, what can be done on it. */
@@ -32,8 +34,14 @@ export function Page({
         <Stack gap={4} miw={0}>
           {crumbs.length > 0 && (
             <Breadcrumbs separatorMargin={6}>
-              {crumbs.map(({ label, to }) => (
-                <Anchor key={to} component={Link} to={to} size="sm">
+              {crumbs.map(({ label, to, search }) => (
+                <Anchor
+                  key={to}
+                  component={Link}
+                  to={to}
+                  {...(search ? { search: search as never } : {})}
+                  size="sm"
+                >
                   {label}
                 </Anchor>
               ))}

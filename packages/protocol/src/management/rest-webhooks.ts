@@ -43,24 +43,24 @@ export const RestWebhookQuery = Type.Object(
   { description: 'Which organization; with webhookId only that one' },
 );
 
-export const RestWebhookAnswer = Type.Union(
-  [
-    Type.Array(RestWebhook, { description: 'Newest first' }),
-    Type.Object(
+const RestWebhookWithStatistics = Type.Object(
+  {
+    ...shown,
+    stats_24h: Type.Object(
       {
-        ...shown,
-        stats_24h: Type.Object(
-          {
-            success: count('Delivered', 12),
-            failed: count('Given up', 0),
-            pending: count('Still to be delivered', 1),
-          },
-          { description: 'What became of the deliveries of the last 24 hours' },
-        ),
+        success: count('Delivered', 12),
+        failed: count('Given up', 0),
+        pending: count('Still to be delivered', 1),
       },
-      { description: 'The webhook that was asked for' },
+      { description: 'What became of the deliveries of the last 24 hours' },
     ),
-  ],
+  },
+  { description: 'The webhook that was asked for' },
+);
+export type RestWebhookWithStatistics = Static<typeof RestWebhookWithStatistics>;
+
+export const RestWebhookAnswer = Type.Union(
+  [Type.Array(RestWebhook, { description: 'Newest first' }), RestWebhookWithStatistics],
   { description: 'The webhooks, or the one that was asked for' },
 );
 
@@ -92,6 +92,7 @@ export const RestWebhookCreated = Type.Object(
   },
   { description: 'It is there' },
 );
+export type RestWebhookCreated = Static<typeof RestWebhookCreated>;
 
 export const RestWebhookChangeBody = Type.Object(
   {
@@ -138,6 +139,7 @@ export const RestWebhookTested = Type.Object(
   },
   { description: 'What came of it' },
 );
+export type RestWebhookTested = Static<typeof RestWebhookTested>;
 
 /** A delivery as the REST API shows it. */
 export const RestDelivery = Type.Object(
@@ -205,6 +207,7 @@ export const RestDeliveryList = Type.Object(
   },
   { description: 'A page of deliveries' },
 );
+export type RestDeliveryList = Static<typeof RestDeliveryList>;
 
 export const RestDeliveryRetryBody = Type.Object(
   { orgId: OrganizationId, deliveryId: text('The delivery: a UUID', exampleWebhookId) },

@@ -2,13 +2,17 @@ import { NavLink, Stack, Text } from '@mantine/core';
 import {
   IconBox,
   IconBroadcast,
+  IconBuilding,
   IconChartAreaLine,
   IconDeviceMobile,
+  IconHistory,
   IconKey,
   IconListDetails,
   IconRocket,
   IconServer,
   IconSettings,
+  IconUsers,
+  IconWebhook,
   type TablerIcon,
 } from '@tabler/icons-react';
 import { Link, useLocation } from '@tanstack/react-router';
@@ -38,7 +42,16 @@ function appEntries(appId: string): Entry[] {
 }
 
 const serverEntries: readonly Entry[] = [
+  {
+    label: 'Organization',
+    to: '/settings/organization',
+    icon: IconBuilding,
+    permission: 'organization.read',
+  },
+  { label: 'Members', to: '/settings/members', icon: IconUsers, permission: 'members.read' },
   { label: 'API keys', to: '/settings/keys', icon: IconKey, permission: 'keys.manage' },
+  { label: 'Webhooks', to: '/settings/webhooks', icon: IconWebhook, permission: 'webhooks.manage' },
+  { label: 'Audit log', to: '/settings/audit', icon: IconHistory, permission: 'audit.read' },
   { label: 'Server', to: '/settings/server', icon: IconServer },
 ];
 

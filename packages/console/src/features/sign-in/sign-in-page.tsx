@@ -19,13 +19,9 @@ import { api } from '../../api/client.ts';
 import { forgetCredential, refusal, setKey } from '../../api/credential.ts';
 import { apiUrl, basePath } from '../../api/location.ts';
 import { useCredential } from '../../api/session.ts';
+import { signOnConfigQuery } from '../../api/sign-on-config.ts';
 import { Brand } from '../layout/brand.tsx';
 import { ColorSchemeToggle } from '../layout/color-scheme-toggle.tsx';
-
-interface SignOnConfig {
-  readonly issuer: string;
-  readonly client_id: string;
-}
 
 /** The page to go on to; never an address of somebody else. */
 function nextPath(to: string | undefined): string {
@@ -48,12 +44,7 @@ export function SignInPage() {
   const credential = useCredential();
   const [key, setKeyText] = useState('');
   const [isTrying, setTrying] = useState(false);
-  const signOnConfig = useQuery({
-    queryKey: ['sign-on'],
-    queryFn: async ({ signal }) =>
-      (await (await fetch(apiUrl('/apipublic/v1/oauth2.config'), { signal })).json()) as SignOnConfig,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
+  const signOnConfig = useQuery(signOnConfigQuery);
   const target = nextPath(to);
   const why = refusal();
   const withKey = useMutation({
