@@ -291,6 +291,23 @@ describe('PUT /bundle', () => {
   });
 });
 
+it('what has no body is read from the query string, also when it names a content type', async () => {
+  const appId = newAppId();
+  await upload(appId, '1.0.0');
+  const [record] = await service.findRecords(appId, { versionNames: ['1.0.0'] });
+  const { id } = await channels.create({ appId, name: 'production' }, buildActor('tester'));
+  const number = record?.number ?? 0;
+  for (const [method, path] of [
+    ['POST', `/bundle/metadata?app_id=${appId}&version_id=${number}&comment=mended`],
+    ['PUT', `/bundle?app_id=${appId}&version_id=${number}&channel_id=${id}`],
+  ] as const) {
+    for (const raw of [undefined, '']) {
+      const answer = await ask({ method, path, ...(raw === undefined ? {} : { raw }) });
+      expect([method, raw, answer.status]).toStrictEqual([method, raw, 200]);
+    }
+  }
+});
+
 describe('a request for bundles that cannot be met', () => {
   const appId = 'com.example.refused';
   const foreignAppId = 'com.example.foreign';
