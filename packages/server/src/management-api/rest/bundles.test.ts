@@ -204,6 +204,23 @@ describe('DELETE /bundle', () => {
     expect(await names(appId)).toStrictEqual(['1.0.0']);
   });
 
+  it('deletes all only where no version is given, and nothing for one that is empty', async () => {
+    const appId = newAppId();
+    for (const version of ['1.0.0', '1.0.1']) await upload(appId, version);
+    const empty = [
+      { path: `/bundle?app_id=${appId}&version=` },
+      { path: '/bundle', body: { app_id: appId, version: '' } },
+      { path: '/bundle', body: { app_id: appId, version: null } },
+    ];
+    for (const request of empty) {
+      const answer = await ask({ method: 'DELETE', ...request });
+      expect([answer.status, answer.body.code]).toStrictEqual([400, 'missing_version']);
+    }
+    expect(await names(appId)).toStrictEqual(['1.0.1', '1.0.0']);
+    expect((await ask({ method: 'DELETE', path: `/bundle?app_id=${appId}` })).status).toBe(200);
+    expect(await names(appId)).toStrictEqual([]);
+  });
+
   it('refuses one that a channel or a release uses, and keeps those when it deletes all', async () => {
     const appId = newAppId();
     const ids = new Map<string, string>();
