@@ -106,7 +106,7 @@ export default defineConfig({
           // After the unit tests: journeys measure how long a stop takes and need the cores for themselves.
           sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...servedJourneys, consoleJourneys],
+          exclude: [...configDefaults.exclude, ...servedJourneys, ...mainJourneys, consoleJourneys],
           execArgv: ['--conditions=source'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -124,6 +124,19 @@ export default defineConfig({
           globalSetup: 'e2e/console/build.ts',
           execArgv: ['--conditions=source'],
           testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'e2e on SQLite and files',
+          sequence: { groupOrder: 3 },
+          maxWorkers: 2,
+          include: mainJourneys,
+          execArgv: ['--conditions=source'],
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },

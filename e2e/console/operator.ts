@@ -136,6 +136,11 @@ export async function startOperator(url: string, key?: string): Promise<Operator
       page,
       `document.documentElement.getAttribute('data-mantine-color-scheme') === '${scheme}'`,
     );
+    // Colours change over a moment, which begins with the next frame.
+    await page.evaluate(
+      'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
+    );
+    await untilStill(page);
   }
 
   return {
@@ -182,7 +187,6 @@ export async function startOperator(url: string, key?: string): Promise<Operator
         await page.evaluate('window.scrollTo(0, 0)');
         for (const scheme of ['light', 'dark'] as const) {
           await inScheme(scheme);
-          await untilStill(page);
           await page.screenshot({
             path: join(screenshotFolder, `${name}-${size}-${scheme}.png`),
             fullPage: true,

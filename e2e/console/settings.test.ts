@@ -121,6 +121,7 @@ describe.skipIf(noChromium)(`settings and roles${noChromium ? ` (${noChromium})`
     await operator.photograph('app-settings');
     await operator.open('/');
     await page.getByRole('link', { name: /The shop/ }).waitFor();
+    await operator.expectAccessible();
     await operator.photograph('apps');
     await operator.open(`${base}/settings`);
     await page.getByRole('button', { name: 'Delete' }).click();

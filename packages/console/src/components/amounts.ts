@@ -1,14 +1,8 @@
 const whole = new Intl.NumberFormat();
-const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const byteUnits = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
 export function count(value: number): string {
   return whole.format(value);
-}
-
-/** `12.3K`, for places where the exact number does not matter. */
-export function shortCount(value: number): string {
-  return Math.abs(value) < 10_000 ? whole.format(value) : compact.format(value);
 }
 
 /** `1 device`, `2 devices`. */

@@ -64,7 +64,8 @@ export const RestOrganizationCreateBody = Type.Object(
 
 export const RestOrganizationCreated = Type.Object({ id: OrganizationId }, { description: 'It is there' });
 
-const rules = {
+/** What an organization demands of keys and bundles. */
+export const organizationRules = {
   require_apikey_expiration: flag('API keys must end one day', false),
   max_apikey_expiration_days: nullable(
     Type.Integer({ minimum: 1, maximum: 365, description: 'In how many days at the latest', examples: [90] }),
@@ -87,7 +88,9 @@ export const RestOrganizationChangeBody = Type.Object(
     logo: Type.Optional(logo),
     website: Type.Optional(website),
     management_email: Type.Optional(email),
-    ...Object.fromEntries(Object.entries(rules).map(([key, schema]) => [key, Type.Optional(schema)])),
+    ...Object.fromEntries(
+      Object.entries(organizationRules).map(([key, schema]) => [key, Type.Optional(schema)]),
+    ),
     password_policy_config: Type.Optional(
       nullable(
         Type.Object(
@@ -104,7 +107,10 @@ export const RestOrganizationChanged = Type.Object(
   {
     status: text('That it was done', 'Organization updated'),
     id: OrganizationId,
-    data: Type.Object({ ...RestOrganization.properties, ...rules }, { description: 'As it is now' }),
+    data: Type.Object(
+      { ...RestOrganization.properties, ...organizationRules },
+      { description: 'As it is now' },
+    ),
   },
   { description: 'The organization as it is now' },
 );

@@ -21,7 +21,10 @@ describe('answers with a manifest', () => {
     expect(answers.get({ ...wanted, encoding: 'gzip' })).toBe(first);
     const built = await first;
     expect(answers.get({ ...wanted, encoding: 'gzip' })).toBe(built);
-    const answer = JSON.parse(gunzipSync(built.payload).toString()) as { version: string; manifest: unknown[] };
+    const answer = JSON.parse(gunzipSync(built.payload).toString()) as {
+      version: string;
+      manifest: unknown[];
+    };
     expect(answer.version).toBe('1.0.0');
     expect(answer.manifest).toHaveLength(3_000);
     expect(answers.heldBytes).toBe(built.length);

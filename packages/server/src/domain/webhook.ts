@@ -6,7 +6,6 @@ export type DeliveryVersion = (typeof deliveryVersions)[number];
 
 /** Events that are in no audit log, or that say of an entry of it what it means. */
 export const specialEvents = ['bundle.failing', 'rollout.paused'] as const;
-export type SpecialEvent = (typeof specialEvents)[number];
 
 /** A receiver of events. */
 export interface Webhook {

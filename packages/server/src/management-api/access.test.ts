@@ -74,14 +74,8 @@ it('a route that does not say who may call it, or says what there is not, does n
   const unstated: ManagementRoute = facts;
   // @ts-expect-error: there is no such permission.
   const unknown: ManagementRoute = { ...facts, permission: 'nothing.read' };
-  // @ts-expect-error: everybody may call it, so that there is nobody to ask about.
-  const open: ManagementRoute = {
-    ...facts,
-    permission: 'public',
-    handler: (_request, _reply, caller) => caller,
-  };
   const stated: ManagementRoute = { ...facts, permission: 'apps.read' };
-  expect([unstated, unknown, open, stated].map(({ permission }) => permission)).toEqual([
-    ...[undefined, 'nothing.read', 'public', 'apps.read'],
+  expect([unstated, unknown, stated].map(({ permission }) => permission)).toEqual([
+    ...[undefined, 'nothing.read', 'apps.read'],
   ]);
 });

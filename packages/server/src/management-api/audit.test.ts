@@ -49,7 +49,7 @@ it('every management change is in the log, with who made it and the record befor
     ['POST', '/bundle', bundleForm({ app_id: appId, version: '1.0.1' }), ['app_versions INSERT']],
     ['POST', '/bundle/metadata', { app_id: appId, version_id: 1, comment: 'a' }, ['app_versions UPDATE']],
     ['POST', '/channel', { app_id: appId, channel: 'beta', version: '1.0.0' }, ['channels INSERT']],
-    ['POST', '/channel', { app_id: appId, channel: 'beta', public: true }, ['channels UPDATE']],
+    ['POST', '/channel', { app_id: appId, channel: 'beta', allow_dev: false }, ['channels UPDATE']],
     [
       ...(['POST', '/device'] as const),
       { app_id: appId, device_id: buildUpdateCheckBody().device_id, channel: 'beta' },

@@ -15,6 +15,7 @@ import { type EventRoutesDeps, eventRoutes } from './events.ts';
 import { type ExplainRoutesDeps, explainRoutes } from './explain.ts';
 import { type ManifestRoutesDeps, manifestRoutes } from './manifests.ts';
 import { describeManagementRoutes } from './openapi.ts';
+import { type OrganizationRoutesDeps, organizationRoutes } from './organizations.ts';
 import { type OverviewRoutesDeps, overviewRoutes } from './overview.ts';
 import { type ReleaseRoutesDeps, releaseRoutes } from './releases.ts';
 import { type RestApiKeyRoutesDeps, restApiKeyRoutes } from './rest/api-keys.ts';
@@ -48,6 +49,7 @@ export type ManagementApi = BundleRoutesDeps &
   OverviewRoutesDeps &
   ApiKeyRoutesDeps &
   RestApiKeyRoutesDeps &
+  OrganizationRoutesDeps &
   RestOrganizationRoutesDeps &
   RestMemberRoutesDeps &
   RestWebhookRoutesDeps &
@@ -86,6 +88,7 @@ function managementRoutes(api: ManagementApi): readonly ManagementRoute[] {
     ...restOrganizationRoutes(api),
     ...restMemberRoutes(api),
     ...restWebhookRoutes(api),
+    ...organizationRoutes(api),
     ...auditRoutes(api),
     ...restStatisticsRoutes(api),
     ...signInRoutes(api),

@@ -133,6 +133,8 @@ export function RolloutCard({
                   { value: 50, label: '50 %' },
                   { value: 100, label: '100 %' },
                 ]}
+                // Room for the label above the thumb and the marks below.
+                mt="lg"
                 mb="lg"
               />
             )}

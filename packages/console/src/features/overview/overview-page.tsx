@@ -22,7 +22,7 @@ export function OverviewPage() {
   const days = daysOf(chosen);
   const navigate = useNavigate();
   const app = useQuery(appQuery(appId));
-  const overview = useQuery({ ...overviewQuery(appId, days), refetchInterval: 30_000 });
+  const overview = useQuery({ ...overviewQuery(appId, days), refetchInterval: 60_000 });
   const data = overview.data;
   const isQuiet =
     data !== undefined &&

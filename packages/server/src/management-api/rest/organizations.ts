@@ -1,9 +1,7 @@
-import { formatTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import { RestAuditList, RestAuditQuery } from '@capgo-server/protocol/management/audit';
 import { RestStatus } from '@capgo-server/protocol/management/rest-answers';
 import {
   HostedOrganizationAnswer,
-  type RestOrganization,
   RestOrganizationAnswer,
   RestOrganizationChangeBody,
   RestOrganizationChanged,
@@ -21,6 +19,7 @@ import type { OrganizationChange } from '../../ports/organizations.ts';
 import type { Audit } from '../../services/audit.ts';
 import type { Organizations } from '../../services/organizations.ts';
 import { toAuditView } from '../audit-view.ts';
+import { rulesOf, toRestOrganization } from '../organization-view.ts';
 import type { ManagementRoute } from '../route.ts';
 import { isHosted, RestError } from './rest-error.ts';
 import { flagField, givenValue, numberField, textField } from './rest-fields.ts';
@@ -30,31 +29,6 @@ import { inWords } from './restated.ts';
 export interface RestOrganizationRoutesDeps {
   readonly organizations: Organizations;
   readonly audit: Audit;
-}
-
-function toRow(organization: Organization): RestOrganization {
-  return {
-    id: organization.id,
-    created_by: organization.createdBy,
-    created_at: formatTimestamp(organization.createdAtMs),
-    updated_at: formatTimestamp(organization.updatedAtMs),
-    logo: organization.logo,
-    name: organization.name,
-    management_email: organization.managementEmail,
-    customer_id: null,
-    website: organization.website,
-  };
-}
-
-function rulesOf(organization: Organization) {
-  return {
-    require_apikey_expiration: organization.requireKeyExpiration,
-    max_apikey_expiration_days: organization.maxKeyExpirationDays,
-    enforce_hashed_api_keys: true,
-    enforce_encrypted_bundles: organization.enforceEncryptedBundles,
-    required_encryption_key: organization.requiredEncryptionKey,
-    enforcing_2fa: false,
-  };
 }
 
 /** The organization that a request must name. */
@@ -75,7 +49,7 @@ export async function requireOrganization(
 ): Promise<Organization> {
   const organization = await organizations.find(caller, id);
   if (!organization) throw new RestError(badOrganization.code, "You can't access this organization");
-  // A key of before the rule goes on with what it does for apps; of the organization it sees nothing until it ends.
+  // A key of before the rule goes on with what it does for apps.
   if (organization.requireKeyExpiration && caller.isEndless) {
     throw new RestError(keyMustEnd.code, 'This organization demands API keys that expire', keyMustEnd);
   }
@@ -176,8 +150,8 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
     const id = textField(input, 'orgId') ?? '';
     const rows =
       id === ''
-        ? (await organizations.list(caller)).map(toRow)
-        : toRow(await requireOrganization(organizations, caller, id));
+        ? (await organizations.list(caller)).map(toRestOrganization)
+        : toRestOrganization(await requireOrganization(organizations, caller, id));
     return isHosted(request) ? rows : { data: rows };
   }
 
@@ -205,7 +179,11 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
     const changed = await inWords({ organization_not_found: noAccess }, () =>
       organizations.change(id, changeOf(input), actorOf(caller)),
     );
-    return { status: 'Organization updated', id, data: { ...toRow(changed), ...rulesOf(changed) } };
+    return {
+      status: 'Organization updated',
+      id,
+      data: { ...toRestOrganization(changed), ...rulesOf(changed) },
+    };
   }
 
   async function remove(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {

@@ -178,13 +178,15 @@ export function createMongoAppRecords(database: MongoDatabase): AppRecords {
           object_key ? [object_key] : [],
         );
         await planDeletions(database, draft, objectKeys, nowMs);
+        const deviceIds = new Set<string>();
         for (const name of ofDevices) {
-          for (const deviceId of await database
+          // Not distinct(): its answer is one document, which 350,000 devices overflow.
+          const rows = database
             .collection(name)
-            .distinct('device_id', { app_id: appId, ...notGone })) {
-            draft.noteChange(appId, deviceId);
-          }
+            .find({ app_id: appId, ...notGone }, { projection: { device_id: 1 } });
+          for await (const { device_id } of rows) deviceIds.add(device_id);
         }
+        for (const deviceId of deviceIds) draft.noteChange(appId, deviceId);
         draft.noteChange(appId);
         for (const name of ofApp) draft.setWhere(name, { app_id: appId }, { gone: true });
         draft.setWhere('bundles', { app_id: appId }, { gone: true });

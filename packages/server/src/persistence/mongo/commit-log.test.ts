@@ -65,7 +65,8 @@ describe.skipIf(testMongoUrl === '')('the log of commits (needs TEST_MONGO_URL)'
         );
       });
       await busy.commit(async (draft) => {
-        for (const [index, id] of ids.entries()) draft.set('planned_deletions', [id], { due_at: 100 + index });
+        for (const [index, id] of ids.entries())
+          draft.set('planned_deletions', [id], { due_at: 100 + index });
       });
       const { number } = await busy.settle();
       const found = await db.collection('planned_deletions').find({ commit: number }).toArray();

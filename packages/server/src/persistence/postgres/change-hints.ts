@@ -39,7 +39,11 @@ export function createPostgresChangeHints(url: string): ChangeHints {
     const own = new Socket();
     socket = own;
     const client = new Client({
-      ...{ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, query_timeout: connectTimeoutMs },
+      ...{
+        connectionString: url,
+        connectionTimeoutMillis: connectTimeoutMs,
+        query_timeout: connectTimeoutMs,
+      },
       // Finds out that a server is gone which never said so.
       ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000, fallback_application_name: 'capgo-server' },
       stream: () => own,

@@ -135,8 +135,7 @@ it('a database that a newer version has written is refused in words, and not wai
   await runOnPostgres(url, "insert into kysely_migration values ('9999-later', '2030-01-01')");
   const refusal = await refusalOf(url);
   expect(refusal).toMatchObject({
-    message:
-      'The database was written by a newer version of this server (9999-later); start that version',
+    message: 'The database was written by a newer version of this server (9999-later); start that version',
   });
   expect(refusal).not.toHaveProperty('code', 'unavailable');
 });
