@@ -59,6 +59,8 @@ export interface Caller {
   readonly role: Role;
   /** The apps it may see and change; null for all, also those to come. */
   readonly apps: ReadonlySet<string> | null;
+  /** What proves it is a key that never expires. */
+  readonly isEndless?: boolean;
 }
 
 export function holdsRole(caller: Pick<Caller, 'role'>, role: Role): boolean {

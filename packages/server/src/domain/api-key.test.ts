@@ -15,7 +15,9 @@ it('who calls with a key is known by its number, and may do what the key may', (
     lastUsedAtMs: null,
   };
   const apps = new Set(['com.example.a']);
-  expect(callerOf(key)).toEqual({ kind: 'api_key', id: '7', name: 'CI', role: 'upload', apps });
+  const caller = { kind: 'api_key', id: '7', name: 'CI', role: 'upload', apps };
+  expect(callerOf({ ...key, expiresAtMs: someTimeMs })).toEqual(caller);
+  expect(callerOf({ ...key, expiresAtMs: null })).toEqual({ ...caller, isEndless: true });
   expect(callerOf({ ...key, apps: null }).apps).toBeNull();
 });
 

@@ -32,8 +32,9 @@ export function isExpired({ expiresAtMs }: Pick<ApiKey, 'expiresAtMs'>, nowMs: n
 }
 
 /** Who a request with the key is from. */
-export function callerOf({ id, name, role, apps }: ApiKey): Caller {
-  return { kind: 'api_key', id: String(id), name, role, apps: apps && new Set(apps) };
+export function callerOf({ id, name, role, apps, expiresAtMs }: ApiKey): Caller {
+  const caller = { kind: 'api_key', id: String(id), name, role, apps: apps && new Set(apps) } as const;
+  return expiresAtMs === null ? { ...caller, isEndless: true } : caller;
 }
 
 /** What a caller wants of a key. */

@@ -113,6 +113,7 @@ describe('a JSON body', () => {
       const postAnything = serverTaking('anything');
       expect(await postAnything('{"a":1}', contentType)).toStrictEqual({ body: { a: 1 } });
       expect(await postAnything('a=1', contentType)).toStrictEqual({ refused: 'invalid_json_parse_body' });
+      expect(await postAnything('', contentType)).toStrictEqual({ body: 'none' });
     },
   );
 });

@@ -34,8 +34,8 @@ export function acceptJsonBodies(server: FastifyInstance, accepts: 'json' | 'any
       done(new AppError('unsupported_media_type', 'Send the body as application/json'));
       return;
     }
-    // Some clients name a content type for a body they do not send.
-    if (bytes.length === 0 && request.method === 'DELETE') {
+    // Some clients name a content type for a body they do not send; what it would have said can be in the query string.
+    if (bytes.length === 0 && (accepts === 'anything' || request.method === 'DELETE')) {
       done(null, undefined);
       return;
     }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Caller, isPermitted, type Role, roles } from '../domain/access.ts';
 import { startTestServer, testToken } from '../testing/test-server.ts';
+import type { ManagementRoute } from './route.ts';
 
 const ownApp = 'com.example.own';
 const operator: Caller = { kind: 'management_token', id: 't', name: 't', role: 'admin', apps: null };
@@ -64,4 +65,17 @@ describe.each(routes)('$method $url', (route) => {
   it('lets in a management token', async () => {
     expect([401, 403, 429, 500, 503]).not.toContain((await ask(route, testToken)).statusCode);
   });
+});
+
+it('a route that does not say who may call it, or says what there is not, does not compile', () => {
+  const docs = { operationId: 'getNothing', tag: 'none', summary: 'Nothing', answer: null };
+  const facts = { method: 'GET', url: '/nothing', docs, handler: () => undefined } as const;
+  // @ts-expect-error: nothing says who may call it.
+  const unstated: ManagementRoute = facts;
+  // @ts-expect-error: there is no such permission.
+  const unknown: ManagementRoute = { ...facts, permission: 'nothing.read' };
+  const stated: ManagementRoute = { ...facts, permission: 'apps.read' };
+  expect([unstated, unknown, stated].map(({ permission }) => permission)).toEqual([
+    ...[undefined, 'nothing.read', 'apps.read'],
+  ]);
 });

@@ -204,6 +204,23 @@ describe('DELETE /bundle', () => {
     expect(await names(appId)).toStrictEqual(['1.0.0']);
   });
 
+  it('deletes all only where no version is given, and nothing for one that is empty', async () => {
+    const appId = newAppId();
+    for (const version of ['1.0.0', '1.0.1']) await upload(appId, version);
+    const empty = [
+      { path: `/bundle?app_id=${appId}&version=` },
+      { path: '/bundle', body: { app_id: appId, version: '' } },
+      { path: '/bundle', body: { app_id: appId, version: null } },
+    ];
+    for (const request of empty) {
+      const answer = await ask({ method: 'DELETE', ...request });
+      expect([answer.status, answer.body.code]).toStrictEqual([400, 'missing_version']);
+    }
+    expect(await names(appId)).toStrictEqual(['1.0.1', '1.0.0']);
+    expect((await ask({ method: 'DELETE', path: `/bundle?app_id=${appId}` })).status).toBe(200);
+    expect(await names(appId)).toStrictEqual([]);
+  });
+
   it('refuses one that a channel or a release uses, and keeps those when it deletes all', async () => {
     const appId = newAppId();
     const ids = new Map<string, string>();
@@ -289,6 +306,23 @@ describe('PUT /bundle', () => {
     const [deployment] = (await channels.listDeployments(channel.id, { limit: 5 })).items;
     expect(deployment).toMatchObject({ bundleId: now.bundleId, actor: 'management-token-1' });
   });
+});
+
+it('what has no body is read from the query string, also when it names a content type', async () => {
+  const appId = newAppId();
+  await upload(appId, '1.0.0');
+  const [record] = await service.findRecords(appId, { versionNames: ['1.0.0'] });
+  const { id } = await channels.create({ appId, name: 'production' }, buildActor('tester'));
+  const number = record?.number ?? 0;
+  for (const [method, path] of [
+    ['POST', `/bundle/metadata?app_id=${appId}&version_id=${number}&comment=mended`],
+    ['PUT', `/bundle?app_id=${appId}&version_id=${number}&channel_id=${id}`],
+  ] as const) {
+    for (const raw of [undefined, '']) {
+      const answer = await ask({ method, path, ...(raw === undefined ? {} : { raw }) });
+      expect([method, raw, answer.status]).toStrictEqual([method, raw, 200]);
+    }
+  }
 });
 
 describe('a request for bundles that cannot be met', () => {

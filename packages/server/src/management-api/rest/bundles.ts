@@ -180,8 +180,12 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
       () =>
         new RestError('cannot_delete_bundle', "You can't access this app", { details: { app_id: appId } }),
     );
-    const versionName = textField(input, 'version') ?? '';
-    if (versionName === '') {
+    const versionName = textField(input, 'version');
+    if (input['version'] !== undefined && !versionName) {
+      // A script whose variable is empty means one bundle, and must not delete all of them for ever.
+      throw new RestError('missing_version', 'version is empty: name a bundle, or leave it out for all');
+    }
+    if (versionName === undefined) {
       await bundles.deleteUnused(appId, { createdUntilMs: null, exceptIds: [] }, actorOf(caller));
       return { status: 'ok' };
     }
@@ -312,8 +316,8 @@ export function restBundleRoutes(deps: RestBundleRoutesDeps): readonly Managemen
           answer: RestStatus,
         },
         errors: refusals(
-          ...['missing_app_id', 'invalid_app_id', 'cannot_delete_bundle', 'cannot_delete_version'],
-          'cannot_delete_linked_version',
+          ...['missing_app_id', 'invalid_app_id', 'missing_version', 'cannot_delete_bundle'],
+          ...['cannot_delete_version', 'cannot_delete_linked_version'],
         ),
       },
     },

@@ -173,6 +173,23 @@ describe('a person', () => {
     );
     expect(outcome(await asAdmin('POST', { email: 'c@example.com', invite_type: 'admin' }))).toBe('done');
   });
+
+  it('whose address nobody vouches for is no super admin either', async () => {
+    await invite('boss@example.com', { invite_type: 'super_admin' });
+    await invite('other@example.com', { invite_type: 'super_admin' });
+    const unverified: Caller = { kind: 'user', id: 'u', name: 'boss@example.com', role: 'admin', apps: null };
+    const asUnverified = (method: string, body: object) =>
+      askAs(unverified, { method, path, body: { orgId, ...body } });
+    expect(outcome(await asUnverified('POST', { email: 'c@example.com', invite_type: 'super_admin' }))).toBe(
+      '400 error_inviting_user_to_organization',
+    );
+    expect(outcome(await asUnverified('DELETE', { email: 'boss@example.com' }))).toBe(
+      '403 cannot_delete_higher_priority_role',
+    );
+    expect(outcome(await asUnverified('POST', { email: 'c@example.com', invite_type: 'admin' }))).toBe(
+      'done',
+    );
+  });
 });
 
 it.each([

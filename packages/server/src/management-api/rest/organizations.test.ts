@@ -220,6 +220,36 @@ describe('rules of an organization', () => {
     await change(id, { require_apikey_expiration: false, max_apikey_expiration_days: null });
   });
 
+  it('hide it from keys that never end, also from those of before, and from no others', async () => {
+    const id = await found();
+    // A key of all apps has to follow the rules of all organizations, also of those of other tests.
+    for (const { id: other } of (await ask({ path: '/organization' })).body.data) {
+      await change(other, { require_apikey_expiration: false, max_apikey_expiration_days: null });
+    }
+    const make = async (expires_at: string | null) => {
+      const body = { name: 'ops', role: 'admin', expires_at };
+      return (await ask({ method: 'POST', path: '/apikey', body })).body.key as string;
+    };
+    const [endless, ending] = [await make(null), await make(new Date(clock.now() + 60_000).toISOString())];
+    const statusOf = async (key: string, path: string) => {
+      const answer = await fetch(`${server.managementUrl}${path}`, { headers: { capgkey: key } });
+      return answer.status === 200 ? 200 : [answer.status, ((await answer.json()) as { code: string }).code];
+    };
+    const paths = [
+      ...[`/organization?orgId=${id}`, `/organization/audit?orgId=${id}`, `/webhooks?orgId=${id}`],
+    ];
+    for (const path of paths) expect(await statusOf(endless, path)).toBe(200);
+    await change(id, { require_apikey_expiration: true });
+    for (const path of paths) {
+      expect(await statusOf(endless, path)).toStrictEqual([401, 'org_requires_expiring_key']);
+      expect(await statusOf(ending, path)).toBe(200);
+      expect((await ask({ path })).status).toBe(200);
+    }
+    expect(await statusOf(endless, `/organization?orgId=${defaultOrganizationId}`)).toBe(200);
+    await change(id, { require_apikey_expiration: false });
+    expect(await statusOf(endless, `/organization?orgId=${id}`)).toBe(200);
+  });
+
   it('hold for bundles of its apps', async () => {
     const id = await found();
     const appId = 'com.example.encrypted';

@@ -38,6 +38,24 @@ export function requiredOrganizationId(input: RestInput): string {
   return id;
 }
 
+export const badOrganization = { code: 'invalid_org_id', status: 400 } as const;
+export const keyMustEnd = { code: 'org_requires_expiring_key', status: 401 } as const;
+
+/** The organization that a request is about, unless it is none of the caller's, or demands keys that end. */
+export async function requireOrganization(
+  organizations: Pick<Organizations, 'find'>,
+  caller: Caller,
+  id: string,
+): Promise<Organization> {
+  const organization = await organizations.find(caller, id);
+  if (!organization) throw new RestError(badOrganization.code, "You can't access this organization");
+  // A key of before the rule goes on with what it does for apps.
+  if (organization.requireKeyExpiration && caller.isEndless) {
+    throw new RestError(keyMustEnd.code, 'This organization demands API keys that expire', keyMustEnd);
+  }
+  return organization;
+}
+
 function cannotHonour(field: string, why: string, code = 'cannot_update_org'): RestError {
   return new RestError(code, `${field} cannot be set so: ${why}`, { details: { field } });
 }
@@ -130,11 +148,10 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
   async function list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
     const input = queryInput(request);
     const id = textField(input, 'orgId') ?? '';
-    const found = id === '' ? await organizations.list(caller) : await organizations.find(caller, id);
-    if (!found) throw new RestError('invalid_org_id', "You can't access this organization");
-    const rows = Array.isArray(found)
-      ? found.map(toRestOrganization)
-      : toRestOrganization(found as Organization);
+    const rows =
+      id === ''
+        ? (await organizations.list(caller)).map(toRestOrganization)
+        : toRestOrganization(await requireOrganization(organizations, caller, id));
     return isHosted(request) ? rows : { data: rows };
   }
 
@@ -187,9 +204,7 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
     };
     const number = Math.min(wholeField(input, 'page', 0), maxAuditPage);
     const limit = Math.min(Math.max(wholeField(input, 'limit', defaultAuditRows), 1), maxAuditRows);
-    if (!(await organizations.find(caller, id))) {
-      throw new RestError('invalid_org_id', "You can't access this organization");
-    }
+    await requireOrganization(organizations, caller, id);
     const { entries, total } = await audit.listPage(filter, { number, limit });
     return { data: entries.map(toAuditView), total, page: number, limit };
   }
@@ -203,7 +218,7 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
         ...{ operationId: 'listOrganizations', tag, summary: 'The organizations that concern the caller' },
         ...{ query: RestOrganizationQuery, answer: RestOrganizationAnswer },
         hostedAnswer: HostedOrganizationAnswer,
-        errors: [{ code: 'invalid_org_id', status: 400 }],
+        errors: [badOrganization, keyMustEnd],
       },
     },
     {
@@ -244,7 +259,7 @@ export function restOrganizationRoutes(deps: RestOrganizationRoutesDeps): readon
           summary: 'Who changed what in an organization, newest first',
         },
         ...{ query: RestAuditQuery, answer: RestAuditList },
-        errors: [{ code: 'invalid_org_id', status: 400 }],
+        errors: [badOrganization, keyMustEnd],
       },
     },
   ];

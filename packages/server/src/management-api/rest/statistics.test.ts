@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { DeviceActivity } from '../../domain/statistics.ts';
 import { createStatistics } from '../../services/statistics.ts';
@@ -152,6 +152,25 @@ describe('GET /statistics/app/:app_id', () => {
     }
   });
 });
+
+it.each(['', '/bundle_usage', '/native_usage'])(
+  'GET /statistics/app/:app_id%s asks no database of what can be no app, which not every one can be asked',
+  async (path) => {
+    const { store } = server.product;
+    const asked = vi.spyOn(store, 'findApp');
+    try {
+      for (const id of ['%00', 'com.example%00.app', '%F0%9F%98%80', "'"]) {
+        const answer = await get(`/statistics/app/${id}${path}?${range}`);
+        expect(answer).toMatchObject({ status: 401, body: { code: 'no_access_to_app' } });
+      }
+      expect(asked).not.toHaveBeenCalled();
+      await get(`/statistics/app/com.example.none${path}?${range}`);
+      expect(asked).toHaveBeenCalledWith('com.example.none');
+    } finally {
+      asked.mockRestore();
+    }
+  },
+);
 
 describe('GET /statistics/app/:app_id/bundle_usage', () => {
   it('answers shares of each day, the last one included, with the devices behind them', async () => {

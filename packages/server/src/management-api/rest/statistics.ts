@@ -1,3 +1,4 @@
+import { isAppId } from '@capgo-server/protocol/formats/identifiers';
 import { compareSemver, parseSemver } from '@capgo-server/protocol/formats/semver';
 import { parseAnyTimestamp } from '@capgo-server/protocol/formats/timestamps';
 import {
@@ -118,7 +119,9 @@ export function restStatisticsRoutes(deps: RestStatisticsRoutesDeps): readonly M
 
   async function appIdOf(request: FastifyRequest, caller: Caller): Promise<string> {
     const { app_id: appId } = request.params as { readonly app_id: string };
-    if (!seesApp(caller, appId) || !(await apps.find(appId))) throw noApp(caller, appId);
+    // Not asked for: databases differ in what they do with a text that can be no app's, such as one with a NUL.
+    const isThere = isAppId(appId) && seesApp(caller, appId) && (await apps.find(appId)) !== undefined;
+    if (!isThere) throw noApp(caller, appId);
     return appId;
   }
 

@@ -30,7 +30,7 @@ import {
 import type { Organizations } from '../../services/organizations.ts';
 import { type WebhookFacts, type Webhooks, webhooksPerPage } from '../../services/webhooks.ts';
 import type { ManagementRoute } from '../route.ts';
-import { requiredOrganizationId } from './organizations.ts';
+import { badOrganization, keyMustEnd, requiredOrganizationId, requireOrganization } from './organizations.ts';
 import { RestError } from './rest-error.ts';
 import { flagField, givenValue, textField } from './rest-fields.ts';
 import { bodyOrQueryInput, queryInput, type RestInput } from './rest-input.ts';
@@ -147,8 +147,8 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
 
   async function organizationOf(input: RestInput, caller: Caller): Promise<string> {
     const id = requiredOrganizationId(input);
-    if (await organizations.find(caller, id)) return id;
-    throw new RestError('invalid_org_id', "You can't access this organization");
+    await requireOrganization(organizations, caller, id);
+    return id;
   }
 
   async function list(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
@@ -235,7 +235,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
 
   const tag = 'webhooks';
   const permission = 'webhooks.manage';
-  const badOrganization = { code: 'invalid_org_id', status: 400 };
+  const organizationErrors = [badOrganization, keyMustEnd] as const;
   const badFacts = [
     { code: 'invalid_events', status: 400 },
     { code: 'invalid_delivery_version', status: 400 },
@@ -247,7 +247,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'listWebhooks', tag, summary: 'Webhooks of an organization, or one of them' },
         ...{ query: RestWebhookQuery, answer: RestWebhookAnswer },
-        errors: [badOrganization, 'webhook_not_found'],
+        errors: [...organizationErrors, 'webhook_not_found'],
       },
     },
     {
@@ -255,7 +255,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'createWebhook', tag, summary: 'Tell somebody of changes' },
         ...{ body: RestWebhookCreateBody, answer: RestWebhookCreated, answerStatus: 201 },
-        errors: [badOrganization, ...badFacts],
+        errors: [...organizationErrors, ...badFacts],
       },
     },
     {
@@ -263,7 +263,12 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'changeWebhook', tag, summary: 'Change a webhook' },
         ...{ body: RestWebhookChangeBody, answer: RestWebhookChanged },
-        errors: [badOrganization, 'webhook_not_found', { code: 'no_updates', status: 400 }, ...badFacts],
+        errors: [
+          ...organizationErrors,
+          'webhook_not_found',
+          { code: 'no_updates', status: 400 },
+          ...badFacts,
+        ],
       },
     },
     {
@@ -271,7 +276,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'deleteWebhook', tag, summary: 'Delete a webhook with its deliveries' },
         ...{ body: RestWebhookBody, isBodyOptional: true, answer: RestWebhookDeleted },
-        errors: [badOrganization, 'webhook_not_found'],
+        errors: [...organizationErrors, 'webhook_not_found'],
       },
     },
     {
@@ -279,7 +284,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'testWebhook', tag, summary: 'Send a test event, once and at once' },
         ...{ body: RestWebhookBody, answer: RestWebhookTested },
-        errors: [badOrganization, 'webhook_not_found'],
+        errors: [...organizationErrors, 'webhook_not_found'],
       },
     },
     {
@@ -287,7 +292,7 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
       docs: {
         ...{ operationId: 'listDeliveries', tag, summary: 'What became of the events of a webhook' },
         ...{ query: RestDeliveryQuery, answer: RestDeliveryList },
-        errors: [badOrganization, 'webhook_not_found'],
+        errors: [...organizationErrors, 'webhook_not_found'],
       },
     },
     {
@@ -296,7 +301,8 @@ export function restWebhookRoutes(deps: RestWebhookRoutesDeps): readonly Managem
         ...{ operationId: 'retryDelivery', tag, summary: 'Send again what was given up' },
         ...{ body: RestDeliveryRetryBody, answer: RestDeliveryRetried },
         errors: [
-          ...[badOrganization, 'delivery_not_found' as const],
+          ...organizationErrors,
+          'delivery_not_found' as const,
           ...[
             { code: 'delivery_not_failed', status: 400 },
             { code: 'webhook_disabled', status: 400 },
