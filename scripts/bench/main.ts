@@ -227,11 +227,15 @@ async function measureEvents(load: LoadGenerator, fleet: Fleet, server: OurServe
   };
 }
 
-/** Large answers come from a generator of their own: looking at them must not make the small ones look late. */
+/**
+ * Large answers come from a generator of their own: looking at them must not make the small ones look late. That, and the
+ * bytes, cost the machine something whoever sends them; the bare route sending the same tells how much.
+ */
 async function measureManifestAnswers(
   load: LoadGenerator,
   fleet: Fleet,
   server: OurServer,
+  bare: BareRoute,
 ): Promise<ManifestAnswersReport> {
   progress('manifests');
   const app = await seedManifestApp(server.running, manifestFileCount);
@@ -241,27 +245,43 @@ async function measureManifestAnswers(
   const other = startLoadGenerator();
   undo.push(() => other.stop());
   other.prepare(largeSet);
-  const base = { port: server.port, seconds: 2 * seconds };
-  const small = () =>
+  const [constant] = smallSet.answers;
+  const [largeAnswer] = largeSet.answers;
+  if (!constant || !largeAnswer) throw new Error('no answer to send');
+  await bare.answer(constant, { appId: app.id, answer: largeAnswer });
+  const small = (side: 'ours' | 'bare') =>
     load.run({
-      ...{ ...base, requestSet: smallSet.name, answers: smallSet.answers },
+      ...{ port: (side === 'ours' ? server : bare).port, seconds: 2 * seconds, requestSet: smallSet.name },
+      answers: side === 'ours' ? smallSet.answers : [constant],
       ...{ loop: openLoop, connections },
     });
-  const large = () =>
+  const large = (side: 'ours' | 'bare') =>
     other.run({
-      ...{ ...base, requestSet: largeSet.name, answers: largeSet.answers },
+      ...{ port: (side === 'ours' ? server : bare).port, seconds: 2 * seconds, requestSet: largeSet.name },
+      answers: largeSet.answers,
       ...{ loop: { kind: 'open', perSecond: manifestsPerSecond }, connections: manifestConnections },
     });
-  await Promise.all([small(), large()]);
-  const report = { alone: [] as LoadResult[], beside: [] as LoadResult[], large: [] as LoadResult[] };
+  const sides = ['ours', 'bare'] as const;
+  for (const side of sides) await Promise.all([small(side), large(side)]);
+  const results = () => ({
+    alone: [] as LoadResult[],
+    beside: [] as LoadResult[],
+    large: [] as LoadResult[],
+  });
+  const report = { ours: results(), bare: results() };
   for (let round = 0; round < rounds; round += 1) {
-    report.alone.push(await small());
-    const [beside, others] = await Promise.all([small(), large()]);
-    report.beside.push(beside);
-    report.large.push(others);
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      report[side].alone.push(await small(side));
+      const [beside, others] = await Promise.all([small(side), large(side)]);
+      report[side].beside.push(beside);
+      report[side].large.push(others);
+    }
   }
-  for (const result of [...report.alone, ...report.beside]) notice(result, 'ours, small answers');
-  for (const result of report.large) notice(result, 'ours, large answers');
+  for (const side of sides) {
+    for (const result of [...report[side].alone, ...report[side].beside])
+      notice(result, `${side}, small answers`);
+    for (const result of report[side].large) notice(result, `${side}, large answers`);
+  }
   await undo.pop()?.();
   return { ...report, fileCount: manifestFileCount, manifestsPerSecond, memory: await memoryOf(server.pid) };
 }
@@ -354,7 +374,7 @@ async function bench(): Promise<void> {
       scenarios.push(await compare(load, name, workload, ours, bare));
     }
     if (wantsEvents) events = await measureEvents(load, fleet, ours);
-    if (wantsManifests) manifests = await measureManifestAnswers(load, fleet, ours);
+    if (wantsManifests) manifests = await measureManifestAnswers(load, fleet, ours, bare);
     await undo.pop()?.();
     await undo.pop()?.();
   }

@@ -17,7 +17,7 @@ export interface OurServer extends MeasuredServer {
 
 export interface BareRoute extends MeasuredServer {
   /** What it answers from now on. */
-  answer(answer: object): Promise<void>;
+  answer(answer: object, large?: { readonly appId: string; readonly answer: object }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,9 +59,9 @@ export async function startBareRoute(profileDir: string | undefined): Promise<Ba
   return {
     port,
     pid: child.pid ?? 0,
-    async answer(answer) {
+    async answer(answer, large) {
       const heard = once(child, 'message');
-      child.send({ answer });
+      child.send({ answer, large });
       await heard;
     },
     async stop() {

@@ -476,8 +476,13 @@ describe('a body that cannot be read', () => {
     expect(JSON.stringify(answer)).toContain('platform');
   });
 
-  it.each(['{"app_id":', '', '{"__proto__":{}}'])('is 400 when it is no JSON: %j', async (text) => {
+  it.each([
+    ['{"app_id":', 'invalid_json_parse_body'],
+    ['{"__proto__":{}}', 'invalid_json_parse_body'],
+    // As when there is none.
+    ['', 'invalid_json_body'],
+  ])('is 400 when it is no JSON: %j', async (text, code) => {
     const { status, body } = await manageText('updates.explain', text);
-    expect([status, body['code']]).toEqual([400, 'invalid_json_parse_body']);
+    expect([status, body['code']]).toEqual([400, code]);
   });
 });

@@ -167,7 +167,7 @@ describe.skipIf(testMongoUrl === '')('MongoDB (needs TEST_MONGO_URL)', { timeout
       const isDone = await runUntilWrite(deleteScript, death);
       const seen = await seenBy(living, async (store) => ({
         isThere: (await store.findBundle(bundle.id)) !== undefined,
-        isPlanned: (await store.listDueObjectDeletions(1, 100)).includes(bundle.objectKey ?? ''),
+        isPlanned: (await store.listDueObjectDeletions(someTimeMs, 100)).includes(bundle.objectKey ?? ''),
         failures: (await readDeviceState(store, appId, someDeviceId)).failedInstalls.size,
         changes: (await store.readChanges(revision)).changes?.length,
       }));
