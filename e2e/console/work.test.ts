@@ -191,6 +191,15 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     // Of the six that the channel serves.
     await expect.poll(() => page.getByTestId('rollout-devices').innerText()).toBe('1 device');
     await page.getByRole('link', { name: '6 active' }).waitFor();
+    // What stops it by itself, and how far it is from that.
+    const health = page.getByRole('group', { name: 'Health of the rollout' });
+    await page.getByRole('switch', { name: 'On', exact: true }).click();
+    await page.getByLabel('Stop at').fill('20');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await health.getByText('stops at 20 %').waitFor();
+    await report(server, deviceOf(appId, 1), 'set_fail', '1.0.1');
+    await health.getByText('1 failure').waitFor();
+    expect(await health.getByRole('progressbar', { name: 'Failures against the threshold' }).count()).toBe(1);
     await operator.expectAccessible();
     await operator.photograph('channel-rollout');
     await page.getByRole('button', { name: 'Pause' }).click();
@@ -236,6 +245,7 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     await page.getByRole('option', { name: 'beta' }).click();
     await override.getByRole('button', { name: 'Pin the device' }).click();
     await override.getByRole('link', { name: 'beta' }).waitFor();
+    await override.getByText('unless it is renewed').waitFor();
     expect((await check(server, device))['version']).toBe('1.0.1');
     await operator.expectAccessible();
     await operator.photograph('device-pinned');

@@ -1,4 +1,4 @@
-import type { DeviceView, ExplainView } from '@capgo-server/protocol/management/devices';
+import type { DeviceDetail, DeviceView, ExplainView } from '@capgo-server/protocol/management/devices';
 import type { DeviceEventView } from '@capgo-server/protocol/management/events';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, type ListAnswer } from './client.ts';
@@ -17,7 +17,7 @@ export const deviceQuery = (appId: string, deviceId: string) =>
   queryOptions({
     queryKey: ['devices', appId, 'one', deviceId],
     queryFn: async ({ signal }) =>
-      (await api.get<{ data: DeviceView }>('devices.get', { app_id: appId, device_id: deviceId }, signal))
+      (await api.get<{ data: DeviceDetail }>('devices.get', { app_id: appId, device_id: deviceId }, signal))
         .data,
   });
 

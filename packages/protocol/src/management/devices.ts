@@ -50,7 +50,25 @@ export const DeviceListQuery = Type.Object({
 });
 
 export const DeviceGetQuery = Type.Object({ app_id: AppId, device_id: DeviceId });
-export const DeviceAnswer = Type.Object({ data: DeviceView }, { description: 'The device' });
+
+/** A device by itself. */
+export const DeviceDetail = Type.Object(
+  {
+    ...DeviceView.properties,
+    override: nullable(
+      Type.Object(
+        {
+          channel_id: Type.Integer({ minimum: 1, description: 'Number of the channel', examples: [3] }),
+          expires_at: nullable(timestamp('When it ends by itself; null for never')),
+        },
+        { description: 'What an operator pinned it to; null when it is not pinned' },
+      ),
+    ),
+  },
+  { title: 'DeviceDetail', description: 'One installation of an app, and what it is pinned to' },
+);
+export type DeviceDetail = Static<typeof DeviceDetail>;
+export const DeviceAnswer = Type.Object({ data: DeviceDetail }, { description: 'The device' });
 
 /** The counters of one day, bundle, channel and platform. */
 export const CounterView = Type.Object(

@@ -183,9 +183,33 @@ describe('one device', () => {
     for (const device_id of [someDeviceId, someDeviceId.toUpperCase()]) {
       expect(await read('devices.get', { app_id: appId, device_id })).toEqual({
         status: 200,
-        body: { data: listed },
+        body: { data: { ...listed, override: null } },
       });
     }
+  });
+
+  it('says what it is pinned to and until when, 90 days at most', async () => {
+    const appId = await createApp();
+    await report({ app_id: appId });
+    const post = (path: string, body: object) =>
+      fetch(`${server.managementUrl}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-api-key': testToken },
+        body: JSON.stringify({ app_id: appId, ...body }),
+      });
+    await post('/channel', { channel: 'testers', public: false });
+    expect((await post('/device', { device_id: someDeviceId, channel: 'testers' })).status).toBe(200);
+    const overrideNow = async () => {
+      const { body } = await read('devices.get', { app_id: appId, device_id: someDeviceId });
+      return (body['data'] as Row)['override'];
+    };
+    const end = Math.floor((clock.now() + 90 * dayMs) / 60_000) * 60_000;
+    expect(await overrideNow()).toEqual({
+      channel_id: expect.any(Number),
+      expires_at: new Date(end).toISOString(),
+    });
+    clock.advance(end - clock.now());
+    expect(await overrideNow()).toBeNull();
   });
 
   it('that was never heard of in that app is 404', async () => {

@@ -5,6 +5,7 @@ import {
   CounterListQuery,
   type CounterView,
   DeviceAnswer,
+  type DeviceDetail,
   DeviceGetQuery,
   DeviceList,
   DeviceListQuery,
@@ -14,7 +15,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/access.ts';
 import { AppError } from '../domain/errors.ts';
 import type { CounterReader, CounterRow, DeviceFilter, InventoryDevice } from '../ports/device-events.ts';
-import type { Devices } from '../services/devices.ts';
+import type { DeviceOverride, Devices } from '../services/devices.ts';
 import {
   dateParameter,
   defaultRecordRows,
@@ -48,6 +49,15 @@ function toDeviceView(device: InventoryDevice): DeviceView {
     install_source: device.installSource,
     first_seen: formatTimestamp(device.firstSeenAtMs),
     last_seen: formatTimestamp(device.seenAtMs),
+  };
+}
+
+function toDeviceDetail(device: InventoryDevice, override: DeviceOverride | undefined): DeviceDetail {
+  const { channelId, expiresAtMs = null } = override ?? {};
+  const until = expiresAtMs === null ? null : formatTimestamp(expiresAtMs);
+  return {
+    ...toDeviceView(device),
+    override: channelId === undefined ? null : { channel_id: channelId, expires_at: until },
   };
 }
 
@@ -119,9 +129,10 @@ function createHandlers(deps: DeviceRoutesDeps) {
     async get(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {
       const query = request.query as Query;
       const appId = appAsSeen(caller, requiredAppId(query));
-      const device = await devices.find({ appId, deviceId: requiredDeviceId(query) });
+      const key = { appId, deviceId: requiredDeviceId(query) };
+      const [device, override] = await Promise.all([devices.find(key), devices.findOverride(key)]);
       if (!device) throw new AppError('device_not_found', 'This device was never heard of');
-      return { data: toDeviceView(device) };
+      return { data: toDeviceDetail(device, override) };
     },
 
     async listCounters(request: FastifyRequest, _reply: FastifyReply, caller: Caller) {

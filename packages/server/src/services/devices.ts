@@ -1,6 +1,6 @@
 import { type Actor, systemActor } from '../domain/actor.ts';
 import type { DeviceKey } from '../domain/device.ts';
-import { overrideExpiry } from '../domain/device-override.ts';
+import { isInForce, overrideExpiry } from '../domain/device-override.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
   DeviceFilter,
@@ -13,6 +13,12 @@ import type { Page, PageRequest } from '../ports/page.ts';
 import type { DeviceStateStore } from '../ports/store.ts';
 
 const expiryActor = systemActor('override-expiry');
+
+export interface DeviceOverride {
+  readonly channelId: number;
+  /** Null for never. */
+  readonly expiresAtMs: number | null;
+}
 
 /** What operators see and decide of single devices; every change is visible to the next update check. */
 export interface Devices {
@@ -30,6 +36,8 @@ export interface Devices {
   listInOrder(listing: DeviceListing): Promise<readonly InventoryDevice[]>;
   /** The number of the channel that each of those devices is pinned to now; who is not, is left out. */
   findOverrides(devices: readonly DeviceKey[]): ReadonlyMap<string, number>;
+  /** What the device is pinned to, and until when; undefined when it is not pinned now. */
+  findOverride(device: DeviceKey): Promise<DeviceOverride | undefined>;
   /** How many devices of each of the apps are pinned; none, where an app is left out. */
   countOverrides(appIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Takes back what the device was pinned to and what it chose, where that is kept here. */
@@ -77,6 +85,11 @@ export function createDevices(deps: {
         return overrideChannelId === null ? [] : [[device.deviceId, overrideChannelId]];
       });
       return new Map(pinned);
+    },
+    async findOverride(given) {
+      const facts = await store.readDeviceFacts([normalised(given)], null);
+      const override = facts.find((fact) => fact.kind === 'override');
+      return override && isInForce(override.expiresAtMs, clock.now()) ? override : undefined;
     },
     countOverrides: (appIds) => store.countDeviceOverrides(appIds, clock.now()),
     async forgetChannels(given, actor) {

@@ -1,4 +1,4 @@
-import type { DeviceView } from '@capgo-server/protocol/management/devices';
+import type { DeviceDetail, DeviceView } from '@capgo-server/protocol/management/devices';
 import { Alert, Button, Card, Group, Select, Stack, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconPin, IconPinnedOff } from '@tabler/icons-react';
@@ -12,6 +12,7 @@ import { Confirm } from '../../components/confirm.tsx';
 import { TextLink } from '../../components/links.tsx';
 import { Failure, LoadingRows } from '../../components/states.tsx';
 import { tellDone, tellFailed } from '../../components/tell.ts';
+import { When } from '../../components/when.tsx';
 import { pinEnd } from './pin-end.ts';
 
 function PinForm({ device, pinned }: { readonly device: DeviceView; readonly pinned: string | undefined }) {
@@ -51,7 +52,7 @@ function PinForm({ device, pinned }: { readonly device: DeviceView; readonly pin
 }
 
 /** What an operator pinned the device to, against everything it would get otherwise. */
-export function OverrideCard({ device }: { readonly device: DeviceView }) {
+export function OverrideCard({ device }: { readonly device: DeviceDetail }) {
   const can = useCan();
   const queryClient = useQueryClient();
   const pin = useQuery(pinQuery(device));
@@ -84,7 +85,14 @@ export function OverrideCard({ device }: { readonly device: DeviceView }) {
                 >
                   {channel}
                 </TextLink>
-                . A pin ends by itself 90 days after it was made or renewed.
+                {device.override?.expires_at ? (
+                  <>
+                    {' '}
+                    until <When at={device.override.expires_at} />, unless it is renewed.
+                  </>
+                ) : (
+                  '.'
+                )}
               </Text>
               {mayChange && (
                 <Group gap="xs">
@@ -92,10 +100,12 @@ export function OverrideCard({ device }: { readonly device: DeviceView }) {
                     size="compact-sm"
                     variant="default"
                     onClick={() =>
-                      void pinDevice(device, channel).then(
-                        () => tellDone(`Renewed: it is pinned to ${channel} until ${pinEnd(Date.now())}.`),
-                        tellFailed,
-                      )
+                      void pinDevice(device, channel)
+                        .then(refresh)
+                        .then(
+                          () => tellDone(`Renewed: it is pinned to ${channel} until ${pinEnd(Date.now())}.`),
+                          tellFailed,
+                        )
                     }
                   >
                     Renew
