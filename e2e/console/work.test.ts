@@ -194,9 +194,9 @@ describe.skipIf(noChromium)(`an operator’s work${noChromium ? ` (${noChromium}
     // What stops it by itself, and how far it is from that.
     const health = page.getByRole('group', { name: 'Health of the rollout' });
     await page.getByRole('switch', { name: 'On', exact: true }).click();
-    await page.getByLabel('Stop at').fill('20');
+    await page.getByLabel('Stop at').fill('50');
     await page.getByRole('button', { name: 'Save' }).click();
-    await health.getByText('stops at 20 %').waitFor();
+    await health.getByText('stops at 50 %').waitFor();
     await report(server, deviceOf(appId, 1), 'set_fail', '1.0.1');
     await health.getByText('1 failure').waitFor();
     expect(await health.getByRole('progressbar', { name: 'Failures against the threshold' }).count()).toBe(1);

@@ -8,7 +8,7 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [name: str
       <Table.Tbody>
         {facts.map(([name, value]) => (
           <Table.Tr key={name}>
-            <Table.Th scope="row" fw={500} c="dimmed" pr="md" style={{ verticalAlign: 'top', width: 1 }}>
+            <Table.Th scope="row" fw={500} c="dimmed" pr="md" style={{ verticalAlign: 'top', width: '40%' }}>
               {name}
             </Table.Th>
             <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
