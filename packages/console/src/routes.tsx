@@ -7,9 +7,11 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
+import { appQuery } from './api/apps.ts';
 import { ApiError } from './api/client.ts';
 import { credentialState, forgetCredential } from './api/credential.ts';
 import { basePath } from './api/location.ts';
+import { overviewQuery } from './api/overview.ts';
 import { queryString } from './api/query-string.ts';
 import { sessionQuery } from './api/session.ts';
 import { LoadingPage } from './components/states.tsx';
@@ -18,6 +20,7 @@ import { deviceFilterOf } from './features/devices/device-filter.ts';
 import { eventFilterOf } from './features/devices/event-filter.ts';
 import { CrashPage, NotFoundPage } from './features/layout/dead-ends.tsx';
 import { Layout } from './features/layout/layout.tsx';
+import { daysOf } from './features/overview/range.ts';
 import { SignInPage } from './features/sign-in/sign-in-page.tsx';
 
 interface Context {
@@ -80,6 +83,13 @@ const overview = createRoute({
   path: '/',
   validateSearch: (search): { days?: string } =>
     typeof search['days'] === 'string' ? { days: search['days'] } : {},
+  loaderDeps: ({ search }) => ({ days: daysOf(search.days) }),
+  // Beside the code of the page, and its charts beside both: waited for in turn they would add up.
+  loader: ({ context: { queryClient }, params: { appId }, deps: { days } }) => {
+    void queryClient.prefetchQuery(appQuery(appId));
+    void queryClient.prefetchQuery(overviewQuery(appId, days));
+    import('./features/overview/charts.tsx').catch(() => undefined);
+  },
   component: lazyRouteComponent(() => import('./features/overview/overview-page.tsx'), 'OverviewPage'),
 });
 const bundles = createRoute({

@@ -37,12 +37,19 @@ export function isIndexConflict(error: unknown): boolean {
   return error instanceof MongoServerError && indexConflictCodes.has(error.code);
 }
 
-/** Whether the database could not be reached; a connection that is cut while it is made leaves the system's own error. */
+/** What Node says, and no system call, of a socket whose other end is gone. */
+const closedSocketCodes: ReadonlySet<unknown> = new Set([
+  'EPIPE',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
+  'ERR_SOCKET_CLOSED',
+]);
+
+/** Whether the database could not be reached; a connection that is cut at a bad moment leaves the system's own error. */
 export function isOutage(error: unknown): boolean {
+  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) return true;
   return (
-    error instanceof MongoServerSelectionError ||
-    error instanceof MongoNetworkError ||
-    (error instanceof Error && 'syscall' in error)
+    error instanceof Error && ('syscall' in error || ('code' in error && closedSocketCodes.has(error.code)))
   );
 }
 
