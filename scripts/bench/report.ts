@@ -35,18 +35,14 @@ export interface EventsReport {
 }
 
 /** Small checks at the usual rate, alone and while large answers are sent to others. */
-interface BesideLarge {
-  readonly alone: readonly LoadResult[];
-  readonly beside: readonly LoadResult[];
-  readonly large: readonly LoadResult[];
-}
-
 export interface ManifestAnswersReport {
   readonly fileCount: number;
   readonly manifestsPerSecond: number;
-  readonly ours: BesideLarge;
-  /** The same bytes sent by the bare route. */
-  readonly bare: BesideLarge;
+  readonly alone: readonly LoadResult[];
+  readonly beside: readonly LoadResult[];
+  /** While another server sends the same large answers, on the same machine. */
+  readonly elsewhere: readonly LoadResult[];
+  readonly large: readonly LoadResult[];
   readonly memory: Memory;
 }
 
@@ -293,26 +289,26 @@ export function renderReport({
       `${median(results.map(p50)).toFixed(2)} / ${median(results.map(p99)).toFixed(2)}`;
     const rate = (results: readonly LoadResult[]) => `${whole(median(results.map(perSecond)))} req/s`;
     const what = `manifests of ${whole(manifests.fileCount)} files`;
-    const { ours, bare } = manifests;
-    const row = (name: string, part: keyof BesideLarge, rss: string) => {
-      return [name, rate(ours[part]), times(ours[part]), times(bare[part]), rss];
+    const row = (name: string, results: readonly LoadResult[], rss = '') => {
+      return [name, rate(results), times(results), rss];
     };
     parts.push(
       table(
-        ['POST /updates, open loop', 'rate', 'ours p50/p99 ms', 'bare p50/p99 ms', 'RSS MiB (peak)'],
+        ['POST /updates, open loop', 'rate', 'p50/p99 ms', 'RSS MiB (peak)'],
         [
-          row('small answers alone', 'alone', ''),
-          row(`small answers beside ${what}`, 'beside', ''),
-          row(`${what}, gzip`, 'large', memory(manifests.memory)),
+          row('small answers alone', manifests.alone),
+          row(`small answers beside ${what}`, manifests.beside),
+          row('small answers while another server sends those', manifests.elsewhere),
+          row(`${what}, gzip`, manifests.large, memory(manifests.memory)),
         ],
       ),
     );
-    const rise = ({ alone, beside }: BesideLarge) => median(beside.map(p99)) - median(alone.map(p99));
+    const [ours, others] = [manifests.beside, manifests.elsewhere].map((each) => median(each.map(p99)));
     verdicts.push(
       verdict(
-        rise(ours) <= Math.max(1, 1.5 * rise(bare)),
-        `p99 beside ${whole(manifests.manifestsPerSecond)} large answers/s rises as it does whoever sends them`,
-        `by ${rise(ours).toFixed(2)} ms, with the bare route by ${rise(bare).toFixed(2)} ms`,
+        (ours ?? Infinity) <= Math.max(maxP99Ms, 1.25 * (others ?? 0)),
+        `p99 beside ${whole(manifests.manifestsPerSecond)} large answers/s is as while another server sends them`,
+        `${ours?.toFixed(2)} ms (another server: ${others?.toFixed(2)} ms)`,
       ),
     );
   }
