@@ -45,7 +45,7 @@ function startThread(brotliQuality: number, onEnd: () => void) {
   const worker = new Worker(new URL(`./unpack-worker.${extension}`, import.meta.url), {
     workerData: { brotliQuality },
     env: { NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
-    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 192 },
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 192 },
   });
   const waiting = new Map<number, Waiter>();
   let lastId = 0;
