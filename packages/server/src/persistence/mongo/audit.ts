@@ -1,46 +1,15 @@
 import type { Document, Filter } from 'mongodb';
-import type { Actor, ChangedBy } from '../../domain/actor.ts';
-import {
-  type AuditChange,
-  type AuditEntry,
-  type AuditOperation,
-  type AuditTable,
-  auditOutcome,
-} from '../../domain/audit.ts';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { type AuditChange, auditOutcome } from '../../domain/audit.ts';
 import { defaultOrganizationId } from '../../domain/organization.ts';
 import type { AuditFilter, AuditLog } from '../../ports/audit.ts';
+import { toAuditEntry, toJson } from '../audit-fields.ts';
 import { cutSortedPage, decodeSortKey } from '../cursor.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import type { AuditDocument } from './schema.ts';
 
-/** Texts, because not every key of a record could be a field's name. */
-function toJson(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-function fromJson<T>(text: string | null): T | null {
-  return text === null ? null : JSON.parse(text);
-}
-
-function toEntry(document: AuditDocument): AuditEntry {
-  return {
-    id: document._id,
-    createdAtMs: document.created_at,
-    table: document.table_name as AuditTable,
-    recordId: document.record_id,
-    operation: document.operation as AuditOperation,
-    appId: document.app_id,
-    organizationId: document.org_id,
-    before: fromJson(document.old_record),
-    after: fromJson(document.new_record),
-    changedFields: fromJson(document.changed_fields),
-    actor: {
-      ...{ kind: document.actor_kind as Actor['kind'], id: document.actor_id },
-      ...{ name: document.actor_name, email: document.actor_email },
-    },
-  };
-}
+const toEntry = (document: AuditDocument) => toAuditEntry(document._id, document);
 
 /** Logs what a commit makes of records; those it leaves as they were are not logged. */
 export async function draftAudit(

@@ -1,6 +1,7 @@
 import type { Document, Filter } from 'mongodb';
 import type { Delivery, DeliveryStatus, DeliveryVersion } from '../../domain/webhook.ts';
-import type { AttemptResult, DeliveryStore } from '../../ports/webhooks.ts';
+import type { DeliveryStore } from '../../ports/webhooks.ts';
+import { resultFields } from '../delivery-fields.ts';
 import type { Draft } from './commit-log.ts';
 import type { MongoDatabase } from './database.ts';
 import { newestFirst } from './newest-first.ts';
@@ -20,15 +21,6 @@ function toDelivery(document: WebhookDeliveryDocument): Delivery {
     ...{ durationMs: document.duration_ms, responseStatus: document.response_status },
     responseBody: document.response_body,
     responseHeaders: document.response_headers === null ? null : JSON.parse(document.response_headers),
-  };
-}
-
-function resultFields(result: AttemptResult) {
-  return {
-    ...{ status: result.status, attempt_count: result.attemptCount, next_attempt_at: result.nextAttemptAtMs },
-    ...{ completed_at: result.completedAtMs, duration_ms: result.durationMs },
-    ...{ response_status: result.responseStatus, response_body: result.responseBody },
-    response_headers: result.responseHeaders === null ? null : JSON.stringify(result.responseHeaders),
   };
 }
 

@@ -1,45 +1,15 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
-import type { Actor, ChangedBy } from '../../domain/actor.ts';
-import {
-  type AuditChange,
-  type AuditEntry,
-  type AuditOperation,
-  type AuditTable,
-  auditOutcome,
-} from '../../domain/audit.ts';
+import type { ChangedBy } from '../../domain/actor.ts';
+import { type AuditChange, auditOutcome } from '../../domain/audit.ts';
 import type { AuditFilter, AuditLog } from '../../ports/audit.ts';
+import { toAuditEntry, toJson } from '../audit-fields.ts';
 import { cutSortedPage, decodeSortKey } from '../cursor.ts';
 import type { AuditLogTable, Schema, SqlDatabase } from './schema.ts';
 
 /** Rows of one statement: engines limit its values. */
 const rowsPerInsert = 200;
 
-function toJson(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-function fromJson<T>(text: string | null): T | null {
-  return text === null ? null : JSON.parse(text);
-}
-
-function toEntry(row: Selectable<AuditLogTable>): AuditEntry {
-  return {
-    id: row.id,
-    createdAtMs: row.created_at,
-    table: row.table_name as AuditTable,
-    recordId: row.record_id,
-    operation: row.operation as AuditOperation,
-    appId: row.app_id,
-    organizationId: row.org_id,
-    before: fromJson(row.old_record),
-    after: fromJson(row.new_record),
-    changedFields: fromJson(row.changed_fields),
-    actor: {
-      ...{ kind: row.actor_kind as Actor['kind'], id: row.actor_id },
-      ...{ name: row.actor_name, email: row.actor_email },
-    },
-  };
-}
+const toEntry = (row: Selectable<AuditLogTable>) => toAuditEntry(row.id, row);
 
 /** Logs what a transaction of `change` makes of records; those it leaves as they were are not logged. */
 export async function noteAudit(

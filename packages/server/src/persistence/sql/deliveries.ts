@@ -1,6 +1,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Delivery, DeliveryStatus, DeliveryVersion } from '../../domain/webhook.ts';
-import type { AttemptResult, DeliveryStore } from '../../ports/webhooks.ts';
+import type { DeliveryStore } from '../../ports/webhooks.ts';
+import { resultFields } from '../delivery-fields.ts';
 import type { Schema, SqlDatabase, WebhookDeliveriesTable } from './schema.ts';
 import { changeWebhook } from './webhooks.ts';
 
@@ -18,15 +19,6 @@ function toDelivery(row: Selectable<WebhookDeliveriesTable>): Delivery {
     ...{ completedAtMs: row.completed_at, durationMs: row.duration_ms },
     ...{ responseStatus: row.response_status, responseBody: row.response_body },
     responseHeaders: row.response_headers === null ? null : JSON.parse(row.response_headers),
-  };
-}
-
-function resultFields(result: AttemptResult) {
-  return {
-    ...{ status: result.status, attempt_count: result.attemptCount, next_attempt_at: result.nextAttemptAtMs },
-    ...{ completed_at: result.completedAtMs, duration_ms: result.durationMs },
-    ...{ response_status: result.responseStatus, response_body: result.responseBody },
-    response_headers: result.responseHeaders === null ? null : JSON.stringify(result.responseHeaders),
   };
 }
 
